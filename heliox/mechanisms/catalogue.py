@@ -1,0 +1,94 @@
+"""Name -> template. The library is found by name, a user's own mechanisms are registered; conflicts are errors."""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+
+from heliox.errors import MechanismError, nearest
+from heliox.mechanisms.template import MechTemp
+from heliox.model.model import Definition
+
+LIBRARY = {
+    "capacitance": "capacitance", "pas": "pas", "hh": "hh", "IClamp": "iclamp", "ExpSyn": "expsyn", "Exp2Syn": "exp2syn", "NetStim": "netstim",
+}  # fmt: skip
+_registered: dict[str, MechTemp] = {}
+
+
+def names() -> list[str]:
+    """All names that `get` knows; besides them every ``<ion>_ion`` with a valence."""
+    return sorted({*LIBRARY, *_registered})
+
+
+def register(template: MechTemp) -> None:
+    """Make a template known by its name.
+
+    Raises
+    ------
+    MechanismError
+        If another mechanism of that name exists. Registering the same text again is no conflict.
+    """
+    known = _registered.get(template.name)
+    if known is not None and known.to_text() == template.to_text():
+        return
+    if known is not None or template.name in LIBRARY:
+        where = "the library" if template.name in LIBRARY else "this process"
+        raise MechanismError(
+            f"a mechanism {template.name!r} with other text is already registered in {where}; choose another name "
+            f"or remove it with heliox.mechanisms.catalogue.unregister({template.name!r})",
+            mechanism=template.name,
+        )
+    _registered[template.name] = template
+
+
+def unregister(name: str) -> None:
+    """Forget a registered mechanism; models that use it keep their text."""
+    if name not in _registered:
+        raise MechanismError(f"{name!r} is not registered; {nearest(name, _registered)}", mechanism=name)
+    del _registered[name]
+
+
+@cache
+def _library(name: str) -> MechTemp:
+    return importlib.import_module(f"heliox.mechanisms.library.{LIBRARY[name]}").template
+
+
+@cache
+def _ion(name: str, valence: float) -> MechTemp:
+    return importlib.import_module("heliox.mechanisms.library.ions").ion_pool(name, valence)
+
+
+def get(name: str, valence: float | None = None) -> MechTemp:
+    """The template of mechanism `name`; for an ion pool (``"na_ion"``) `valence` is needed."""
+    if name in LIBRARY:
+        return _library(name)
+    if name in _registered:
+        return _registered[name]
+    if name.endswith("_ion") and valence is not None:
+        return _ion(name[: -len("_ion")], float(valence))
+    raise MechanismError(f"no mechanism {name!r}; {nearest(name, names())}", mechanism=name)
+
+
+def define(template: MechTemp) -> Definition:
+    """What a model stores of a template."""
+    if template.kind == "ion":
+        return Definition(template.name, "library", repr(template.constants["valence"]))
+    if template.name in LIBRARY:
+        return Definition(template.name, "library", "")
+    return Definition(template.name, "python", template.to_text())
+
+
+@cache
+def resolve(definition: Definition) -> MechTemp:
+    """The template of a model's definition: from the library, or lowered again from its text. Nothing stored is executed."""
+    if definition.language == "library":
+        try:
+            valence = float(definition.text) if definition.text else None
+        except ValueError:
+            raise MechanismError(f"{definition.name}: {definition.text!r} is not a valence", mechanism=definition.name) from None
+        if definition.name not in LIBRARY and not definition.name.endswith("_ion"):
+            raise MechanismError(f"the library of this HelioX has no mechanism {definition.name!r}; {nearest(definition.name, LIBRARY)}", mechanism=definition.name)
+        return get(definition.name, valence)
+    if definition.language == "python":
+        return MechTemp.from_text(definition.text)
+    raise MechanismError(f"{definition.name}: definitions in {definition.language!r} cannot be read by this version", mechanism=definition.name)

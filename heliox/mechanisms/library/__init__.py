@@ -1,0 +1,1 @@
+"""Mechanisms that come with HelioX, one file each; each file has one `template`."""

@@ -1,0 +1,265 @@
+"""`MechTemp`: the declaration of a mechanism and its checked functions (docs/design.md, section 2)."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from heliox.errors import MechanismError, nearest
+from heliox.mechanisms import subset
+from heliox.mechanisms.methods import LIBRARY
+from heliox.mechanisms.subset import Function
+
+KINDS = ("density", "point", "artificial", "ion")
+BLOCKS = (
+    "initial", "current", "conductance", "state", "receive", "receive_initial",
+    "before_breakpoint", "before_step", "after_solve", "before_initial", "after_initial",
+)  # fmt: skip
+SCALARS = ("t", "dt", "celsius")
+NODE = ("v", "area", "diam")
+
+
+@dataclass(frozen=True)
+class Var:
+    """A variable of a mechanism: default value, unit, size (1: scalar)."""
+
+    default: float = 0.0
+    unit: str = ""
+    size: int = 1
+
+
+@dataclass(frozen=True)
+class Ion:
+    """Variables of an ion that a mechanism reads and writes, by NEURON's names (``ena``, ``nai``, ``nao``, ``ina``)."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    valence: float | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """NMODL TABLE: helper `function` of one argument `argument` is interpolated on `n` intervals of [`lo`, `hi`].
+
+    Its other parameters are globals; ``depends`` names those whose change rebuilds the table.
+    """
+
+    function: str
+    argument: str
+    lo: float
+    hi: float
+    n: int
+    depends: tuple[str, ...] = ()
+
+
+Declaration = Mapping[str, object]
+
+
+def _vars(declared: object) -> dict[str, Var]:
+    """``("a", "b")``, ``{"a": "mV"}``, ``{"a": (0.1, "mV")}``, ``{"a": 0.1}`` or ``{"a": Var(...)}`` as name -> Var."""
+    if not isinstance(declared, Mapping):
+        declared = dict.fromkeys(declared, "")  # type: ignore[call-overload]
+    out = {}
+    for name, d in declared.items():
+        if isinstance(d, Var):
+            out[name] = d
+        elif isinstance(d, str):
+            out[name] = Var(unit=d)
+        elif isinstance(d, (int, float)):
+            out[name] = Var(float(d))
+        else:
+            out[name] = Var(*d)
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class MechTemp:
+    """One mechanism.
+
+    Parameters
+    ----------
+    name : str
+        NEURON's name (SUFFIX or POINT_PROCESS name).
+    kind : str
+        ``"density"``, ``"point"``, ``"artificial"`` or ``"ion"``.
+    functions : sequence of functions, or of `Function`
+        Blocks by name (table in docs/design.md 2.1); helpers are found in their modules.
+    parameters, states, assigned, globals_ : mapping or sequence
+        name -> unit, (default, unit), default or `Var`. ``globals_`` are shared by all instances.
+    ions : mapping
+        ion name -> `Ion`.
+    currents : sequence of str
+        Currents in the order of the NEURON block: they are summed in this order.
+    electrode : bool
+        ELECTRODE_CURRENT: inward positive.
+    weights : sequence of str
+        Arguments of NET_RECEIVE.
+    random, pointers : sequence of str
+        Random123 streams; pointers to variables elsewhere.
+    tables : sequence of `Table`
+
+    Raises
+    ------
+    MechanismError
+        With file and line, for anything outside the contract.
+    """
+
+    name: str
+    kind: str
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    parameters: Mapping[str, Var] = field(default_factory=dict)
+    states: Mapping[str, Var] = field(default_factory=dict)
+    assigned: Mapping[str, Var] = field(default_factory=dict)
+    globals_: Mapping[str, Var] = field(default_factory=dict)
+    ions: Mapping[str, Ion] = field(default_factory=dict)
+    currents: tuple[str, ...] = ()
+    electrode: bool = False
+    weights: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
+    pointers: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    helpers: Mapping[str, Function] = field(default_factory=dict)
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        for name in ("parameters", "states", "assigned", "globals_"):
+            put(self, name, _vars(getattr(self, name)))
+        for name in ("currents", "weights", "random", "pointers", "tables"):
+            put(self, name, tuple(getattr(self, name)))
+        functions: object = self.functions
+        if isinstance(functions, Sequence):
+            blocks, helpers, constants = subset.collect(tuple(functions), LIBRARY)
+            if self.tables:
+                named = {t.function for t in self.tables} - set(helpers)
+                if named:
+                    raise MechanismError(f"{self.name}: TABLE of {sorted(named)}, which no block calls", mechanism=self.name)
+            put(self, "functions", blocks)
+            put(self, "helpers", helpers)
+            put(self, "constants", constants)
+        _check(self)
+
+    @property
+    def instance_names(self) -> dict[str, Var]:
+        """Variables an instance holds."""
+        return {**self.parameters, **self.states, **self.assigned, **{r: Var() for r in self.random}}
+
+    @property
+    def ion_names(self) -> dict[str, str]:
+        """Ion variable -> ion."""
+        return {v: ion for ion, d in self.ions.items() for v in (*d.read, *d.write)}
+
+    def writes(self, *blocks: str) -> set[str]:
+        """Names written by the given blocks (all if none given)."""
+        return {n for b in (blocks or self.functions) if b in self.functions for n in self.functions[b].returns}
+
+    def effects(self, block: str) -> bool:
+        """Whether a block, or a helper it calls, sends events."""
+        return block in self.functions and self.functions[block].has_effects
+
+    def to_text(self) -> str:
+        """The declaration and the functions' text as JSON; `from_text` reads it back without executing anything."""
+        d = {
+            "name": self.name, "kind": self.kind, "electrode": self.electrode,
+            **{k: {n: asdict(v) for n, v in getattr(self, k).items()} for k in ("parameters", "states", "assigned", "globals_", "ions")},
+            **{k: list(getattr(self, k)) for k in ("currents", "weights", "random", "pointers")},
+            "tables": [asdict(t) for t in self.tables],
+            "functions": {n: f.text for n, f in self.functions.items()},
+            "helpers": {n: f.text for n, f in self.helpers.items()},
+            "constants": dict(self.constants),
+        }  # fmt: skip
+        return json.dumps(d, indent=1)
+
+    @classmethod
+    def from_text(cls, text: str) -> MechTemp:
+        """A template from what `to_text` wrote."""
+        try:
+            d = json.loads(text)
+            name = str(d["name"])
+
+            def tuples(x: dict) -> dict:
+                return {k: tuple(v) if isinstance(v, list) else v for k, v in x.items()}
+
+            return cls(
+                name, d["kind"],
+                functions={n: Function(n, t, f"<{name}>") for n, t in d["functions"].items()},
+                **{k: {n: Var(**v) for n, v in d[k].items()} for k in ("parameters", "states", "assigned", "globals_")},
+                ions={n: Ion(**tuples(v)) for n, v in d["ions"].items()},
+                currents=d["currents"], electrode=bool(d["electrode"]), weights=d["weights"], random=d["random"],
+                pointers=d["pointers"], tables=tuple(Table(**tuples(t)) for t in d["tables"]),
+                helpers={n: Function(n, t, f"<{name}>") for n, t in d["helpers"].items()},
+                constants={n: float(v) for n, v in d["constants"].items()},
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as e:
+            raise MechanismError(f"this is not the text of a mechanism: {type(e).__name__}: {e}") from None
+
+    def __repr__(self) -> str:
+        return f"<heliox mechanism {self.name} ({self.kind}): {', '.join(self.functions)}>"
+
+
+def _check(m: MechTemp) -> None:
+    if m.kind not in KINDS:
+        raise MechanismError(f"{m.name}: kind {m.kind!r}; {nearest(m.kind, KINDS)}", mechanism=m.name)
+    if not m.name.isidentifier():
+        raise MechanismError(f"{m.name!r} is not a legal mechanism name", mechanism=m.name)
+    groups = {"parameters": m.parameters, "states": m.states, "assigned": m.assigned, "globals_": m.globals_, "random": m.random, "pointers": m.pointers}
+    seen: dict[str, str] = {}
+    for group, names in groups.items():
+        for n in names:
+            if n in seen or not n.isidentifier():
+                raise MechanismError(f"{m.name}: {n!r} of {group} is " + (f"already among {seen[n]}" if n in seen else "no legal name"), mechanism=m.name, variable=n)
+            seen[n] = group
+    readable = set(m.instance_names) | set(m.globals_) | set(m.ion_names) | set(m.pointers) | set(SCALARS)
+    if m.kind != "artificial":
+        readable |= set(NODE)
+    writable = set(m.instance_names) - set(m.random) | set(m.globals_) | {n for d in m.ions.values() for n in d.write}
+    for c in m.currents:
+        if c not in writable:
+            raise MechanismError(f"{m.name}: current {c!r} is declared neither as assigned nor as written ion current; {nearest(c, writable)}", mechanism=m.name, variable=c)
+    for name, f in m.functions.items():
+        if name not in BLOCKS and not name.startswith("watch_"):
+            raise f.fail(None, f"{name!r} is not the name of a block; {nearest(name, BLOCKS)}")
+        subset.check(f, set(m.helpers), set(m.constants), block=True)
+        event = name in ("receive", "receive_initial")
+        legal_read = readable | ({"flag", *m.weights} if event else set())
+        legal_write = writable | (set(m.weights) if event else set()) | ({"v"} if name == "receive" else set()) | set(m.pointers)
+        if name == "conductance":
+            legal_write = {"g"}
+        if name.startswith("watch_"):
+            legal_write = {f.returns[0]} if f.returns else set()
+        for p in f.params:
+            if p not in legal_read:
+                raise f.fail(None, f"it reads {p!r}, which {m.name} does not declare; {nearest(p, legal_read)}")
+        for r in f.returns:
+            if r not in legal_write:
+                raise f.fail(f.tree.body[-1], f"it writes {r!r}, which it may not; {nearest(r, legal_write)}")
+        bound = set(f.params) | {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        for r in f.returns:
+            if r not in bound:
+                raise f.fail(f.tree.body[-1], f"it returns {r!r} without ever setting it")
+        if f.has_effects and name not in ("initial", "receive"):
+            raise f.fail(None, "net_send, net_event and net_move are legal in initial and receive only")
+    for f in m.helpers.values():
+        subset.check(f, set(m.helpers), set(m.constants), block=False)
+    missing = [c for c in m.currents if "current" not in m.functions or c not in m.functions["current"].returns]
+    if missing:
+        raise MechanismError(f"{m.name}: current {missing[0]!r} is not returned by a function `current`", mechanism=m.name, variable=missing[0])
+    for t in m.tables:
+        if t.function not in m.helpers:
+            raise MechanismError(f"{m.name}: TABLE of {t.function!r}; {nearest(t.function, m.helpers)}", mechanism=m.name)
+        if not (t.lo < t.hi and t.n > 0):
+            raise MechanismError(f"{m.name}: TABLE of {t.function!r} needs lo < hi and n > 0", mechanism=m.name)
+
+
+def mechanism(name: str, kind: str, functions: Sequence[Callable], **declared: object) -> MechTemp:
+    """Declare a mechanism in Python and register it for models of this process.
+
+    Same arguments as `MechTemp`. Returns the template.
+    """
+    from heliox.mechanisms.catalogue import register
+
+    template = MechTemp(name, kind, functions, **declared)  # type: ignore[arg-type]
+    register(template)
+    return template

@@ -1,0 +1,275 @@
+"""The frozen model: plain arrays in NEURON's own numbers and order.
+
+A `Model` never changes. `Model.replace` and the `with_*` methods give a new one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.errors import ModelError, nearest
+
+KINDS = ("density", "point", "artificial", "ion")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Scalars of the run at the moment of the freeze.
+
+    ``t``, ``dt`` ms; ``celsius`` degC; ``secondorder`` 0, 1, 2 as in NEURON; ``random_key`` NEURON's Random123 global index.
+    """
+
+    t: float = 0.0
+    dt: float = 0.025
+    celsius: float = 6.3
+    secondorder: int = 0
+    random_key: int = 0
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One entry a tree: ``name``, ``root`` (node index), ``gid`` (-1 if none)."""
+
+    name: tuple[str, ...]
+    root: NDArray[np.int32]
+    gid: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Unbranched cables. ``parent`` -1 for a root section; it is attached with its ``child_end`` (0 or 1) at ``parent_x``.
+
+    ``head`` is the node shared with the parent (or the root node); ``L`` um, ``Ra`` ohm cm, ``rallbranch`` branches represented.
+    """
+
+    name: tuple[str, ...]
+    cell: NDArray[np.int32]
+    parent: NDArray[np.int32]
+    parent_x: NDArray[np.float64]
+    child_end: NDArray[np.int8]
+    nseg: NDArray[np.int32]
+    head: NDArray[np.int32]
+    L: NDArray[np.float64]
+    Ra: NDArray[np.float64]
+    rallbranch: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Compartments and zero-area nodes in solver order (parent index < own index).
+
+    ``parent`` -1 for roots; ``section`` -1 for a root node that no section owns as a segment; ``x`` place in the section, 0 or 1 for zero-area
+    nodes; ``area`` um2 (100 for zero-area nodes); ``a``, ``b`` coupling coefficients (effect of the node on its parent's equation and the
+    reverse, negative); ``diam`` um; ``v`` mV at the freeze.
+    """
+
+    parent: NDArray[np.int32]
+    section: NDArray[np.int32]
+    x: NDArray[np.float64]
+    area: NDArray[np.float64]
+    a: NDArray[np.float64]
+    b: NDArray[np.float64]
+    diam: NDArray[np.float64]
+    v: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.parent)
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """All instances of one mechanism.
+
+    ``node`` (n,), -1 for artificial cells; ``values`` name -> (n,) or (n, size); ``globals`` name -> float or (size,) array;
+    ``number`` (n,) the k of NEURON's ``Name[k]`` for point processes and artificial cells, else empty;
+    ``style`` (n,) ion style words for ions, else empty. Instances are in NEURON's order: ascending node, then the node's own order.
+    """
+
+    name: str
+    kind: str
+    node: NDArray[np.int32]
+    values: Mapping[str, NDArray[np.float64]]
+    globals: Mapping[str, float | NDArray[np.float64]] = field(default_factory=dict)
+    number: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    style: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What can emit spikes, in NEURON's order of detection.
+
+    ``mechanism`` -1: a node voltage, ``index`` its node; otherwise an index into ``Model.mechanisms`` and ``index`` the instance.
+    ``variable`` is the watched variable (``"v"`` for a voltage) or ``""`` for a mechanism that emits by net_event. ``threshold`` in
+    the unit of the variable; ``gid`` -1 if none; ``above`` whether the variable was above threshold at the freeze.
+    """
+
+    mechanism: NDArray[np.int32]
+    index: NDArray[np.int32]
+    variable: tuple[str, ...]
+    threshold: NDArray[np.float64]
+    gid: NDArray[np.int64]
+    above: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.mechanism)
+
+
+@dataclass(frozen=True)
+class Connections:
+    """Connections in NEURON's order of creation. ``source`` index into `Sources` or -1 (never fires by itself).
+
+    ``mechanism``, ``instance`` the target (-1, -1: none, it only records); ``delay`` ms; connection k owns
+    ``weights[weight_ptr[k]:weight_ptr[k+1]]``; ``active``; ``number`` the k of ``NetCon[k]``.
+    """
+
+    source: NDArray[np.int32]
+    mechanism: NDArray[np.int32]
+    instance: NDArray[np.int32]
+    delay: NDArray[np.float64]
+    weight_ptr: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    active: NDArray[np.bool_]
+    number: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+@dataclass(frozen=True)
+class Events:
+    """What waits in the queue at the freeze, in order of delivery.
+
+    ``connection`` -1 for a self event, whose target is ``mechanism``, ``instance`` and which carries ``flag`` (and, if it holds weights, the connection
+    it carries is ``connection`` with ``self_event`` true).
+    """
+
+    time: NDArray[np.float64]
+    connection: NDArray[np.int32]
+    self_event: NDArray[np.bool_]
+    mechanism: NDArray[np.int32]
+    instance: NDArray[np.int32]
+    flag: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The text of a mechanism. ``language``: ``"library"``, ``"python"`` (a declaration in JSON) or ``"nmodl"``."""
+
+    name: str
+    language: str
+    text: str
+
+    @property
+    def sha(self) -> str:
+        return hashlib.sha256(f"{self.language}\n{self.text}".encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A frozen model. Made by `heliox.from_neuron`, `heliox.load` or the builder, never by hand.
+
+    ``mechanisms`` are in order of execution. ``definitions`` maps mechanism names to their text.
+    """
+
+    settings: Settings
+    cells: Cells
+    sections: Sections
+    nodes: Nodes
+    mechanisms: tuple[Mechanism, ...]
+    sources: Sources
+    connections: Connections
+    events: Events
+    definitions: Mapping[str, Definition]
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        for array in self._arrays():
+            array.flags.writeable = False
+
+    def _arrays(self) -> Iterator[NDArray]:
+        for _, value in walk(self):
+            if isinstance(value, np.ndarray):
+                yield value
+
+    def mechanism(self, name: str) -> Mechanism:
+        """The instances of mechanism `name`; ModelError with near names if there is none."""
+        return self.mechanisms[self.mechanism_index(name)]
+
+    def mechanism_index(self, name: str) -> int:
+        """Position of mechanism `name` in ``mechanisms``."""
+        try:
+            return self._mechanism_index[name]
+        except KeyError:
+            raise ModelError(
+                f"the model has no mechanism {name!r}; {nearest(name, self._mechanism_index)}", mechanism=name
+            ) from None
+
+    @cached_property
+    def _mechanism_index(self) -> dict[str, int]:
+        return {m.name: k for k, m in enumerate(self.mechanisms)}
+
+    def replace(self, **changes: object) -> Model:
+        """A new model with some parts exchanged."""
+        return dataclasses.replace(self, **changes)  # type: ignore[arg-type]
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of everything in the model; equal models have equal hashes."""
+        h = hashlib.sha256()
+        for path, value in walk(self):
+            h.update(path.encode())
+            if isinstance(value, np.ndarray):
+                h.update(str(value.dtype).encode() + str(value.shape).encode())
+                h.update(np.ascontiguousarray(value).tobytes())
+            elif path != "origin":
+                h.update(repr(value).encode())
+        return h.hexdigest()
+
+    def describe(self) -> str:
+        """What is in the model, one line a thing."""
+        n = self.nodes
+        segments = int(self.sections.nseg.sum())
+        s = self.settings
+        lines = [
+            f"heliox.Model {self.hash[:12]}" + (f" from {self.origin}" if self.origin else ""),
+            f"  {len(self.cells.name)} cells, {len(self.sections.name)} sections, {segments} segments, {len(n)} nodes",
+            f"  t {s.t:g} ms, dt {s.dt:g} ms, celsius {s.celsius:g} degC, secondorder {s.secondorder}",
+        ]
+        lines += [f"  {m.name:<16} {m.kind:<10} {len(m):>8}" for m in self.mechanisms]
+        lines.append(
+            f"  {len(self.connections)} connections from {len(self.sources)} sources, {len(self.events)} events waiting"
+        )
+        return "\n".join(lines)
+
+    __str__ = describe
+
+    def __repr__(self) -> str:
+        return f"<heliox.Model {self.hash[:12]}: {len(self.cells.name)} cells, {len(self.nodes)} nodes>"
+
+
+def walk(thing: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Leaves (arrays, scalars, strings) of a model with their paths, in a fixed order."""
+    if dataclasses.is_dataclass(thing):
+        for f in dataclasses.fields(thing):
+            yield from walk(getattr(thing, f.name), f"{path}.{f.name}" if path else f.name)
+    elif isinstance(thing, Mapping):
+        for key in sorted(thing):
+            yield from walk(thing[key], f"{path}[{key}]")
+    elif isinstance(thing, tuple) and thing and not isinstance(thing[0], str):
+        for k, item in enumerate(thing):
+            yield from walk(item, f"{path}[{k}]")
+    else:
+        yield path, thing
