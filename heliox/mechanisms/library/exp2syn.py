@@ -41,7 +41,7 @@ template = MechTemp(
     "Exp2Syn",
     "point",
     (initial, current, state, receive),
-    parameters={"tau1": (0.5, "ms"), "tau2": (2.0, "ms"), "e": (0.0, "mV")},
+    parameters={"tau1": (0.1, "ms"), "tau2": (10.0, "ms"), "e": (0.0, "mV")},
     states={"A": "uS", "B": "uS"},
     assigned={"i": "nA", "g": "uS", "factor": ""},
     weights=("weight",),
