@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -235,8 +236,15 @@ class Model:
                 h.update(str(value.dtype).encode() + str(value.shape).encode())
                 h.update(np.ascontiguousarray(value).tobytes())
             elif path != "origin":
-                h.update(repr(value).encode())
+                # a NumPy scalar and the same number from a file must not differ by their repr
+                h.update(repr(value.item() if isinstance(value, np.generic) else value).encode())
         return h.hexdigest()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one HDF5 file; `heliox.load` reads it where NEURON is not. ModelError if it cannot be written."""
+        from heliox.model import store  # here, so that h5py is loaded only when a file is written
+
+        store.save(self, path)
 
     def describe(self) -> str:
         """What is in the model, one line a thing."""
