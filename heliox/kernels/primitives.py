@@ -156,7 +156,7 @@ def _binary(call):
 
 def _exprelr(exp):
     def exprelr(x):
-        """Return x / (exp(x) - 1) as NEURON's C code computes it."""
+        """Return x / (exp(x) - 1), 1 where 1 + x rounds to 1, as mod files write it."""
         return 1.0 if 1.0 + x == 1.0 else x / (exp(x) - 1.0)
 
     return exprelr

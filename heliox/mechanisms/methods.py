@@ -6,7 +6,7 @@ They are lowered from this text like a user's own helpers, so they stay within t
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, floor, log
 
 R = 8.314462618153240  # J/(mol K): k_B * N_A, CODATA 2018
 F = 96485.33212331001  # C/mol: e * N_A
@@ -54,8 +54,8 @@ def ghk_factor(x):
 
 
 def bit_set(word, bit):
-    """Whether the power of two `bit` is set in the non-negative integer `word` (both as floats)."""
-    return 1.0 if (word // bit) % 2.0 == 1.0 else 0.0
+    """1.0 where the power of two `bit` is set in the non-negative integer `word` (both as floats), else 0.0."""
+    return floor(word / bit) - 2.0 * floor(word / (2.0 * bit))
 
 
 LIBRARY = {f.__name__: f for f in (cnexp, cnexp_constant, thermal, nernst, ghk, ghk_factor, bit_set)}

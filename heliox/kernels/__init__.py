@@ -1,0 +1,1 @@
+"""Everything that touches Numba: arithmetic, generated loops, their cache."""

@@ -1,0 +1,71 @@
+"""Generated modules as real files named by their content, so that Numba's own cache finds their machine code again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+import numba
+import numpy as np
+
+from heliox._version import __version__
+
+_KERNELS = Path(__file__).parent
+
+
+def folder() -> Path:
+    """Where generated modules live: ``$HELIOX_CACHE``, else the user's cache folder."""
+    if place := os.environ.get("HELIOX_CACHE"):
+        return Path(place)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "heliox"
+
+
+def _prelude() -> bytes:
+    """Text that generated modules import: Numba's keys do not see a change in it."""
+    return b"".join((_KERNELS / n).read_bytes() for n in ("arithmetic.py", "primitives.py", "random.py", "cpu.py"))
+
+
+def load(text: str) -> ModuleType:
+    """The module of a generated text, written once and imported from its file."""
+    key = "\n".join((text, __version__, numba.__version__, np.__version__, sys.version)).encode() + _prelude()
+    name = f"heliox_{hashlib.sha256(key).hexdigest()[:24]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    path = _place(name, text)
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # Numba's cache imports by name
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _place(name: str, text: str) -> Path:
+    for where in (folder(), Path(tempfile.gettempdir()) / f"heliox-{os.getuid() if hasattr(os, 'getuid') else 'user'}"):
+        path = where / f"{name}.py"
+        try:
+            if path.exists() and path.read_text() == text:
+                return path
+            where.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=where, suffix=".tmp", delete=False) as f:
+                f.write(text)
+            os.replace(f.name, path)
+            return path
+        except OSError:
+            continue
+    raise OSError(f"no folder for generated code can be written; set HELIOX_CACHE to one (tried {folder()})")

@@ -1,0 +1,258 @@
+"""Writes the module of a plan: mechanisms, loops, phases (docs/design.md, section 6).
+
+The text depends on the set of mechanisms and on options, never on sizes or values. Names of the infrastructure start with an underscore, which
+mechanism variables may not.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from heliox.kernels import mechanism_text as mt
+from heliox.kernels.loops import Loops, W
+from heliox.mechanisms.varstruct import VarStruct
+from heliox.solver import events, step, tree
+
+FIXED = (
+    "BASE", "CHUNK", "NODES", "ROOTS", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT",
+    "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX", "KEY",
+)  # fmt: skip
+ARGS = "_A, _P, _I, _G, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA"
+
+
+@dataclass(frozen=True)
+class Program:
+    """What the generator needs to know: mechanisms in order of execution, and options.
+
+    ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or differ between members.
+    """
+
+    mechanisms: tuple[VarStruct, ...]
+    math: str = "fast"
+    secondorder: int = 0
+    celsius_own: bool = False
+    weights_own: bool = False
+
+    @cached_property
+    def columns(self) -> dict[str, int]:
+        """Column of every entry of the group table ``G``."""
+        names = list(FIXED)
+        for m in self.mechanisms:
+            names += mt.columns(m)
+        return {n: k for k, n in enumerate(names)}
+
+    @cached_property
+    def text(self) -> str:
+        return _module(self)
+
+
+def _paste(module: object, names: Sequence[str], decorator: str) -> list[str]:
+    return [f"{decorator}\n{inspect.getsource(getattr(module, n))}" for n in names]
+
+
+def _module(program: Program) -> str:
+    names = " ".join(m.template.name for m in program.mechanisms)
+    space = program.math.upper()
+    parts = [
+        f"# heliox generated: cpu, math={program.math}, secondorder={program.secondorder}, mechanisms: {names}\n"
+        "from heliox.kernels.arithmetic import FUNCTIONS as _functions\n"
+        "from heliox.kernels.cpu import U, inline, kernel, np as _np, parallel, prange\n"
+        f"from heliox.kernels.primitives import {space} as _m\n\n_U = U\n"
+        + "".join(f"{n} = _m.{n}\n" for n in mt.MATH_NAMES)
+        + "".join(f"_{n} = _m.{n}\n" for n in mt.RANDOM_NAMES),
+        "".join(f"_{n} = {k}\n" for n, k in program.columns.items()),
+        "".join(f"{n} = {getattr(events, n)}\n" for n in mt.EVENT_CONSTANTS),
+    ]
+    parts += _paste(tree, ("clear", "axial", "eliminate", "substitute", "update"), "@kernel")
+    parts += _paste(events, ("before", "put", "move"), "@inline")
+    parts += _paste(events, ("push", "drop_first", "emit", "exchange", "detect"), "@kernel")
+    parts.append(mt.EFFECTS_TEXT)
+    loops = Loops(program)
+    for m in program.mechanisms:
+        parts.append(mt.slots(m, W))
+        parts += mt.functions(m)
+        parts += loops.mechanism(m)
+    parts.append(loops.deliver())
+    parts.append(loops.phases())
+    parts.append(_step(program, loops))
+    parts.append(_initialize(loops))
+    parts.append(_WINDOW)
+    return "\n\n".join(p.rstrip() for p in parts) + "\n"
+
+
+def _step(program: Program, loops: Loops) -> str:
+    """`step_body`: the phases between the two deliveries, one call a line."""
+    factor = 2.0 if program.secondorder else 1.0
+    cj = "2.0 / _dt" if program.secondorder else "1.0 / _dt"
+    body = [f"@kernel\ndef step_body({ARGS}, _S, _g, _t, _dt, _limit, _sample):", f"    _cj = {cj}", *loops.bases("    ")]
+    special = {
+        "advance_half": ["_t = _t + 0.5 * _dt"],
+        "clear": ["clear(_A, _rhs, _d, _n)"],
+        "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
+        "eliminate": ["eliminate(_A, _P, _I, _rhs, _d, _a, _b, _parent, _roots, _n)"],
+        "substitute": ["substitute(_A, _P, _I, _rhs, _d, _b, _parent, _roots, _n)"],
+        "update": [f"_bad = update(_A, _v, _rhs, _n, {factor}, _limit)", "if _bad > 0:", "    _QN[_g, STATUS] = RUNAWAY"],
+        "record": ["record(_A, _P, _R, _RA, _G[_g, _REC0], _G[_g, _REC1], _sample)"],
+    }
+    for phase in step.STEP[2:-1]:
+        lines = special.get(phase.name) or loops.calls(phase.name)
+        if lines:
+            body.append(f"    # {phase.name}")
+            body += [f"    {x}" for x in lines]
+    body.append("    return _t")
+    return "\n".join(body)
+
+
+def _initialize(loops: Loops) -> str:
+    """`initialize_group`: NEURON's finitialize for one group, up to the first sample."""
+    body = [f"@kernel\ndef initialize_group({ARGS}, _S, _g, _t, _dt):", "    _cj = 1.0 / _dt", *loops.bases("    ")]
+    special = {
+        "clear": ["clear(_A, _rhs, _d, _n)"],
+        "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
+        "connections": [f"initialize_connections({ARGS}, _g, _t, _dt)"],
+        "deliver_now": [f"deliver({ARGS}, _g, _t, _dt)"],
+    }
+    for name in step.INITIALIZE:
+        lines = special.get(name) or loops.calls(name)
+        if lines:
+            body.append(f"    # {name}")
+            body += [f"    {x}" for x in lines]
+    body.append("    return _t")
+    return "\n".join(body)
+
+
+_WINDOW = f'''\
+@kernel
+def record(_A, _P, _R, _RA, _first, _last, _sample):
+    """Sample this group's recorded variables; an address >= 0 lies in A, others in P; every (stride)th sample is kept."""
+    for _r in range(_first, _last):
+        _k = _RA[_r, 0]
+        _stride = _RA[_r, 1]
+        if _stride == 1 or (_sample + _RA[_r, 2]) % _stride == 0:
+            _x = _A[_U(_k)] if _k >= 0 else _P[_U(-1 - _k)]
+            _R[_r, (_sample + _RA[_r, 2]) // _stride] = _x
+
+
+@kernel
+def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit):
+    """Advance group g until its step number is `until`, stopping before the last delivery (where the exchange belongs).
+
+    Stops early, to be entered again at the same place, when a buffer is full; stops for good at a runaway voltage.
+    """
+    _S = _np.empty(_U(SCRATCH * {W}))
+    while True:
+        if _QN[_g, STATUS] != OK:
+            return
+        if _QN[_g, PHASE] == 2:
+            if _QN[_g, STEP] == _until:
+                return
+            if not deliver({ARGS}, _g, _T[_g], _dt):
+                return
+            _QN[_g, PHASE] = 0
+        if _QN[_g, PHASE] == 0:
+            if _QF.shape[1] - _QN[_g, EVENTS] < _G[_g, _FANOUT]:
+                _QN[_g, STATUS] = QUEUE_FULL
+                return
+            if _SF.shape[1] - _QN[_g, SPIKES] < _G[_g, _SRC1] - _G[_g, _SRC0]:
+                _QN[_g, STATUS] = SPIKES_FULL
+                return
+            _base = _U(_G[_g, _BASE])
+            detect(_A, _P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _g, _G[_g, _CHUNK], _base, _base + _U(_G[_g, _FLAGS]),
+                   _G[_g, _SRC0], _G[_g, _SRC1], _U(_G[_g, _THRESHOLD]), _U(_G[_g, _DELAY]), _T[_g])
+            _QN[_g, PHASE] = 1
+        if not deliver({ARGS}, _g, _T[_g] + 0.5 * _dt, _dt):
+            return
+        _T[_g] = step_body({ARGS}, _S, _g, _T[_g], _dt, _limit, _QN[_g, STEP] + 1 - _first)
+        _QN[_g, STEP] += 1
+        _QN[_g, PHASE] = 2
+
+
+@kernel
+def finish_group({ARGS}, _T, _g, _dt):
+    """The last delivery of a run."""
+    if _QN[_g, STATUS] == OK and _QN[_g, PHASE] == 2:
+        if deliver({ARGS}, _g, _T[_g], _dt):
+            _QN[_g, PHASE] = 0
+
+
+@kernel
+def settled(_QN, _group, _groups, _until):
+    """Whether every group of a range has done its steps (a runaway counts as done)."""
+    for _g in range(_group, _groups):
+        if _QN[_g, STATUS] == RUNAWAY:
+            continue
+        if _QN[_g, STATUS] != OK or _QN[_g, STEP] != _until:
+            return False
+    return True
+
+
+@kernel
+def advance({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit):
+    """Windows of all groups, one thread: leaders (artificial cells without input) first, then the others, then the exchange.
+
+    Returns the step number reached by all groups; smaller than `last` if the host has to mend a buffer.
+    """
+    _groups = len(_order)
+    _delay = _U(_G[0, _DELAY])
+    while True:
+        _until = min(_exchanged + _window, _last)
+        for _k in range(_leaders):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+        if _leaders > 0:
+            exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)
+        for _k in range(_leaders, _groups):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+        if not settled(_QN, 0, _groups, _until):
+            return _exchanged
+        if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay):
+            return _exchanged
+        _exchanged = _until
+        if _until == _last:
+            return _exchanged
+
+
+@parallel
+def advance_parallel({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit):
+    """As `advance`, the groups of a window side by side."""
+    _groups = len(_order)
+    _delay = _U(_G[0, _DELAY])
+    while True:
+        _until = min(_exchanged + _window, _last)
+        for _k in range(_leaders):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+        if _leaders > 0:
+            exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)
+        for _k in prange(_leaders, _groups):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+        if not settled(_QN, 0, _groups, _until):
+            return _exchanged
+        if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay):
+            return _exchanged
+        _exchanged = _until
+        if _until == _last:
+            return _exchanged
+
+
+@kernel
+def finish({ARGS}, _T, _groups, _dt):
+    for _g in range(_groups):
+        finish_group({ARGS}, _T, _g, _dt)
+
+
+@kernel
+def initialize({ARGS}, _groups, _t, _dt):
+    """finitialize of all groups; events of time <= t of other groups are exchanged by the host between two calls."""
+    _S = _np.empty(_U(SCRATCH * {W}))
+    for _g in range(_groups):
+        initialize_group({ARGS}, _S, _g, _t, _dt)
+
+
+@kernel
+def sample({ARGS}, _groups, _sample):
+    """Sample 0: the state as it stands."""
+    for _g in range(_groups):
+        record(_A, _P, _R, _RA, _G[_g, _REC0], _G[_g, _REC1], _sample)
+'''

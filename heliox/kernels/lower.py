@@ -1,0 +1,108 @@
+"""Mechanism functions -> text of the generated module: names prefixed, numbers made floats, powers and effects made calls."""
+
+from __future__ import annotations
+
+import ast
+import copy
+
+from heliox.mechanisms.subset import EFFECTS, MATH, Function
+from heliox.mechanisms.template import MechTemp
+
+RENAMED = {"abs": "fabs"}
+NATIVE = {"min", "max"}
+
+
+class _Lower(ast.NodeTransformer):
+    def __init__(self, prefix: str, helpers: set[str], constants: dict[str, float], effectful: set[str], tabled: dict[str, str]):
+        self.prefix, self.helpers, self.constants, self.effectful, self.tabled = prefix, helpers, constants, effectful, tabled
+        self.exact = False  # inside range() and subscripts integers stay integers
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not self.exact and isinstance(node.value, int) and not isinstance(node.value, bool):
+            return ast.copy_location(ast.Constant(float(node.value)), node)
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant):
+            return None  # docstrings of the source are not repeated
+        return self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        node.value = self.visit(node.value)
+        self.exact, was = True, self.exact
+        node.slice = self.visit(node.slice)
+        self.exact = was
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if isinstance(node.ctx, ast.Load) and node.id in self.constants:
+            return ast.copy_location(ast.Constant(self.constants[node.id]), node)
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Pow) and not self.exact:
+            return ast.copy_location(_call("pow", [node.left, node.right]), node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = node.func.id  # type: ignore[attr-defined]
+        if name == "range":
+            self.exact, was = True, self.exact
+            self.generic_visit(node)
+            self.exact = was
+            return node
+        args = [self.visit(a) for a in node.args]
+        if name in self.tabled:
+            return _call(self.tabled[name], [_name("_T"), *args])
+        if name in self.helpers:
+            if name in self.effectful:
+                args = [_name("_q"), *args]
+            return _call(f"{self.prefix}_{name}", args)
+        if name in EFFECTS:
+            return _call(f"_{name}", [_name("_q"), *args])
+        if name in MATH and name not in NATIVE:
+            return _call(RENAMED.get(name, name), args)
+        return _call(name, args)
+
+
+def _name(n: str) -> ast.Name:
+    return ast.Name(n, ast.Load())
+
+
+def _call(name: str, args: list[ast.expr]) -> ast.Call:
+    return ast.Call(_name(name), args, [])
+
+
+def effectful_helpers(template: MechTemp) -> set[str]:
+    """Helpers that send events, themselves or through others."""
+    out = {n for n, f in template.helpers.items() if f.has_effects}
+    while True:
+        more = {n for n, f in template.helpers.items() if f.calls & out} - out
+        if not more:
+            return out
+        out |= more
+
+
+def function_text(template: MechTemp, f: Function, name: str, tabled: dict[str, str] | None = None) -> str:
+    """Text of one function under a new `name`.
+
+    Functions that send events get the queue `_q` as their first parameter; functions that look tables up get `_T` first.
+    `tabled` maps a helper's name to the function that interpolates it.
+    """
+    tree = copy.deepcopy(f.tree)
+    effectful = effectful_helpers(template)
+    tabled = tabled or {}
+    shadow = set(f.params) | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    constants = {k: v for k, v in template.constants.items() if k not in shadow}
+    _Lower(template.name, set(template.helpers), constants, effectful, tabled).visit(tree)
+    first = []
+    if tabled and f.calls & set(tabled):
+        first.append(ast.arg("_T"))
+    if f.has_effects or f.calls & effectful:
+        first.append(ast.arg("_q"))
+    tree.args.args = first + tree.args.args
+    tree.name = name
+    if not tree.body:
+        tree.body = [ast.Pass()]
+    return ast.unparse(ast.fix_missing_locations(tree))

@@ -1,0 +1,64 @@
+"""`VarStruct`: where the variables of one template lie inside a block (docs/design.md, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from heliox.mechanisms.template import MechTemp, Var
+
+STREAM = ("id1", "id2", "id3", "seq")
+
+
+@dataclass(frozen=True)
+class VarStruct:
+    """Slots of a template's variables.
+
+    ``own`` variables change in a run or differ between members; ``shared`` ones are stored once. Both map a name to its first
+    slot; `size` gives the number of consecutive slots (a random stream has four: id1, id2, id3, sequence).
+    """
+
+    template: MechTemp
+    own: dict[str, int]
+    shared: dict[str, int]
+    own_slots: int
+    shared_slots: int
+
+    def size(self, name: str) -> int:
+        if name in self.template.random:
+            return len(STREAM)
+        if name == SCALE:
+            return 1
+        return self.template.instance_names[name].size
+
+
+SCALE = "_scale"  # 100/area of a point process: nA -> mA/cm2
+
+
+def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:
+    """Assign slots.
+
+    Parameters
+    ----------
+    template : MechTemp
+    vary : names of parameters that differ between members (they become own).
+    """
+    written = template.writes()
+    own: dict[str, int] = {}
+    shared: dict[str, int] = {}
+    counts = [0, 0]
+    variables: dict[str, Var] = template.instance_names
+    for name, var in variables.items():
+        is_own = (
+            name not in template.parameters
+            or name in written
+            or name in vary
+            or (template.kind == "ion" and name != "style")
+        )
+        table = own if is_own else shared
+        table[name] = counts[not is_own]
+        counts[not is_own] += len(STREAM) if name in template.random else var.size
+    if template.kind == "point" and template.currents:
+        shared[SCALE] = counts[1]
+        counts[1] += 1
+    return VarStruct(template, own, shared, counts[0], counts[1])

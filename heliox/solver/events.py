@@ -1,0 +1,131 @@
+"""The queue of a group: a binary heap of events, and the spike record. Plain functions on arrays; one text for every device.
+
+``QF[g, k] = (time, emitted, flag)`` and ``QI[g, k] = (rank, target, connection)`` are event k of group g's heap; ``QN[g]`` counts (columns below). Events are
+ordered by (time, time of emission, rank), which no schedule, thread or grouping can change.
+"""
+
+# ruff: noqa: F821  (names of the generated module's prelude)
+
+from __future__ import annotations
+
+# columns of QN
+EVENTS, SPIKES, SERIAL, STATUS, DELIVERED, STEP, PHASE = range(7)
+COLUMNS = 7
+# values of STATUS: the first four are mended by the host, LOST cannot happen unless a bound is wrong
+OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST = range(5)
+# a rank is (generation << 48) + class and place: connections come before self events, zero-delay hops after what caused them
+SELF = 1 << 40
+GENERATION = 48
+
+
+def before(QF, QI, g, k, time, emitted, rank):
+    """Whether event k of the heap comes before (time, emitted, rank)."""
+    if QF[g, k, 0] != time:
+        return QF[g, k, 0] < time
+    if QF[g, k, 1] != emitted:
+        return QF[g, k, 1] < emitted
+    return QI[g, k, 0] < rank
+
+
+def put(QF, QI, g, k, time, emitted, flag, rank, target, connection):
+    """Write event k."""
+    QF[g, k, 0] = time
+    QF[g, k, 1] = emitted
+    QF[g, k, 2] = flag
+    QI[g, k, 0] = rank
+    QI[g, k, 1] = target
+    QI[g, k, 2] = connection
+
+
+def move(QF, QI, g, k, j):
+    """Copy event j to place k."""
+    put(QF, QI, g, k, QF[g, j, 0], QF[g, j, 1], QF[g, j, 2], QI[g, j, 0], QI[g, j, 1], QI[g, j, 2])
+
+
+def push(QF, QI, QN, g, time, emitted, flag, rank, target, connection):
+    """Insert an event. Room was made before, see `deliver`; without it the group's status says that an event was lost."""
+    k = QN[g, EVENTS]
+    if k >= QF.shape[1]:
+        QN[g, STATUS] = LOST
+        return
+    QN[g, EVENTS] = k + 1
+    while k > 0:
+        up = (k - 1) >> 1
+        if before(QF, QI, g, up, time, emitted, rank):
+            break
+        move(QF, QI, g, k, up)
+        k = up
+    put(QF, QI, g, k, time, emitted, flag, rank, target, connection)
+
+
+def drop_first(QF, QI, QN, g):
+    """Remove the first event (heap place 0)."""
+    n = QN[g, EVENTS] - 1
+    QN[g, EVENTS] = n
+    if n == 0:
+        return
+    time, emitted, rank = QF[g, n, 0], QF[g, n, 1], QI[g, n, 0]
+    flag, target, connection = QF[g, n, 2], QI[g, n, 1], QI[g, n, 2]
+    k = 0
+    while True:
+        child = 2 * k + 1
+        if child >= n:
+            break
+        if child + 1 < n and before(QF, QI, g, child + 1, QF[g, child, 0], QF[g, child, 1], QI[g, child, 0]):
+            child += 1
+        if not before(QF, QI, g, child, time, emitted, rank):
+            break
+        move(QF, QI, g, k, child)
+        k = child
+    put(QF, QI, g, k, time, emitted, flag, rank, target, connection)
+
+
+def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
+    """Record a spike and queue its events for targets of this group; others wait for the exchange at the window's end."""
+    k = QN[g, SPIKES]
+    if k >= SF.shape[1]:
+        QN[g, STATUS] = LOST
+        return
+    SF[g, k] = time
+    SI[g, k] = source
+    QN[g, SPIKES] = k + 1
+    for c in range(FAN[source], FAN[source + 1]):
+        if CI[c, 0] == chunk and CI[c, 3] != 0:
+            wait = P[delay + U(c)]
+            hops = generation + 1 if wait == 0.0 else 0
+            push(QF, QI, QN, g, time + wait, time, 0.0, (hops << GENERATION) + c, CI[c, 1], c)
+
+
+def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
+    """Queue the spikes emitted since the last exchange for targets in other groups of the same member.
+
+    Returns False, to be called again, when a queue must be made larger first.
+    """
+    for g in range(groups):
+        chunk = g % chunks
+        for k in range(EX[g], QN[g, SPIKES]):
+            source, time = SI[g, k], SF[g, k]
+            first, last = FAN[source], FAN[source + 1]
+            for c in range(first, last):
+                h = g - chunk + CI[c, 0]
+                if CI[c, 0] >= 0 and CI[c, 0] != chunk and QF.shape[1] - QN[h, EVENTS] < last - first:
+                    QN[h, STATUS] = QUEUE_FULL
+                    return False
+            for c in range(first, last):
+                if CI[c, 0] >= 0 and CI[c, 0] != chunk and CI[c, 3] != 0:
+                    push(QF, QI, QN, g - chunk + CI[c, 0], time + P[delay + U(c)], time, 0.0, c, CI[c, 1], c)
+            EX[g] = k + 1
+    return True
+
+
+def detect(A, P, QF, QI, QN, SF, SI, FAN, CI, SR, g, chunk, base, flags, first, last, threshold, delay, t):
+    """Threshold crossings of this group's sources, in NEURON's order; spikes are stamped t + 1e-10."""
+    for s in range(first, last):
+        source = SR[s, 0]
+        k = flags + U(s - first)
+        if A[base + U(SR[s, 1])] - P[threshold + U(source)] > 0.0:
+            if A[k] == 0.0:
+                A[k] = 1.0
+                emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, t + 1e-10, 0)
+        else:
+            A[k] = 0.0

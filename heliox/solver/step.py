@@ -1,0 +1,56 @@
+"""One time step, and initialization, as lists of named phases (docs/design.md, section 4; NEURON's fadvance and finitialize).
+
+The generator walks these lists; each name is a function of the generated module, or a loop over the mechanisms that have that block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A phase: its name, what it reads and writes, and its adjoint in the reverse pass (``""``: it needs none, ``None``: not differentiable)."""
+
+    name: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    adjoint: str | None = ""
+
+
+STEP = (
+    Phase("detect", ("watched", "above"), ("above", "spikes", "queue"), "surrogate"),
+    Phase("deliver_half", ("queue",), ("states", "weights", "v", "queue", "spikes"), "receive_vjp"),
+    Phase("advance_half", ("t",), ("t",)),
+    Phase("clear", (), ("rhs", "d")),
+    Phase("before_breakpoint", ("states", "v"), ("states",), "before_breakpoint_vjp"),
+    Phase("current", ("v", "states", "parameters", "ions"), ("rhs", "d", "ions", "assigned"), "current_vjp"),
+    Phase("capacitance", ("cm",), ("d",), "capacitance_vjp"),
+    Phase("axial", ("v", "a", "b"), ("rhs", "d"), "axial_vjp"),
+    Phase("eliminate", ("a", "b", "d", "rhs"), ("d", "rhs"), "transposed_solve"),
+    Phase("substitute", ("b", "d", "rhs"), ("rhs",), "transposed_solve"),
+    Phase("correct_ions", ("ions", "rhs"), ("ions",), "correct_ions_vjp"),
+    Phase("update", ("rhs",), ("v",), "update_vjp"),
+    Phase("after_update", ("cm", "rhs"), ("i_cap",), "after_update_vjp"),
+    Phase("advance_half", ("t",), ("t",)),
+    Phase("state", ("v", "states", "parameters", "ions"), ("states", "ions"), "state_vjp"),
+    Phase("after_solve", ("states",), ("states",), "after_solve_vjp"),
+    Phase("before_step", ("states",), ("states",), "before_step_vjp"),
+    Phase("record", ("anything",), ("records",), "record_vjp"),
+    Phase("deliver_now", ("queue",), ("states", "weights", "v", "queue", "spikes"), "receive_vjp"),
+)
+
+INITIALIZE = (
+    "before_initial",
+    "initial",
+    "connections",
+    "after_initial",
+    "deliver_now",
+    "clear",
+    "before_breakpoint",
+    "current",
+    "capacitance",
+    "axial",
+    "before_step",
+    "deliver_now",
+)
