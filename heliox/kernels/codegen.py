@@ -58,7 +58,6 @@ def _module(program: Program) -> str:
     space = program.math.upper()
     parts = [
         f"# heliox generated: cpu, math={program.math}, secondorder={program.secondorder}, mechanisms: {names}\n"
-        "from heliox.kernels.arithmetic import FUNCTIONS as _functions\n"
         "from heliox.kernels.cpu import U, inline, kernel, np as _np, parallel, prange\n"
         f"from heliox.kernels.primitives import {space} as _m\n\n_U = U\n"
         + "".join(f"{n} = _m.{n}\n" for n in mt.MATH_NAMES)
@@ -78,7 +77,8 @@ def _module(program: Program) -> str:
     parts.append(loops.deliver())
     parts.append(loops.phases())
     parts.append(_step(program, loops))
-    parts.append(_initialize(loops))
+    parts.append(_group_phases(loops, "initialize_group", step.INITIALIZE, "finitialize up to the delivery of events that are due at once"))
+    parts.append(_group_phases(loops, "settle_group", step.SETTLE, "one set-up of the matrix, so that the currents at t are valid"))
     parts.append(_WINDOW)
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 
@@ -106,21 +106,20 @@ def _step(program: Program, loops: Loops) -> str:
     return "\n".join(body)
 
 
-def _initialize(loops: Loops) -> str:
-    """`initialize_group`: NEURON's finitialize for one group, up to the first sample."""
-    body = [f"@kernel\ndef initialize_group({ARGS}, _S, _g, _t, _dt):", "    _cj = 1.0 / _dt", *loops.bases("    ")]
+def _group_phases(loops: Loops, name: str, phases: tuple[str, ...], doc: str) -> str:
+    """Phases of the initialization of one group."""
+    body = [f"@kernel\ndef {name}({ARGS}, _S, _g, _t, _dt):", f'    """{doc}."""', "    _cj = 1.0 / _dt", *loops.bases("    ")]
     special = {
         "clear": ["clear(_A, _rhs, _d, _n)"],
         "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
         "connections": [f"initialize_connections({ARGS}, _g, _t, _dt)"],
         "deliver_now": [f"deliver({ARGS}, _g, _t, _dt)"],
     }
-    for name in step.INITIALIZE:
-        lines = special.get(name) or loops.calls(name)
+    for phase in phases:
+        lines = special.get(phase) or loops.calls(phase)
         if lines:
-            body.append(f"    # {name}")
+            body.append(f"    # {phase}")
             body += [f"    {x}" for x in lines]
-    body.append("    return _t")
     return "\n".join(body)
 
 
@@ -243,11 +242,22 @@ def finish({ARGS}, _T, _groups, _dt):
 
 
 @kernel
-def initialize({ARGS}, _groups, _t, _dt):
-    """finitialize of all groups; events of time <= t of other groups are exchanged by the host between two calls."""
+def initialize({ARGS}, _EX, _chunks, _groups, _t, _dt):
+    """finitialize of all groups, with the exchange of events that are due at once."""
     _S = _np.empty(_U(SCRATCH * {W}))
     for _g in range(_groups):
         initialize_group({ARGS}, _S, _g, _t, _dt)
+    _spikes = 1
+    while _spikes > 0:
+        if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _U(_G[0, _DELAY])):
+            return
+        for _g in range(_groups):
+            deliver({ARGS}, _g, _t, _dt)
+        _spikes = 0
+        for _g in range(_groups):
+            _spikes += _QN[_g, SPIKES] - _EX[_g]
+    for _g in range(_groups):
+        settle_group({ARGS}, _S, _g, _t, _dt)
 
 
 @kernel

@@ -146,8 +146,8 @@ def _lookup(m: VarStruct, table: Table) -> str:
         "    _M, _k = _T",
         f"    _k = _k + U({table_offset(m, table)})",
         f"    _x = {_inverse_width(table)} * ({x} - {table.lo!r})",
-        f"    _below = min(max(_x, 0.0), {n - 1}.0)",
-        "    _i = U(int(_below))" if False else "    _i = U(_below)",
+        "    _below = _x if _x > 0.0 else 0.0",
+        f"    _i = U(_below if _below < {n - 1}.0 else {n - 1}.0)",
         "    _f = _x - float(_i)",
     ]
     outs = []

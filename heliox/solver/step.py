@@ -40,17 +40,5 @@ STEP = (
     Phase("deliver_now", ("queue",), ("states", "weights", "v", "queue", "spikes"), "receive_vjp"),
 )
 
-INITIALIZE = (
-    "before_initial",
-    "initial",
-    "connections",
-    "after_initial",
-    "deliver_now",
-    "clear",
-    "before_breakpoint",
-    "current",
-    "capacitance",
-    "axial",
-    "before_step",
-    "deliver_now",
-)
+INITIALIZE = ("before_initial", "initial", "connections", "after_initial", "deliver_now")
+SETTLE = ("clear", "before_breakpoint", "current", "capacitance", "axial", "before_step", "deliver_now")

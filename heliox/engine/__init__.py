@@ -1,0 +1,1 @@
+"""Model -> Plan -> Engine: layout, buffers, and the calls into generated code."""

@@ -1,0 +1,163 @@
+"""Which cells advance together: chunks, and the window between two exchanges of spikes (docs/design.md, section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.model.model import Model
+
+
+@dataclass(frozen=True)
+class Partition:
+    """``cell`` and ``artificial[mechanism index]`` give the chunk of every cell and artificial cell; ``leaders`` are the chunks (the last
+    ones) that hold only artificial cells without input; ``window`` in steps (0: chunks never hear of each other)."""
+
+    chunks: int
+    cell: NDArray[np.int32]
+    artificial: dict[int, NDArray[np.int32]]
+    leaders: int
+    window: int
+
+
+def cell_of_node(model: Model) -> NDArray[np.int32]:
+    """Index of the cell (tree) that owns each node."""
+    parent = model.nodes.parent
+    jump = np.where(parent >= 0, parent, np.arange(len(parent)))
+    while True:
+        further = jump[jump]
+        if np.array_equal(further, jump):
+            break
+        jump = further
+    of_root = np.full(len(parent), -1, np.int32)
+    of_root[model.cells.root] = np.arange(len(model.cells.root), dtype=np.int32)
+    return of_root[jump]
+
+
+def _components(n: int, first: NDArray, second: NDArray) -> NDArray[np.int64]:
+    """Label of the connected component of each of n things, the smallest member's index."""
+    label = np.arange(n)
+    while True:
+        low = np.minimum(label[first], label[second])
+        new = label.copy()
+        np.minimum.at(new, first, low)
+        np.minimum.at(new, second, low)
+        new = np.minimum(new, new[new])
+        if np.array_equal(new, label):
+            return label
+        label = new
+
+
+def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
+    """Cut a model into chunks of about `target` nodes, `at_least` many where its connections allow.
+
+    Parameters
+    ----------
+    dt : float
+        Step in ms; cells joined by faster connections stay together.
+    target : int
+        Nodes a chunk should hold (cache size).
+    at_least : int
+        Chunks wanted (threads).
+    """
+    units, owner = _units(model)
+    n_cells = len(model.cells.root)
+    n_units = n_cells + sum(len(k) for k in units.values())
+    source, target_unit, delay = _edges(model, owner)
+    has_input = np.zeros(n_units, bool)
+    has_input[target_unit] = True
+    driver = ~has_input
+    driver[:n_cells] = False
+    weight = np.bincount(cell_of_node(model), minlength=n_cells) if n_cells else np.zeros(0, int)
+    size = np.concatenate([weight, np.ones(n_units - n_cells, int)])
+
+    inner = ~driver[source]
+    slack = np.where(source[inner] < n_cells, 1e-6 * dt, -1e-6 * dt)  # artificial cells emit between samples
+    fast = delay[inner] + slack < dt
+    label = _components(n_units, source[inner][fast], target_unit[inner][fast])
+    label = _attach_drivers(label, driver, source, target_unit)
+    chunk, chunks, leaders = _pack(label, size, driver, max(1, target), at_least)
+
+    cross = inner & (chunk[source] != chunk[target_unit])
+    if cross.any():
+        late = np.where(source[cross] < n_cells, 1e-9, -1e-6 * dt)
+        window = max(1, int(np.floor(np.min((delay[cross] + late) / dt))))
+    else:
+        window = 0
+    artificial = {m: chunk[u].astype(np.int32) for m, u in units.items()}
+    return Partition(chunks, chunk[:n_cells].astype(np.int32), artificial, leaders, window)
+
+
+def _units(model: Model) -> tuple[dict[int, NDArray], list[NDArray]]:
+    """Unit numbers (cells first) of artificial cells, and the owning unit of every instance of every mechanism."""
+    cells = cell_of_node(model)
+    at = len(model.cells.root)
+    units: dict[int, NDArray] = {}
+    owner: list[NDArray] = []
+    for k, m in enumerate(model.mechanisms):
+        if m.kind == "artificial":
+            units[k] = np.arange(at, at + len(m))
+            owner.append(units[k])
+            at += len(m)
+        else:
+            owner.append(cells[m.node] if len(m) else np.empty(0, np.int64))
+    return units, owner
+
+
+def _edges(model: Model, owner: list[NDArray]) -> tuple[NDArray, NDArray, NDArray]:
+    """Unit of source, unit of target and delay of every connection that has both."""
+    s, c = model.sources, model.connections
+    cells = cell_of_node(model)
+    unit = np.full(len(s), -1)
+    for k in np.unique(s.mechanism):
+        here = s.mechanism == k
+        unit[here] = cells[s.index[here]] if k < 0 else owner[k][s.index[here]]
+    keep = (c.source >= 0) & (c.mechanism >= 0)
+    target = np.full(len(c), -1)
+    for k in np.unique(c.mechanism[keep]):
+        here = keep & (c.mechanism == k)
+        target[here] = owner[k][c.instance[here]]
+    return unit[c.source[keep]], target[keep], c.delay[keep]
+
+
+def _attach_drivers(label: NDArray, driver: NDArray, source: NDArray, target: NDArray) -> NDArray:
+    """A driver whose targets all lie in one component joins it."""
+    label = label.copy()
+    of = driver[source]
+    if not of.any():
+        return label
+    low = np.full(len(label), len(label))
+    high = np.full(len(label), -1)
+    np.minimum.at(low, source[of], label[target[of]])
+    np.maximum.at(high, source[of], label[target[of]])
+    single = driver & (low == high)
+    label[single] = low[single]
+    return label
+
+
+def _pack(label: NDArray, size: NDArray, driver: NDArray, target: int, at_least: int) -> tuple[NDArray, int, int]:
+    """Put components into chunks, in order. Drivers that serve several chunks form leader chunks at the end."""
+    names, component = np.unique(label, return_inverse=True)
+    total = np.bincount(component, weights=size, minlength=len(names))
+    alone = np.ones(len(names), bool)
+    np.logical_and.at(alone, component, driver)
+    wanted = max(at_least, int(np.ceil(total[~alone].sum() / target)))
+    step = total[~alone].sum() / max(1, wanted)
+    chunk_of = np.zeros(len(names), np.int64)
+    middle = np.cumsum(total[~alone]) - total[~alone] / 2
+    raw = np.minimum((middle / max(step, 1e-9)).astype(np.int64), wanted - 1)
+    _, packed = np.unique(raw, return_inverse=True)
+    chunk_of[~alone] = packed
+    chunks = int(packed.max()) + 1 if packed.size else 0
+    leaders = 0
+    if alone.any():
+        if chunks <= 1:
+            chunk_of[alone] = 0
+            chunks = 1
+        else:
+            leaders = 1
+            chunk_of[alone] = chunks
+            chunks += 1
+    return chunk_of[component], max(chunks, 1), leaders
