@@ -158,13 +158,14 @@ def make_plan(
     """
     vary = vary or {}
     structs = [layout(catalogue.resolve(model.definitions[m.name]), vary.get(m.name, ())) for m in model.mechanisms]
-    weights_own = weights_own or any(_writes_weights(s) for s in structs)
+    weights_own = weights_own or any(writes_weights(s) for s in structs)
     program = Program(tuple(structs), math, model.settings.secondorder, celsius_own, weights_own)
     part = partition(model, dt, chunk_nodes, -(-threads // batch))
     return _Builder(model, dt, batch, program, part).build()
 
 
-def _writes_weights(s: VarStruct) -> bool:
+def writes_weights(s: VarStruct) -> bool:
+    """Whether a mechanism changes the weights of its connections."""
     t = s.template
     cleared = len(t.weights) > 1 and "receive_initial" not in t.functions
     return cleared or bool(set(t.weights) & t.writes("receive", "receive_initial"))
@@ -418,19 +419,20 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
     P[plan.head["delay"] + plan.connection_rank] = c.delay
     members[:, plan.detector_flag] = s.above[plan.SR[:, 0]].astype(float)
     address = weight_addresses(plan)
-    (members if plan.program.weights_own else P)[..., address] = c.weights
+    kept = address >= 0  # connections without a target hold weights that nothing reads
+    (members if plan.program.weights_own else P)[..., address[kept]] = c.weights[kept]
 
 
 def weight_addresses(plan: Plan) -> NDArray[np.int64]:
-    """Address of every entry of ``Connections.weights``: relative to a member if weights are own, else in P."""
+    """Address of every entry of ``Connections.weights``: relative to a member if weights are own, else in P; -1 without a target."""
     c = plan.model.connections
     size = np.diff(c.weight_ptr)
     inside = np.arange(len(c.weights)) - np.repeat(c.weight_ptr[:-1], size)
-    at = plan.weight_at.copy()
+    chunk = plan.CI[plan.connection_rank, 0] if len(c) else np.empty(0, np.int64)
+    at = plan.weight_at
     if plan.program.weights_own and len(c):
-        chunk = plan.CI[plan.connection_rank, 0]
-        at = at + np.where(chunk >= 0, plan.chunk_base[chunk], 0)
-    return np.repeat(at, size) + inside
+        at = at + plan.chunk_base[chunk]
+    return np.where(np.repeat(chunk, size) >= 0, np.repeat(at, size) + inside, -1)
 
 
 def _fill_mechanism(plan: Plan, m: Mechanism, p: Placement, members: NDArray, P: NDArray) -> None:

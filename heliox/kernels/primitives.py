@@ -19,14 +19,12 @@ from numba.extending import intrinsic
 
 from heliox.kernels import arithmetic, random
 
+
 # error_model "numpy": checks for a zero divisor stop vectorisation. forceinline: LLVM inlines at once, which
 # compiles four times faster than Numba's own inlining and runs as fast.
-OPTIONS = {"error_model": "numpy", "forceinline": True}
-
-
 def compiled(function):
     """Compile a plain scalar function for the CPU with the options every kernel helper needs."""
-    return njit(**OPTIONS)(function)
+    return njit(error_model="numpy", forceinline=True)(function)
 
 
 # ------------------------------------------------------------------------------------------------- primitives
@@ -234,5 +232,3 @@ def for_cuda():
     random.build(functions, device)
     doc = "HelioX's own arithmetic as CUDA device functions."
     return _as_module("heliox.kernels.cuda_arithmetic", doc, functions)
-
-

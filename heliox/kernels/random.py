@@ -75,10 +75,8 @@ def random_ipick(id1, id2, id3, seq, key):
         The position after the draw.
     """
     position = np.uint64(seq)
-    word = philox_word(
-        position >> BITS_2, np.uint64(id3), np.uint64(id1), np.uint64(id2), np.uint64(key), ZERO, position &
-        LOW_2
-    )
+    c0, c1, c2, c3 = position >> BITS_2, np.uint64(id3), np.uint64(id1), np.uint64(id2)
+    word = philox_word(c0, c1, c2, c3, np.uint64(key), ZERO, position & LOW_2)
     following = seq + 1.0
     return float(word), 0.0 if following >= SEQ_END else following
 

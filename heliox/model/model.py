@@ -241,7 +241,7 @@ class Model:
         return h.hexdigest()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to one HDF5 file; `heliox.load` reads it where NEURON is not. ModelError if it cannot be written."""
+        """Write the model to one HDF5 file, which `heliox.load` reads; ModelError if it cannot be written."""
         from heliox.model import store  # here, so that h5py is loaded only when a file is written
 
         store.save(self, path)

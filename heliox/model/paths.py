@@ -19,6 +19,7 @@ _NUMBERED = re.compile(
     rf"(?P<name>{_NAME})(?:\[(?:(?P<number>\d+)|(?P<first>\d*):(?P<stop>\d*)|(?P<all>\*))\])?"
 )
 
+CONNECTION = "NetCon"  # the object type of connections
 FORMS = (
     "legal are e.g. 'soma[0](0.5).v', 'soma[0](0.5).hh.gnabar', 'soma[0](0.5).ena', 'IClamp[0].amp', "
     "'NetCon[3].weight[0]', 'hh.gnabar', 'celsius'."

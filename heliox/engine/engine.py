@@ -1,0 +1,276 @@
+"""Buffers of a plan on the CPU, and the calls into its generated module."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine import guard
+from heliox.engine.plan import Plan, fill, weight_addresses, writes_weights
+from heliox.errors import DeviceError
+from heliox.kernels import cache, threads
+from heliox.solver import events
+
+QUEUE_ROOM = 256
+SPIKE_ROOM = 256
+CALL_SECONDS = 0.2  # Python is met at least this often: Ctrl-C, progress
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that changes in a run, copied."""
+
+    t: float
+    step: int
+    arrays: dict[str, NDArray]
+    model_hash: str
+    batch: int
+
+
+class Engine:
+    """Runs a plan on the CPU.
+
+    Parameters
+    ----------
+    plan : Plan
+    threads : int
+        Threads that work on groups side by side; results do not depend on it.
+
+    Notes
+    -----
+    ``A`` and ``P`` are the arenas of docs/design.md. Per group: queue ``QF``, ``QI``, counters ``QN``, spikes ``SF``, ``SI``, exchanged
+    spikes ``EX``, time ``T``.
+    """
+
+    def __init__(self, plan: Plan, threads: int = 1) -> None:
+        self.plan = plan
+        self.threads = threads
+        self.module = cache.load(plan.program.text)
+        groups = plan.chunks * plan.batch
+        self.A = np.zeros(plan.A_size + 1)
+        self.P = np.zeros(plan.P_size)
+        self.QF = np.zeros((groups, QUEUE_ROOM, 3))
+        self.QI = np.zeros((groups, QUEUE_ROOM, 3), np.int64)
+        self.QN = np.zeros((groups, events.COLUMNS), np.int64)
+        self.SF = np.zeros((groups, SPIKE_ROOM))
+        self.SI = np.zeros((groups, SPIKE_ROOM), np.int64)
+        self.EX = np.zeros(groups, np.int64)
+        self.T = np.zeros(groups)
+        self.R = np.zeros((0, 1))
+        self.RA = np.zeros((0, 3), np.int64)
+        self.t = plan.model.settings.t
+        self.limit = guard.LIMIT
+        self.interrupted = False
+        self.tables_stale = False
+        self._rate = 50.0  # steps a second, learned
+        self._make_room(int(plan.G[:, plan.program.columns["FANMAX"]].max(initial=0)) + self._initial_events())
+        fill(plan, self.A[:-1], self.P)
+        self.fill_tables()
+        self._load_events()
+        self.T[:] = self.t
+        self.frozen = self.snapshot()
+
+    @property
+    def groups(self) -> int:
+        return len(self.QN)
+
+    @property
+    def step(self) -> int:
+        """Steps since the engine was made or initialized."""
+        return int(self.QN[:, events.STEP].max(initial=0))
+
+    def _arguments(self) -> tuple:
+        p = self.plan
+        return (self.A, self.P, p.I, p.G, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, p.SR, self.R, self.RA)
+
+    # ------------------------------------------------------------------ state
+
+    def fill_tables(self) -> None:
+        """Rebuild every TABLE; needed after a change of what a table depends on."""
+        self.module.fill_tables(self.A, self.P, self.plan.G)
+        self.tables_stale = False
+
+    def snapshot(self) -> Snapshot:
+        """A copy of everything that changes in a run."""
+        names = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T")
+        return Snapshot(self.t, self.step, {n: getattr(self, n).copy() for n in names}, self.plan.model.hash, self.plan.batch)
+
+    def restore(self, snap: Snapshot) -> None:
+        """Return to a snapshot; parameters stored in P stay as they are now."""
+        for name, array in snap.arrays.items():
+            setattr(self, name, array.copy())
+        self.t = snap.t
+
+    def reset(self) -> None:
+        """The frozen state, time, queue and random streams; parameters, varied weights and the temperature stay as they are."""
+        kept = self._parameters()
+        values = self.A[kept]
+        self.restore(self.frozen)
+        self.A[kept] = values
+        self.fill_tables()
+
+    def _parameters(self) -> NDArray[np.int64]:
+        """Addresses in A that hold parameters rather than state."""
+        p = self.plan
+        parts = []
+        for place in p.placements:
+            t = place.struct.template
+            for name in set(place.struct.own) & set(t.parameters):
+                slots = range(place.struct.own[name], place.struct.own[name] + place.struct.size(name))
+                parts += [p.chunk_base[place.chunk] + place.own_offset(slot) for slot in slots]
+        if p.program.celsius_own:
+            parts.append(p.chunk_base + p.G[: p.chunks, p.program.columns["CELSIUS"]])
+        if p.program.weights_own and not any(writes_weights(s) for s in p.program.mechanisms):
+            at = weight_addresses(p)
+            parts.append(at[at >= 0])
+        flat = np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+        return (p.member_size * np.arange(p.batch)[:, None] + flat).ravel()
+
+    def initialize(self, v: float | None = None) -> None:
+        """INITIAL blocks and everything else finitialize does, with the parameters as they are; t = 0."""
+        self.t = 0.0
+        self.T[:] = 0.0
+        self.QN[:] = 0
+        self.EX[:] = 0
+        self._make_room(self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0)))
+        members = self.A[:-1].reshape(self.plan.batch, self.plan.member_size)
+        if v is not None:
+            members[:, self.plan.node_address("v", np.arange(len(self.plan.model.nodes)))] = v
+        members[:, self.plan.detector_flag] = 0.0
+        self.fill_tables()
+        self.module.initialize(*self._arguments(), self.EX, self.plan.chunks, self.groups, self.t, self.plan.dt)
+        self._check_status()
+
+    def sample(self, k: int) -> None:
+        """Write sample k of the recordings from the state as it stands."""
+        self.module.sample(*self._arguments(), self.groups, k)
+
+    def set_recording(self, addresses: NDArray[np.int64], samples: int) -> None:
+        """Set what is recorded: ``RA`` rows (address, stride, shift) sorted by group, and room for `samples` columns."""
+        self.RA = addresses
+        self.R = np.zeros((len(addresses), max(1, samples)))
+
+    # ------------------------------------------------------------------ running
+
+    def advance(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
+        """Advance all groups by `steps`; returns the steps done (fewer after an interrupt at a window's end).
+
+        Raises
+        ------
+        NumericalError
+            At a NaN or runaway voltage; everything up to it is kept.
+        """
+        plan = self.plan
+        first = self.step
+        last = first + steps
+        window = plan.partition.window or max(1, steps)
+        parallel = self.threads > 1 and self.groups > 1
+        call = self.module.advance_parallel if parallel else self.module.advance
+        done = first
+        self.interrupted = False
+        with threads.use(self.threads if parallel else 1):
+            while done < last and not self.interrupted:
+                stop = min(last, done + self._portion(window))
+                began = time.perf_counter()
+                now = call(
+                    *self._arguments(), self.T, self.EX, plan.order, plan.chunks, self._leaders(), stop, first, window, done, plan.dt, self.limit,
+                )  # fmt: skip
+                self._learn_rate(now - done, time.perf_counter() - began)
+                if self._mend():
+                    guard.raise_runaway(self, now)
+                if progress is not None and now > done:
+                    progress(now - done)
+                done = now
+        self.module.finish(*self._arguments(), self.T, self.groups, plan.dt)
+        while self._mend(finishing=True):
+            self.module.finish(*self._arguments(), self.T, self.groups, plan.dt)
+        self._exchange()
+        self.t = float(self.T[0]) if len(self.T) else self.t
+        return done - first
+
+    def _leaders(self) -> int:
+        return self.plan.partition.leaders * self.plan.batch
+
+    def _portion(self, window: int) -> int:
+        """Steps of one call: a fifth of a second's worth, at least a window."""
+        return max(1, int(self._rate * CALL_SECONDS), window if window < 1_000 else 1)
+
+    def _learn_rate(self, steps: int, seconds: float) -> None:
+        if steps > 0:
+            self._rate = min(max(steps / max(seconds, 1e-6), 1.0), 4.0 * self._rate)
+
+    def _exchange(self) -> None:
+        p = self.plan
+        delay = np.uint64(p.head["delay"])
+        while not self.module.exchange(self.P, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, self.EX, self.groups, p.chunks, delay):
+            self._mend()
+
+    def drain_spikes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+        """Spikes since the last drain: member, time (ms), source index; the record is emptied."""
+        counts = self.QN[:, events.SPIKES]
+        group = np.repeat(np.arange(self.groups), counts)
+        place = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+        out = group // self.plan.chunks, self.SF[group, place], self.SI[group, place]
+        self.QN[:, events.SPIKES] = 0
+        self.EX[:] = 0
+        return out
+
+    # ------------------------------------------------------------------ buffers
+
+    def _mend(self, finishing: bool = False) -> bool:
+        """Make full buffers larger. Returns whether something is left to deal with: a runaway, or (finishing) a mended buffer."""
+        status = self.QN[:, events.STATUS]
+        if (status == events.LOST).any():
+            raise DeviceError("an event queue overflowed inside a step; this is an error of HelioX, please report the model")
+        full = status == events.QUEUE_FULL
+        crowded = status == events.SPIKES_FULL
+        if full.any():
+            self._make_room(2 * self.QF.shape[1] + int(self.plan.G[:, self.plan.program.columns["FANOUT"]].max(initial=0)))
+        if crowded.any():
+            self._make_spike_room(2 * self.SF.shape[1] + len(self.plan.SR))
+        self.QN[full | crowded, events.STATUS] = events.OK
+        return bool((full | crowded).any()) if finishing else bool((status == events.RUNAWAY).any())
+
+    def _check_status(self) -> None:
+        if (self.QN[:, events.STATUS] != events.OK).any():
+            raise DeviceError("the event queue overflowed during initialization; this is an error of HelioX, please report the model")
+
+    def _initial_events(self) -> int:
+        """A bound on what INITIAL blocks can send: four events an event-driven instance, and their fan-out."""
+        p = self.plan
+        counts = [int(pl.count.max(initial=0)) for pl in p.placements if "initial" in pl.struct.template.functions and pl.struct.template.effects("initial")]
+        return 4 * sum(counts) + len(p.CI) + len(p.model.events) + 64
+
+    def _make_room(self, events_: int) -> None:
+        have = self.QF.shape[1]
+        if events_ > have:
+            extra = ((0, 0), (0, events_ - have), (0, 0))
+            self.QF, self.QI = np.pad(self.QF, extra), np.pad(self.QI, extra)
+
+    def _make_spike_room(self, spikes: int) -> None:
+        have = self.SF.shape[1]
+        if spikes > have:
+            extra = ((0, 0), (0, spikes - have))
+            self.SF, self.SI = np.pad(self.SF, extra), np.pad(self.SI, extra)
+
+    def _load_events(self) -> None:
+        """The frozen queue: sorted arrays are heaps. Frozen events come before later ones of equal time, in their own order."""
+        p, e = self.plan, self.plan.model.events
+        for k in range(len(e)):
+            c = int(e.connection[k])
+            place = p.placements[int(e.mechanism[k])]
+            chunk = int(place.chunk[e.instance[k]])
+            target = (int(e.mechanism[k]) << 32) + int(place.local[e.instance[k]])
+            rank = k + (events.SELF if e.self_event[k] else 0)
+            connection = int(p.connection_rank[c]) if c >= 0 else -1
+            for member in range(p.batch):
+                g = member * p.chunks + chunk
+                j = int(self.QN[g, events.EVENTS])
+                self.QF[g, j] = e.time[k], -1e300, e.flag[k]
+                self.QI[g, j] = rank, target, connection
+                self.QN[g, events.EVENTS] += 1
+        self.QN[:, events.SERIAL] = len(e)

@@ -1,0 +1,164 @@
+"""Recordings: which addresses are sampled, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine.engine import Engine
+from heliox.engine.registry import Handle
+
+
+class Recording:
+    """Samples of one or more variables.
+
+    Attributes
+    ----------
+    t : (samples,) ms
+    values : (samples,) for one place of one member; (n, samples) for several places; a leading axis of length B for a batch
+    names : list of str
+    unit : str
+    """
+
+    def __init__(self, handle: Handle, stride: int) -> None:
+        self.handle = handle
+        self.stride = stride
+        self.names = handle.names
+        self.unit = handle.unit
+        self._t: list[NDArray[np.float64]] = []
+        self._values: list[NDArray[np.float64]] = []
+        self.steps = 0  # since its first sample
+        self.started = False
+
+    @property
+    def t(self) -> NDArray[np.float64]:
+        return np.concatenate(self._t) if self._t else np.empty(0)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        if len(self._values) > 1:
+            self._values = [np.concatenate(self._values, axis=-1)]
+        shape = self.handle.addresses.shape
+        if not self._values:
+            return np.empty((*(shape if shape != (1,) else ()), 0))
+        out = self._values[0]
+        return out[..., 0, :] if len(self.handle) == 1 else out
+
+    def clear(self) -> None:
+        """Forget all samples; the next run starts with a new first one."""
+        self._t.clear()
+        self._values.clear()
+        self.steps = 0
+        self.started = False
+
+    def append(self, t: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        self._t.append(t)
+        self._values.append(values)
+
+    def __repr__(self) -> str:
+        return f"<heliox recording of {len(self.names)} x {self.handle.variable.name} ({self.unit}): {len(self.t)} samples>"
+
+
+class Recorder:
+    """Drives the engine's recording table and collects samples, a piece of a run at a time."""
+
+    PIECE = 1024  # samples between two collections: a row of the buffer stays two pages
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.recordings: list[Recording] = []
+
+    def add(self, handle: Handle, stride: int) -> Recording:
+        r = Recording(handle, stride)
+        self.recordings.append(r)
+        return r
+
+    def run(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
+        """Advance `steps` and collect. Returns the steps done."""
+        window = max(1, self.engine.plan.partition.window)
+        piece = max(1, self.PIECE // window) * window if self.recordings else steps
+        done = 0
+        rows = self._arrange(min(piece, steps))
+        while done < steps:
+            n = min(piece, steps - done)
+            self._shift(rows)
+            times = step_times(self.engine.t, n, self.engine.plan.dt)
+            self._first_samples(rows)
+            before = self.engine.step
+            try:
+                got = self.engine.advance(n, progress)
+            finally:
+                got = self.engine.step - before
+                self._collect(rows, times[: got + 1], got)
+            done += got
+            if self.engine.interrupted:
+                break
+        return done
+
+    def _arrange(self, steps: int) -> list[NDArray[np.intp]]:
+        """Fill the engine's table, sorted by group. Returns the rows of each recording."""
+        plan = self.engine.plan
+        if not self.recordings:
+            self.engine.set_recording(np.zeros((0, 3), np.int64), 1)
+            self._groups(np.empty(0, np.int64))
+            return []
+        addresses, group, owner, stride = [], [], [], []
+        for k, r in enumerate(self.recordings):
+            at = r.handle.addresses.ravel()
+            addresses.append(at if r.handle.store == "A" else -1 - at)
+            group.append(self._group_of(at) if r.handle.store == "A" else np.zeros(len(at), np.int64))
+            owner.append(np.full(len(at), k))
+            stride.append(np.full(len(at), r.stride))
+        flat = np.concatenate(addresses)
+        groups = np.concatenate(group)
+        order = np.argsort(groups, kind="stable")
+        table = np.stack([flat, np.concatenate(stride), np.zeros(len(flat), np.int64)], axis=1)[order]
+        self.engine.set_recording(np.ascontiguousarray(table), steps + 2)
+        self._groups(groups[order])
+        row = np.empty(len(flat), np.intp)
+        row[order] = np.arange(len(flat))
+        owners = np.concatenate(owner)
+        assert plan is self.engine.plan
+        return [row[owners == k] for k in range(len(self.recordings))]
+
+    def _group_of(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        base = self.engine.plan.G[:, self.engine.plan.program.columns["BASE"]]
+        return np.searchsorted(base, at, side="right") - 1
+
+    def _groups(self, groups: NDArray[np.int64]) -> None:
+        plan = self.engine.plan
+        bounds = np.searchsorted(groups, np.arange(self.engine.groups + 1))
+        plan.G[:, plan.program.columns["REC0"]] = bounds[:-1]
+        plan.G[:, plan.program.columns["REC1"]] = bounds[1:]
+
+    def _shift(self, rows: list[NDArray[np.intp]]) -> None:
+        for r, row in zip(self.recordings, rows, strict=True):
+            self.engine.RA[row, 2] = r.steps % r.stride
+
+    def _first_samples(self, rows: list[NDArray[np.intp]]) -> None:
+        new = [(r, row) for r, row in zip(self.recordings, rows, strict=True) if not r.started]
+        if not new:
+            return
+        self.engine.sample(0)
+        for r, row in new:
+            r.append(np.array([self.engine.t]), self.engine.R[row, :1].reshape(*r.handle.addresses.shape, 1).copy())
+            r.started = True
+
+    def _collect(self, rows: list[NDArray[np.intp]], times: NDArray[np.float64], n: int) -> None:
+        for r, row in zip(self.recordings, rows, strict=True):
+            shift = r.steps % r.stride
+            k = np.arange(1, n + 1)
+            k = k[(k + shift) % r.stride == 0]
+            if len(k):
+                columns = (k + shift) // r.stride
+                r.append(times[k], self.engine.R[row][:, columns].reshape(*r.handle.addresses.shape, len(k)))
+            r.steps += n
+
+
+def step_times(t: float, steps: int, dt: float) -> NDArray[np.float64]:
+    """t after 0 ... `steps` steps, accumulated by half steps as NEURON does."""
+    halves = np.full(2 * steps + 1, 0.5 * dt)
+    halves[0] = t
+    return np.add.accumulate(halves)[::2]

@@ -1,0 +1,1 @@
+"""Results: spikes, recordings, progress."""

@@ -1,0 +1,346 @@
+"""`Simulation`: what a notebook user holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine import interrupt
+from heliox.engine.engine import Engine, Snapshot
+from heliox.engine.plan import Plan, make_plan
+from heliox.engine.recorder import Recorder, Recording
+from heliox.engine.registry import Handle, VariableRegistry
+from heliox.errors import DeviceError, ModelError, UnsupportedError, nearest
+from heliox.kernels import threads as threading
+from heliox.model.model import Model
+from heliox.model.names import Names, Where
+from heliox.record.progress import Progress
+from heliox.record.spikes import Spikes
+
+SMALL = 20_000  # nodes x members below which a second thread does not pay by default
+
+
+class Simulation:
+    """A model that can run.
+
+    Parameters
+    ----------
+    model : Model
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:k"``.
+    dt : float, optional
+        ms; default is the frozen dt.
+    batch : int
+        Members: copies of the model that run together and may differ in what `vary` names.
+    vary : collection of str
+        Variables that differ between members: ``"hh.gnabar"``, ``"celsius"``, ``"NetCon.weight"``. States always may.
+    math : str
+        ``"fast"``: own vectorising arithmetic, the same bits on every device; ``"libm"``: the C library's, NEURON's bits.
+    order : str
+        Elimination order: ``"neuron"``.
+    threads : int, optional
+        Default: one for small models, else all cores. Results do not depend on it.
+    mode : str
+        ``"auto"`` (of use on CUDA only).
+    progress : bool
+        Show a bar in runs of more than two seconds.
+
+    Raises
+    ------
+    ModelError, DeviceError, UnsupportedError
+        With what would be legal.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        device: str = "auto",
+        *,
+        dt: float | None = None,
+        batch: int = 1,
+        vary: Collection[str] = (),
+        math: str = "fast",
+        order: str = "neuron",
+        threads: int | None = None,
+        mode: str = "auto",
+        progress: bool = True,
+    ) -> None:
+        _choose("math", math, ("fast", "libm"))
+        _choose("mode", mode, ("auto", "fused", "streams"))
+        _choose_device(device)
+        if order != "neuron":
+            raise UnsupportedError(f"order {order!r} is not available in this version; use order='neuron'")
+        if batch < 1 or batch != int(batch):
+            raise ModelError(f"batch is {batch}; it must be a whole number of at least 1")
+        self.dt = float(model.settings.dt if dt is None else dt)
+        if not (self.dt > 0.0 and np.isfinite(self.dt)):
+            raise ModelError(f"dt is {self.dt:g} ms; it must be positive")
+        if threads is not None and threads < 1:
+            raise ModelError(f"threads is {threads}; it must be at least 1")
+        self.model = model
+        self.batch = int(batch)
+        self.math = math
+        self.progress = progress
+        many = len(model.nodes) * self.batch >= SMALL
+        self.threads = threads or (threading.available() if many else 1)
+        self._names = Names(model)
+        self._vary = [vary] if isinstance(vary, str) else list(vary)
+        self._assigned: list[tuple[str, Where, NDArray]] = []
+        self._ran = False
+        self._build()
+
+    # ------------------------------------------------------------------ making
+
+    def _build(self) -> None:
+        mechanisms, celsius, weights = self._parse_vary()
+        self.plan: Plan = make_plan(
+            self.model, dt=self.dt, batch=self.batch, vary=mechanisms, celsius_own=celsius, weights_own=weights, math=self.math, threads=self.threads
+        )  # fmt: skip
+        self.engine = Engine(self.plan, self.threads)
+        self.registry = VariableRegistry(self.engine, self._names)
+        self._recorder = Recorder(self.engine)
+        self._spikes: list[tuple[NDArray, NDArray, NDArray]] = []
+
+    def _parse_vary(self) -> tuple[dict[str, set[str]], bool, bool]:
+        mechanisms: dict[str, set[str]] = {}
+        celsius = weights = False
+        for name in self._vary:
+            v = self._names.select(name)
+            if v.kind == "global" and v.name == "celsius":
+                celsius = True
+            elif v.kind == "connection" and v.name == "weight":
+                weights = True
+            elif v.kind == "mechanism":
+                mechanisms.setdefault(self.model.mechanisms[v.mechanism].name, set()).add(v.name)
+            elif v.kind != "node" or v.name != "v":
+                raise UnsupportedError(f"{name} cannot differ between members in this version; parameters, states, v, celsius and NetCon.weight can", variable=name)
+        return mechanisms, celsius, weights
+
+    # ------------------------------------------------------------------ variables
+
+    def var(self, name: str, where: Where = None) -> SimulationHandle:
+        """A handle to a variable: ``sim.var("hh.gnabar", where="soma")``.
+
+        ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run, assigning a (B, n) array to a variable that members
+        share adds it to `vary`.
+        """
+        return SimulationHandle(self, name, where)
+
+    @property
+    def t(self) -> float:
+        """Time in ms."""
+        return self.engine.t
+
+    def record(self, variable: str, where: Where = None, *, every: float | None = None) -> Recording:
+        """Record a variable at every step, or every `every` ms (a multiple of dt).
+
+        Parameters
+        ----------
+        variable : str
+            A path (``"soma[0](0.5).v"``, ``"IClamp[0].i"``) or, with `where`, a selection (``"v", where="dend*"``).
+
+        Returns
+        -------
+        Recording
+            With ``t`` (ms) and ``values``; the first sample is the state before the next run.
+        """
+        stride = 1
+        if every is not None:
+            stride = int(round(every / self.dt))
+            if stride < 1 or abs(stride * self.dt - every) > 1e-9 * max(every, self.dt):
+                raise ModelError(f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms")
+        return self._recorder.add(self._handle(variable, where), stride)
+
+    def _handle(self, name: str, where: Where = None) -> Handle:
+        if where is None and ("(" in name or "[" in name):
+            return self.registry.handle(self._names.resolve(name))
+        return self.registry.handle(name, where)
+
+    def detect(self, variable: str, threshold: float = 10.0, gid: int = -1) -> int:
+        """One more spike detector; returns the index of its source. Before the first run only."""
+        if self._ran:
+            raise ModelError("detectors are added before the first run")
+        v = self._names.resolve(variable)
+        if v.kind not in ("node", "mechanism") or len(v) != 1:
+            raise ModelError(f"{variable} cannot be watched; name one voltage or one variable of a mechanism", variable=variable)
+        s = self.model.sources
+        above = bool(self._handle(variable).values.ravel()[0] > threshold)
+        sources = type(s)(
+            np.append(s.mechanism, np.int32(v.mechanism)).astype(np.int32),
+            np.append(s.index, np.int32(v.indices[0])).astype(np.int32),
+            (*s.variable, v.name),
+            np.append(s.threshold, float(threshold)),
+            np.append(s.gid, gid).astype(np.int64),
+            np.append(s.above, above),
+        )
+        self.model = self.model.replace(sources=sources)
+        self._rebuild()
+        return len(s)
+
+    def _rebuild(self) -> None:
+        """Plan anew before the first run, keeping recordings and what was assigned."""
+        old = self._recorder.recordings
+        self._names = Names(self.model)
+        assigned = self._assigned
+        self._build()
+        self._assigned = assigned
+        for name, where, values in assigned:
+            self._handle(name, where)[...] = values
+        for r in old:
+            v = r.handle.variable
+            r.handle = self.registry.handle(type(v)(v.kind, v.mechanism, v.name, v.indices, v.element, self._names))
+            self._recorder.recordings.append(r)
+
+    # ------------------------------------------------------------------ running
+
+    def run(self, duration: float) -> None:
+        """Run for `duration` ms.
+
+        Ctrl-C returns within a fraction of a second; what was recorded stays.
+        """
+        self.run_until(self.t + float(duration))
+
+    def run_until(self, tstop: float) -> None:
+        """Run until t reaches `tstop` ms; the number of steps is NEURON's psolve's.
+
+        Raises
+        ------
+        NumericalError
+            A voltage became NaN or left the finite range: time, cell, section; recordings up to then are kept.
+        """
+        steps = psolve_steps(self.t, float(tstop), self.dt)
+        self._ran = True
+        if self.engine.tables_stale:
+            self.engine.fill_tables()
+        with Progress(self.t, steps, self.dt, self.progress) as bar, interrupt.deferred(self.engine):
+            try:
+                self._recorder.run(steps, bar.update)
+            finally:
+                self._spikes.append(self.engine.drain_spikes())
+
+    @property
+    def spikes(self) -> Spikes:
+        """All spikes so far, sorted by (member, t, source)."""
+        return Spikes.collect(self.model, self._names, self._spikes, self.batch)
+
+    def reset(self) -> None:
+        """The frozen state, time, queue and random streams again; parameters stay as they are. Recordings and spikes start anew."""
+        self.engine.reset()
+        self._forget()
+
+    def initialize(self, v: float | None = None) -> None:
+        """INITIAL blocks with the parameters as they are (NEURON's finitialize); t = 0.
+
+        Parameters
+        ----------
+        v : float, optional
+            mV everywhere; default keeps every voltage.
+        """
+        self.engine.initialize(v)
+        self._forget()
+        self._spikes.append(self.engine.drain_spikes())
+
+    def _forget(self) -> None:
+        self._spikes.clear()
+        for r in self._recorder.recordings:
+            r.clear()
+
+    def snapshot(self) -> Snapshot:
+        """A copy of everything that changes in a run."""
+        return self.engine.snapshot()
+
+    def restore(self, snap: Snapshot) -> None:
+        """Go back to a snapshot of the same model and batch. Recordings go on after what they hold.
+
+        Raises
+        ------
+        ModelError
+            For a snapshot of another model or batch.
+        """
+        if snap.model_hash != self.model.hash or snap.batch != self.batch or snap.arrays["A"].shape != self.engine.A.shape:
+            raise ModelError("the snapshot is of another model, batch or vary")
+        self.engine.restore(snap)
+
+    def __repr__(self) -> str:
+        return f"<heliox.Simulation of {self.model!r}, batch {self.batch}, dt {self.dt:g} ms, math {self.math}, cpu, t = {self.t:g} ms>"
+
+
+class SimulationHandle:
+    """A handle that survives a new plan before the first run. See `heliox.engine.registry.Handle` for its attributes."""
+
+    def __init__(self, sim: Simulation, name: str, where: Where) -> None:
+        self._sim, self._name, self._where = sim, name, where
+        self._of: tuple[object, Handle] = (sim.registry, sim._handle(name, where))
+
+    @property
+    def handle(self) -> Handle:
+        if self._of[0] is not self._sim.registry:
+            self._of = (self._sim.registry, self._sim._handle(self._name, self._where))
+        return self._of[1]
+
+    def __getattr__(self, name: str) -> object:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self.handle, name)
+
+    def __len__(self) -> int:
+        return len(self.handle)
+
+    def __getitem__(self, key: object) -> NDArray[np.float64]:
+        return self.handle[key]
+
+    def __setitem__(self, key: object, value: object) -> None:
+        sim, x = self._sim, np.asarray(value, np.float64)
+        h = self.handle
+        wants_members = h.store == "P" and sim.batch > 1 and x.ndim == 2 and x.shape[0] == sim.batch
+        if wants_members:
+            label = self._variable_name()
+            if sim._ran:
+                raise ModelError(f"{label} is shared by all members; make the Simulation with vary=[{label!r}] to let it differ", variable=label)
+            sim._vary.append(label)
+            sim._rebuild()
+            h = self.handle
+        h[key] = x
+        if not sim._ran:
+            sim._assigned.append((self._name, self._where, h.values))
+
+    def _variable_name(self) -> str:
+        v = self.handle.variable
+        if v.kind == "mechanism":
+            return f"{self._sim.model.mechanisms[v.mechanism].name}.{v.name}"
+        return f"NetCon.{v.name}" if v.kind == "connection" else v.name
+
+    def __repr__(self) -> str:
+        return repr(self.handle)
+
+
+def psolve_steps(t: float, tstop: float, dt: float) -> int:
+    """Steps NEURON's psolve(tstop) takes from t."""
+    if not np.isfinite(tstop):
+        raise ModelError(f"tstop is {tstop}; it must be finite")
+    end = tstop * (1.0 + 1e-11)
+    n = int((end - t) / dt + 1e-9)
+    if n > 3:
+        return n
+    n = 0
+    while t <= end - dt:
+        t = t + 0.5 * dt
+        t = t + 0.5 * dt
+        n += 1
+    return n
+
+
+def _choose(what: str, value: str, legal: tuple[str, ...]) -> None:
+    if value not in legal:
+        raise ModelError(f"{what} {value!r}; {nearest(str(value), legal)}")
+
+
+def _choose_device(device: str) -> None:
+    if device in ("auto", "cpu"):
+        return
+    if device == "cuda" or device.startswith("cuda:"):
+        raise DeviceError("this version of HelioX runs on the CPU only; use device='cpu' or 'auto'")
+    raise DeviceError(f"device {device!r}; {nearest(device, ('auto', 'cpu', 'cuda', 'cuda:0'))}")
+
