@@ -15,9 +15,9 @@ Chebyshev nodes of the reduced range, in 40-digit arithmetic, rounded to double 
 lowest order, the remaining ones refitted after each rounding. The stated error 2^-n is that of the rounded
 polynomial, relative to the result.
 
-Stated errors are in ulps of the correctly rounded neighbourhood (0.5 would be correct rounding), the largest
-seen against 80-bit and multiple-precision references, rounded up. Results whose size is below 2.2e-308 may be
-flushed or less accurate; this is said where it happens.
+Stated errors are in units of the last place of the exact result (correct rounding: 0.5), the largest seen
+against 80-bit and multiple-precision references, rounded up. Results below 4.5e-308 in size may be flushed
+or less accurate; this is said where it happens.
 
 Outside a build the module works as it stands, slowly, in pure Python (exact rational ``fma``), which gives a
 third, independent evaluation of the same bits for finite arguments.

@@ -48,9 +48,6 @@ def floor(x):
     return math.copysign(float(math.floor(x)), x) if math.isfinite(x) else x
 
 
-PRIMITIVES = ("fma", "float_as_int", "int_as_float", "sqrt", "floor")
-
-
 def fabs(x):
     """Return |x|, exact."""
     return int_as_float(float_as_int(x) & ABS_MASK)

@@ -224,7 +224,7 @@ def _log_domain(y, x):
 
 
 def log(x):
-    """Return the natural logarithm: error below 0.9 ulp; -inf at 0, NaN below; subnormal arguments are exact
+    """Return the natural logarithm: error below 1 ulp; -inf at 0, NaN below; subnormal arguments are exact
     too."""
     k, f = _split(x)
     hi, lo = _log_sum(k, f)
