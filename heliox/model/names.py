@@ -1,4 +1,4 @@
-"""Names <-> indices: ``"L5PC[0].apic[3](0.5).hh.gnabar"`` <-> mechanism, variable, instance; selections by region.
+"""Names <-> indices: ``"L5PC[0].apic[3](0.5).hh.gnabar"`` <-> mechanism, variable, instance.
 
 Everything is made when first asked for, and nothing is kept per node but NumPy arrays.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -16,50 +15,21 @@ from numpy.typing import NDArray
 
 from heliox.errors import ModelError, nearest
 from heliox.model import selection
-from heliox.model.model import Mechanism, Model
+from heliox.model.model import Model
 from heliox.model.paths import CONNECTION, Reference, parse, parse_numbers
 from heliox.model.places import Places, some
+from heliox.model.variable import (
+    CONNECTION_VARIABLES,
+    NODE_VARIABLES,
+    SETTINGS,
+    Variable,
+    is_object,
+    stands_alone,
+)
 
-NODE_VARIABLES = ("v", "area", "diam", "i_membrane_")
-SETTINGS = ("celsius", "t", "dt")
-CONNECTION_VARIABLES = ("weight", "delay")
 LISTED = 40  # a message lists all legal names if they are no more
 
 __all__ = ["Names", "Reference", "Variable", "parse"]
-
-
-@dataclass(frozen=True, eq=False)
-class Variable:
-    """One variable of one or more nodes, instances or connections.
-
-    Attributes
-    ----------
-    kind : str
-        ``"node"``, ``"mechanism"``, ``"connection"`` or ``"global"``.
-    mechanism : int
-        Index into ``Model.mechanisms``; -1 for nodes, connections and the globals of the model.
-    name : str
-        The variable: a key of ``Mechanism.values`` or ``Mechanism.globals``, ``"weight"``, ``"celsius"``, ...
-    indices : array of intp, (n,)
-        Nodes, instances or connections; ``[0]`` for a global.
-    element : int
-        Place in an array variable or among the weights of each connection, else 0.
-    """
-
-    kind: str
-    mechanism: int
-    name: str
-    indices: NDArray[np.intp]
-    element: int
-    _names: Names = field(repr=False)
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    @cached_property
-    def names(self) -> list[str]:
-        """Full paths, (n,), in the order of ``indices``; `Names.resolve` reads each of them."""
-        return self._names.paths(self)
 
 
 class Names:
@@ -77,7 +47,7 @@ class Names:
     # --- nodes
 
     def location(self, node: int) -> str:
-        """``"L5PC[0].apic[3](0.5)"`` of a node: x is NEURON's centre of the segment, 0 or 1 at the zero-area ends."""
+        """``"L5PC[0].apic[3](0.5)"``: x is NEURON's centre of the segment, 0 or 1 at the zero-area ends."""
         return self.places.location(node)
 
     def locations(self, nodes: Sequence[int] | NDArray[np.integer]) -> list[str]:
@@ -85,13 +55,13 @@ class Names:
         return self.places.locations(nodes)
 
     def node(self, place: str) -> int:
-        """Node at a place such as ``"soma[0](0.5)"``; ModelError if there is no such section or x. See `Places.node`."""
+        """Node at a place such as ``"soma[0](0.5)"``, found as by `Places.node`; ModelError if none."""
         return self.places.node(place)
 
     # --- instances
 
     def instance(self, mechanism: int, k: int) -> str:
-        """``"IClamp[0]"`` for point processes and artificial cells, the location for density mechanisms and ions."""
+        """``"IClamp[0]"`` of a point process or artificial cell, else the location."""
         return self.instances(mechanism, np.array([k]))[0]
 
     def instances(self, mechanism: int, indices: NDArray[np.integer]) -> list[str]:
@@ -107,7 +77,7 @@ class Names:
         return self.locations(m.node[indices])
 
     def find(self, name: str, mechanism: str = "") -> tuple[int, int]:
-        """The reverse of `instance`: (mechanism, instance) of ``"IClamp[0]"``, or of a place and a mechanism's name.
+        """(mechanism, instance) of ``"IClamp[0]"``, or of a place and a mechanism: `instance` reversed.
 
         Raises
         ------
@@ -151,7 +121,7 @@ class Names:
         elsewhere = self.places.regions(mech.node)
         raise ModelError(
             f"{mech.name} is not at {place}; there is {there or 'no mechanism'}. "
-            + (f"{mech.name} is in: {elsewhere}." if elsewhere else f"{mech.name} has no place in any section."),
+            + (f"{mech.name} is in: {elsewhere}." if elsewhere else f"{mech.name} is in no section."),
             mechanism=mech.name, place=place,
         )  # fmt: skip
 
@@ -185,9 +155,9 @@ class Names:
         Parameters
         ----------
         path : str
-            ``"soma[0](0.5).v"``, ``"soma(0.5).hh.m"``, ``"soma(0.5).m_hh"``, ``"soma(0.5).ena"``, ``"IClamp[0].amp"``,
-            ``"NetCon[3].weight[0]"``, ``"celsius"``, ``"na_ion.nai0"``, ... A section may be named by an end of its name
-            that no other section has, with or without the last index.
+            ``"soma[0](0.5).v"``, ``"soma(0.5).hh.m"``, ``"soma(0.5).m_hh"``, ``"soma(0.5).ena"``,
+            ``"IClamp[0].amp"``, ``"NetCon[3].weight[0]"``, ``"celsius"``, ``"na_ion.nai0"``, ...
+            A section may be named by an end of its name that no other has, without the last index too.
 
         Raises
         ------
@@ -261,11 +231,13 @@ class Names:
         ----------
         variable : str
             ``"v"``, ``"hh.gnabar"``, ``"ena"``, ``"ExpSyn.tau"``, ``"NetCon.weight"`` (the first weight),
-            ``"NetCon.weight[1]"``, ``"celsius"``, ``"hh.usetable"``, ...; with `where` None also a path of one variable.
+            ``"NetCon.weight[1]"``, ``"celsius"``, ``"hh.usetable"``, ...; with `where` None also a
+            path of one variable.
         where : optional
-            * a region ``"soma"``, a section ``"apic[3]"``, a pattern ``"dend*"`` or ``"Cell[0].*"``, a cell ``"Cell[0]"``,
-              a place ``"dend[3](0.5)"``: what lies there (of nodes the segments, as in NEURON's ``for seg in sec``; the
-              zero-area ends are ``"dend[3](1)"``; of connections those whose target lies there);
+            * a region ``"soma"``, a section ``"apic[3]"``, a pattern ``"dend*"`` or ``"Cell[0].*"``, a cell
+              ``"Cell[0]"``, a place ``"dend[3](0.5)"``: what lies there. Of nodes the segments, as in
+              NEURON's ``for seg in sec``: the zero-area ends are ``"dend[3](1)"``. Of connections those whose
+              target lies there;
             * objects ``"ExpSyn[2]"``, ``"ExpSyn[0:3]"`` (the stop is excluded), ``"NetCon[3]"``;
             * a list of those: what any of them names;
             * a function of the list of paths that returns a mask;
@@ -374,7 +346,7 @@ class Names:
 
     @cached_property
     def _unsuffixed(self) -> dict[str, list[tuple[int, str]]]:
-        """What may stand alone behind a place: cm, the variables of ions, and ``m_hh``; -> (mechanism, variable)."""
+        """What may stand behind a place: ``cm``, ``ena``, ``m_hh``; -> (mechanism, variable)."""
         found: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for k, m in enumerate(self.model.mechanisms):
             if not is_object(m):
@@ -456,8 +428,12 @@ class Names:
                 f"{path!r} names no place in the section; write e.g. {place!r}.", path=path, section=name
             )
         if name in self.model._mechanism_index:
-            message = f"{path!r}: {name} has no numbered instances; name a place, e.g. 'soma[0](0.5).{name}.{ref.variable}'."
-            return ModelError(message, path=path, mechanism=name)
+            place = f"soma[0](0.5).{name}.{ref.variable}"
+            return ModelError(
+                f"{path!r}: {name} has no numbered instances; name a place, e.g. {place!r}.",
+                path=path,
+                mechanism=name,
+            )
         legal = [*self.objects, CONNECTION]
         return ModelError(
             f"{path!r}: the model has no {name!r}; {nearest(name, legal)}", path=path, mechanism=name
@@ -467,12 +443,12 @@ class Names:
         """There is no such variable: near names, all names of a short list, and who else has it."""
         legal = sorted(set(legal))
         owners = [m.name for m in self.model.mechanisms if variable in m.values or variable in m.globals]
-        owner = f" It is a variable of {some(owners)}: write '{owners[0]}.{variable}'." if owners else ""
+        owner = f". It is a variable of {some(owners)}: write '{owners[0]}.{variable}'." if owners else ""
         near = nearest(variable, legal)
         if near.startswith("did you mean") and len(legal) <= LISTED:
             near += f" There are {', '.join(legal)}."
         return ModelError(
-            f"{path!r}: there is no variable {variable!r} {place};{owner or ' ' + near}",
+            f"{path!r}: there is no variable {variable!r} {place}{owner or '; ' + near}",
             path=path,
             variable=variable,
         )
@@ -483,13 +459,3 @@ class Names:
             if not is_object(m) and len(self._at_node(k, node)):
                 legal += list(m.values) if stands_alone(m) else [f"{m.name}.{name}" for name in m.values]
         return legal
-
-
-def is_object(mechanism: Mechanism) -> bool:
-    """Whether the instances have names of their own (``IClamp[0]``)."""
-    return mechanism.kind in ("point", "artificial")
-
-
-def stands_alone(mechanism: Mechanism) -> bool:
-    """Whether NEURON knows the variables without the mechanism's name (``cm``, ``ena``)."""
-    return mechanism.kind == "ion" or mechanism.name == "capacitance"

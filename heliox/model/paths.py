@@ -30,8 +30,8 @@ FORMS = (
 class Reference:
     """A variable path taken apart.
 
-    Exactly one of these holds: ``x`` is a number (a variable at a place in ``section``), ``number`` is a number (a
-    variable of the object ``mechanism[number]``), or both are None (a variable as a whole).
+    Either ``x`` is a number (a variable at a place in ``section``), or ``number`` is one (a variable of the
+    object ``mechanism[number]``), or both are None (a variable as a whole).
 
     Attributes
     ----------
@@ -112,9 +112,9 @@ def split_pattern(pattern: str) -> tuple[str, float | None]:
 
 
 def parse_numbers(pattern: str) -> tuple[str, int, int | None] | None:
-    """``"ExpSyn[2]"`` -> (``"ExpSyn"``, 2, 3), ``"ExpSyn[1:]"`` -> (``"ExpSyn"``, 1, None); None if of another form.
+    """``"ExpSyn[2]"`` -> (``"ExpSyn"``, 2, 3), ``"ExpSyn[1:]"`` -> (``"ExpSyn"``, 1, None).
 
-    ``"ExpSyn"`` and ``"ExpSyn[*]"`` are all of them.
+    ``"ExpSyn"`` and ``"ExpSyn[*]"`` are all of them. None for text of another form.
     """
     m = _NUMBERED.fullmatch(pattern)
     if m is None:
@@ -128,9 +128,9 @@ def parse_numbers(pattern: str) -> tuple[str, int, int | None] | None:
 def section_regex(pattern: str) -> re.Pattern[str]:
     """The regular expression of a section pattern.
 
-    ``*`` and ``?`` are the only wildcards: brackets are part of NEURON's names. A pattern is compared with the whole
-    name and with everything behind a dot of it; its last index may be missing. Without a dot its wildcards stay within
-    the last part, so that ``s*`` does not take every section of a cell called ``stellate[0]``.
+    ``*`` and ``?`` are the only wildcards: brackets are part of NEURON's names. A pattern is compared with
+    the whole name and with everything behind a dot of it; its last index may be missing. Without a dot
+    its wildcards stay within the last part, so that ``s*`` does not take all of a cell ``stellate[0]``.
     """
     many, one = (".*", ".") if "." in pattern else ("[^.]*", "[^.]")
     body = "".join(many if c == "*" else one if c == "?" else re.escape(c) for c in pattern)

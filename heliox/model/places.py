@@ -1,4 +1,4 @@
-"""Sections and places in them <-> nodes, for models of any size: tables are NumPy arrays, made when first asked for."""
+"""Sections and places in them <-> nodes. Tables are NumPy arrays, made when first asked for."""
 
 from __future__ import annotations
 
@@ -114,13 +114,13 @@ class Places:
 
     @cached_property
     def owner(self) -> NDArray[np.int32]:
-        """(nodes,) section of each node; a root node goes to the first section that starts at it, -1 if none does."""
+        """(nodes,) section of each node; of a root node the first that starts at it, -1 if none does."""
         owner = self.model.nodes.section.astype(np.int32)
         first = np.full(len(owner), -1, np.int32)
         first[self.model.sections.head[::-1]] = np.arange(len(self.model.sections.head), dtype=np.int32)[::-1]
         return np.where(owner < 0, first, owner)
 
-    def _x(self, nodes: NDArray[np.intp]) -> NDArray[np.float64]:
+    def _x(self, nodes: NDArray[np.integer]) -> NDArray[np.float64]:
         """x of each node in its owner."""
         owner = self.owner[nodes]
         if not len(self.model.sections.head):
@@ -130,7 +130,7 @@ class Places:
 
     @cached_property
     def _order(self) -> NDArray[np.intp]:
-        """Nodes by (section, x) without the sections' heads: section s has nseg + 1 of them from ``_starts[s]`` on."""
+        """Nodes by (section, x) without the heads: section s has nseg + 1, from ``_starts[s]`` on."""
         nodes, head = self.model.nodes, self.model.sections.head
         own = np.flatnonzero(nodes.section >= 0)
         own = own[head[nodes.section[own]] != own]

@@ -1,4 +1,4 @@
-"""Which instances of a variable are meant: regions, places, objects, functions of names, masks and positions."""
+"""Which instances of a variable are meant: regions, places, objects, functions of names, masks, positions."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from heliox.errors import ModelError
 from heliox.model.paths import CONNECTION, parse_numbers, split_pattern
 
 if TYPE_CHECKING:
-    from heliox.model.names import Names, Variable
+    from heliox.model.names import Names
+    from heliox.model.variable import Variable
 
 Where = str | Sequence | Callable | NDArray | slice | int | None
 
 
 def indices(names: Names, whole: Variable, where: Where) -> NDArray[np.intp]:
-    """Indices of nodes, instances or connections of `whole` that `where` means (`Names.select` says what is legal).
+    """Indices of nodes, instances or connections of `whole` that `where` means.
 
     Parameters
     ----------
     names : Names
     whole : Variable
         The variable everywhere; not a global.
-    where : see `Names.select`
-        Not None.
+    where : see `Names.select`, not None
 
     Raises
     ------
@@ -69,8 +69,8 @@ def positions(where: object, n: int) -> NDArray[np.intp]:
         return np.empty(0, np.intp)
     if array.dtype.kind not in "iu" or array.ndim != 1:
         raise ModelError(
-            "`where` is the name of a region, section, place, cell or object, a list of names, a function of the "
-            f"names, a mask, or integers; not {type(where).__name__} of {array.dtype}."
+            "`where` is the name of a region, section, place, cell or object, a list of names, a function of "
+            f"the names, a mask, or integers; not {type(where).__name__} of {array.dtype}."
         )
     if not -n <= int(array.min()) <= int(array.max()) < n:
         raise ModelError(
@@ -103,7 +103,7 @@ def _pattern(names: Names, whole: Variable, pattern: str) -> NDArray[np.bool_]:
     if not mask.any():
         where = names.places.regions(_nodes(names, whole)) if whole.kind != "node" else ""
         raise ModelError(
-            f"nothing of {names.label(whole)} is in {pattern!r}" + (f"; it is in: {where}." if where else "."),
+            f"nothing of {names.label(whole)} is in {pattern!r}{f'; it is in: {where}' if where else ''}.",
             variable=whole.name, where=pattern,
         )  # fmt: skip
     return mask
@@ -145,7 +145,7 @@ def _objects_mask(
 
 
 def _nodes(names: Names, whole: Variable) -> NDArray[np.int32]:
-    """Node of every instance of the variable's owner; -1 where there is none. Of a connection its target's."""
+    """Node of every instance of the variable's owner, of a connection its target's; -1 if there is none."""
     model = names.model
     if whole.kind == "node":
         return np.arange(len(model.nodes), dtype=np.int32)
