@@ -1,6 +1,7 @@
 """The exceptions of HelioX.
 
-Every error carries what it is about as fields (``section``, ``mechanism``, ``variable``, ...), so that a program can read what the
+Every error carries what it is about as fields (``section``, ``mechanism``, ``variable``, ...), so that a
+program can read what the
 message says in words.
 """
 
@@ -45,7 +46,8 @@ class UnsupportedError(HelioXError):
 
 
 class NumericalError(HelioXError):
-    """A variable left the finite numbers; fields ``time``, ``cell``, ``section``, ``variable``, ``member``."""
+    """A variable left the finite numbers; fields ``time``, ``cell``, ``section``, ``variable``,
+    ``member``."""
 
 
 class DeviceError(HelioXError):

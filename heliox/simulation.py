@@ -15,7 +15,8 @@ from heliox.engine.registry import Handle, VariableRegistry
 from heliox.errors import DeviceError, ModelError, UnsupportedError, nearest
 from heliox.kernels import threads as threading
 from heliox.model.model import Model
-from heliox.model.names import Names, Where
+from heliox.model.names import Names
+from heliox.model.selection import Where
 from heliox.record.progress import Progress
 from heliox.record.spikes import Spikes
 
@@ -35,9 +36,11 @@ class Simulation:
     batch : int
         Members: copies of the model that run together and may differ in what `vary` names.
     vary : collection of str
-        Variables that differ between members: ``"hh.gnabar"``, ``"celsius"``, ``"NetCon.weight"``. States always may.
+        Variables that differ between members: ``"hh.gnabar"``, ``"celsius"``, ``"NetCon.weight"``. States
+        always may.
     math : str
-        ``"fast"``: own vectorising arithmetic, the same bits on every device; ``"libm"``: the C library's, NEURON's bits.
+        ``"fast"``: own vectorising arithmetic, the same bits on every device; ``"libm"``: the C library's,
+        NEURON's bits.
     order : str
         Elimination order: ``"neuron"``.
     threads : int, optional
@@ -115,7 +118,10 @@ class Simulation:
             elif v.kind == "mechanism":
                 mechanisms.setdefault(self.model.mechanisms[v.mechanism].name, set()).add(v.name)
             elif v.kind != "node" or v.name != "v":
-                raise UnsupportedError(f"{name} cannot differ between members in this version; parameters, states, v, celsius and NetCon.weight can", variable=name)
+                raise UnsupportedError(
+                    f"{name} cannot differ between members in this version; parameters, states, v, celsius and NetCon.weight can",
+                    variable=name,
+                )
         return mechanisms, celsius, weights
 
     # ------------------------------------------------------------------ variables
@@ -123,7 +129,8 @@ class Simulation:
     def var(self, name: str, where: Where = None) -> SimulationHandle:
         """A handle to a variable: ``sim.var("hh.gnabar", where="soma")``.
 
-        ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run, assigning a (B, n) array to a variable that members
+        ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run,
+        assigning a (B, n) array to a variable that members
         share adds it to `vary`.
         """
         return SimulationHandle(self, name, where)
@@ -139,7 +146,8 @@ class Simulation:
         Parameters
         ----------
         variable : str
-            A path (``"soma[0](0.5).v"``, ``"IClamp[0].i"``) or, with `where`, a selection (``"v", where="dend*"``).
+            A path (``"soma[0](0.5).v"``, ``"IClamp[0].i"``) or, with `where`, a selection (``"v",
+            where="dend*"``).
 
         Returns
         -------
@@ -150,7 +158,9 @@ class Simulation:
         if every is not None:
             stride = int(round(every / self.dt))
             if stride < 1 or abs(stride * self.dt - every) > 1e-9 * max(every, self.dt):
-                raise ModelError(f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms")
+                raise ModelError(
+                    f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms"
+                )
         return self._recorder.add(self._handle(variable, where), stride)
 
     def _handle(self, name: str, where: Where = None) -> Handle:
@@ -164,7 +174,10 @@ class Simulation:
             raise ModelError("detectors are added before the first run")
         v = self._names.resolve(variable)
         if v.kind not in ("node", "mechanism") or len(v) != 1:
-            raise ModelError(f"{variable} cannot be watched; name one voltage or one variable of a mechanism", variable=variable)
+            raise ModelError(
+                f"{variable} cannot be watched; name one voltage or one variable of a mechanism",
+                variable=variable,
+            )
         s = self.model.sources
         above = bool(self._handle(variable).values.ravel()[0] > threshold)
         sources = type(s)(
@@ -190,7 +203,9 @@ class Simulation:
             self._handle(name, where)[...] = values
         for r in old:
             v = r.handle.variable
-            r.handle = self.registry.handle(type(v)(v.kind, v.mechanism, v.name, v.indices, v.element, self._names))
+            r.handle = self.registry.handle(
+                type(v)(v.kind, v.mechanism, v.name, v.indices, v.element, self._names)
+            )
             self._recorder.recordings.append(r)
 
     # ------------------------------------------------------------------ running
@@ -208,7 +223,8 @@ class Simulation:
         Raises
         ------
         NumericalError
-            A voltage became NaN or left the finite range: time, cell, section; recordings up to then are kept.
+            A voltage became NaN or left the finite range: time, cell, section; recordings up to then are
+            kept.
         """
         steps = psolve_steps(self.t, float(tstop), self.dt)
         self._ran = True
@@ -226,7 +242,8 @@ class Simulation:
         return Spikes.collect(self.model, self._names, self._spikes, self.batch)
 
     def reset(self) -> None:
-        """The frozen state, time, queue and random streams again; parameters stay as they are. Recordings and spikes start anew."""
+        """The frozen state, time, queue and random streams again; parameters stay as they are. Recordings and
+        spikes start anew."""
         self.engine.reset()
         self._forget()
 
@@ -259,7 +276,11 @@ class Simulation:
         ModelError
             For a snapshot of another model or batch.
         """
-        if snap.model_hash != self.model.hash or snap.batch != self.batch or snap.arrays["A"].shape != self.engine.A.shape:
+        if (
+            snap.model_hash != self.model.hash
+            or snap.batch != self.batch
+            or snap.arrays["A"].shape != self.engine.A.shape
+        ):
             raise ModelError("the snapshot is of another model, batch or vary")
         self.engine.restore(snap)
 
@@ -268,7 +289,8 @@ class Simulation:
 
 
 class SimulationHandle:
-    """A handle that survives a new plan before the first run. See `heliox.engine.registry.Handle` for its attributes."""
+    """A handle that survives a new plan before the first run. See `heliox.engine.registry.Handle` for its
+    attributes."""
 
     def __init__(self, sim: Simulation, name: str, where: Where) -> None:
         self._sim, self._name, self._where = sim, name, where
@@ -298,7 +320,10 @@ class SimulationHandle:
         if wants_members:
             label = self._variable_name()
             if sim._ran:
-                raise ModelError(f"{label} is shared by all members; make the Simulation with vary=[{label!r}] to let it differ", variable=label)
+                raise ModelError(
+                    f"{label} is shared by all members; make the Simulation with vary=[{label!r}] to let it differ",
+                    variable=label,
+                )
             sim._vary.append(label)
             sim._rebuild()
             h = self.handle
@@ -343,4 +368,3 @@ def _choose_device(device: str) -> None:
     if device == "cuda" or device.startswith("cuda:"):
         raise DeviceError("this version of HelioX runs on the CPU only; use device='cpu' or 'auto'")
     raise DeviceError(f"device {device!r}; {nearest(device, ('auto', 'cpu', 'cuda', 'cuda:0'))}")
-

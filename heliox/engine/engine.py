@@ -42,7 +42,8 @@ class Engine:
 
     Notes
     -----
-    ``A`` and ``P`` are the arenas of docs/design.md. Per group: queue ``QF``, ``QI``, counters ``QN``, spikes ``SF``, ``SI``, exchanged
+    ``A`` and ``P`` are the arenas of docs/design.md. Per group: queue ``QF``, ``QI``, counters ``QN``, spikes
+    ``SF``, ``SI``, exchanged
     spikes ``EX``, time ``T``.
     """
 
@@ -67,7 +68,9 @@ class Engine:
         self.interrupted = False
         self.tables_stale = False
         self._rate = 50.0  # steps a second, learned
-        self._make_room(int(plan.G[:, plan.program.columns["FANMAX"]].max(initial=0)) + self._initial_events())
+        self._make_room(
+            int(plan.G[:, plan.program.columns["FANMAX"]].max(initial=0)) + self._initial_events()
+        )
         fill(plan, self.A[:-1], self.P)
         self.fill_tables()
         self._load_events()
@@ -85,7 +88,22 @@ class Engine:
 
     def _arguments(self) -> tuple:
         p = self.plan
-        return (self.A, self.P, p.I, p.G, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, p.SR, self.R, self.RA)
+        return (
+            self.A,
+            self.P,
+            p.I,
+            p.G,
+            self.QF,
+            self.QI,
+            self.QN,
+            self.SF,
+            self.SI,
+            p.FAN,
+            p.CI,
+            p.SR,
+            self.R,
+            self.RA,
+        )
 
     # ------------------------------------------------------------------ state
 
@@ -97,7 +115,13 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """A copy of everything that changes in a run."""
         names = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T")
-        return Snapshot(self.t, self.step, {n: getattr(self, n).copy() for n in names}, self.plan.model.hash, self.plan.batch)
+        return Snapshot(
+            self.t,
+            self.step,
+            {n: getattr(self, n).copy() for n in names},
+            self.plan.model.hash,
+            self.plan.batch,
+        )
 
     def restore(self, snap: Snapshot) -> None:
         """Return to a snapshot; parameters stored in P stay as they are now."""
@@ -106,7 +130,8 @@ class Engine:
         self.t = snap.t
 
     def reset(self) -> None:
-        """The frozen state, time, queue and random streams; parameters, varied weights and the temperature stay as they are."""
+        """The frozen state, time, queue and random streams; parameters, varied weights and the temperature
+        stay as they are."""
         kept = self._parameters()
         values = self.A[kept]
         self.restore(self.frozen)
@@ -136,13 +161,17 @@ class Engine:
         self.T[:] = 0.0
         self.QN[:] = 0
         self.EX[:] = 0
-        self._make_room(self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0)))
+        self._make_room(
+            self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0))
+        )
         members = self.A[:-1].reshape(self.plan.batch, self.plan.member_size)
         if v is not None:
             members[:, self.plan.node_address("v", np.arange(len(self.plan.model.nodes)))] = v
         members[:, self.plan.detector_flag] = 0.0
         self.fill_tables()
-        self.module.initialize(*self._arguments(), self.EX, self.plan.chunks, self.groups, self.t, self.plan.dt)
+        self.module.initialize(
+            *self._arguments(), self.EX, self.plan.chunks, self.groups, self.t, self.plan.dt
+        )
         self._check_status()
 
     def sample(self, k: int) -> None:
@@ -150,7 +179,8 @@ class Engine:
         self.module.sample(*self._arguments(), self.groups, k)
 
     def set_recording(self, addresses: NDArray[np.int64], samples: int) -> None:
-        """Set what is recorded: ``RA`` rows (address, stride, shift) sorted by group, and room for `samples` columns."""
+        """Set what is recorded: ``RA`` rows (address, stride, shift) sorted by group, and room for `samples`
+        columns."""
         self.RA = addresses
         self.R = np.zeros((len(addresses), max(1, samples)))
 
@@ -206,7 +236,20 @@ class Engine:
     def _exchange(self) -> None:
         p = self.plan
         delay = np.uint64(p.head["delay"])
-        while not self.module.exchange(self.P, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, self.EX, self.groups, p.chunks, delay):
+        while not self.module.exchange(
+            self.P,
+            self.QF,
+            self.QI,
+            self.QN,
+            self.SF,
+            self.SI,
+            p.FAN,
+            p.CI,
+            self.EX,
+            self.groups,
+            p.chunks,
+            delay,
+        ):
             self._mend()
 
     def drain_spikes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
@@ -222,14 +265,19 @@ class Engine:
     # ------------------------------------------------------------------ buffers
 
     def _mend(self, finishing: bool = False) -> bool:
-        """Make full buffers larger. Returns whether something is left to deal with: a runaway, or (finishing) a mended buffer."""
+        """Make full buffers larger. Returns whether something is left to deal with: a runaway, or (finishing)
+        a mended buffer."""
         status = self.QN[:, events.STATUS]
         if (status == events.LOST).any():
-            raise DeviceError("an event queue overflowed inside a step; this is an error of HelioX, please report the model")
+            raise DeviceError(
+                "an event queue overflowed inside a step; this is an error of HelioX, please report the model"
+            )
         full = status == events.QUEUE_FULL
         crowded = status == events.SPIKES_FULL
         if full.any():
-            self._make_room(2 * self.QF.shape[1] + int(self.plan.G[:, self.plan.program.columns["FANOUT"]].max(initial=0)))
+            self._make_room(
+                2 * self.QF.shape[1] + int(self.plan.G[:, self.plan.program.columns["FANOUT"]].max(initial=0))
+            )
         if crowded.any():
             self._make_spike_room(2 * self.SF.shape[1] + len(self.plan.SR))
         self.QN[full | crowded, events.STATUS] = events.OK
@@ -237,12 +285,19 @@ class Engine:
 
     def _check_status(self) -> None:
         if (self.QN[:, events.STATUS] != events.OK).any():
-            raise DeviceError("the event queue overflowed during initialization; this is an error of HelioX, please report the model")
+            raise DeviceError(
+                "the event queue overflowed during initialization; this is an error of HelioX, please report the model"
+            )
 
     def _initial_events(self) -> int:
-        """A bound on what INITIAL blocks can send: four events an event-driven instance, and their fan-out."""
+        """A bound on what INITIAL blocks can send: four events an event-driven instance, and their
+        fan-out."""
         p = self.plan
-        counts = [int(pl.count.max(initial=0)) for pl in p.placements if "initial" in pl.struct.template.functions and pl.struct.template.effects("initial")]
+        counts = [
+            int(pl.count.max(initial=0))
+            for pl in p.placements
+            if "initial" in pl.struct.template.functions and pl.struct.template.effects("initial")
+        ]
         return 4 * sum(counts) + len(p.CI) + len(p.model.events) + 64
 
     def _make_room(self, events_: int) -> None:
@@ -258,7 +313,8 @@ class Engine:
             self.SF, self.SI = np.pad(self.SF, extra), np.pad(self.SI, extra)
 
     def _load_events(self) -> None:
-        """The frozen queue: sorted arrays are heaps. Frozen events come before later ones of equal time, in their own order."""
+        """The frozen queue: sorted arrays are heaps. Frozen events come before later ones of equal time, in
+        their own order."""
         p, e = self.plan, self.plan.model.events
         for k in range(len(e)):
             c = int(e.connection[k])

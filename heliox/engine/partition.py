@@ -1,4 +1,5 @@
-"""Which cells advance together: chunks, and the window between two exchanges of spikes (docs/design.md, section 5)."""
+"""Which cells advance together: chunks, and the window between two exchanges of spikes (docs/design.md,
+section 5)."""
 
 from __future__ import annotations
 
@@ -12,8 +13,10 @@ from heliox.model.model import Model
 
 @dataclass(frozen=True)
 class Partition:
-    """``cell`` and ``artificial[mechanism index]`` give the chunk of every cell and artificial cell; ``leaders`` are the chunks (the last
-    ones) that hold only artificial cells without input; ``window`` in steps (0: chunks never hear of each other)."""
+    """``cell`` and ``artificial[mechanism index]`` give the chunk of every cell and artificial cell;
+    ``leaders`` are the chunks (the last
+    ones) that hold only artificial cells without input; ``window`` in steps (0: chunks never hear of each
+    other)."""
 
     chunks: int
     cell: NDArray[np.int32]
@@ -91,7 +94,8 @@ def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
 
 
 def _units(model: Model) -> tuple[dict[int, NDArray], list[NDArray]]:
-    """Unit numbers (cells first) of artificial cells, and the owning unit of every instance of every mechanism."""
+    """Unit numbers (cells first) of artificial cells, and the owning unit of every instance of every
+    mechanism."""
     cells = cell_of_node(model)
     at = len(model.cells.root)
     units: dict[int, NDArray] = {}
@@ -137,8 +141,11 @@ def _attach_drivers(label: NDArray, driver: NDArray, source: NDArray, target: ND
     return label
 
 
-def _pack(label: NDArray, size: NDArray, driver: NDArray, target: int, at_least: int) -> tuple[NDArray, int, int]:
-    """Put components into chunks, in order. Drivers that serve several chunks form leader chunks at the end."""
+def _pack(
+    label: NDArray, size: NDArray, driver: NDArray, target: int, at_least: int
+) -> tuple[NDArray, int, int]:
+    """Put components into chunks, in order. Drivers that serve several chunks form leader chunks at the
+    end."""
     names, component = np.unique(label, return_inverse=True)
     total = np.bincount(component, weights=size, minlength=len(names))
     alone = np.ones(len(names), bool)

@@ -1,4 +1,5 @@
-"""Model + dt + batch -> `Plan`: groups, addresses of every variable, index tables (docs/design.md, sections 3 and 5)."""
+"""Model + dt + batch -> `Plan`: groups, addresses of every variable, index tables (docs/design.md, sections 3
+and 5)."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ ALIGN = 8
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the instances of one mechanism lie: ``chunk`` and ``local`` index of each, and per chunk the count and block bases."""
+    """Where the instances of one mechanism lie: ``chunk`` and ``local`` index of each, and per chunk the
+    count and block bases."""
 
     struct: VarStruct
     chunk: NDArray[np.int32]
@@ -48,9 +50,11 @@ def _inside(local: NDArray, slots: int) -> NDArray[np.int64]:
 
 @dataclass
 class Plan:
-    """Everything the engine needs. Addresses in ``A`` are relative to a member's base ``member * member_size``.
+    """Everything the engine needs. Addresses in ``A`` are relative to a member's base ``member *
+    member_size``.
 
-    ``A_size`` and ``P_size`` count float64; ``G`` is (B * chunks, columns), ``I`` int32, ``SR`` (detectors, 2), ``FAN`` (sources + 1,), ``CI``
+    ``A_size`` and ``P_size`` count float64; ``G`` is (B * chunks, columns), ``I`` int32, ``SR`` (detectors,
+    2), ``FAN`` (sources + 1,), ``CI``
     (connections, 5): target chunk, target, weight offset, active, k-th created.
     """
 
@@ -157,7 +161,9 @@ def make_plan(
         At least so many chunks are wanted if the batch alone does not give them.
     """
     vary = vary or {}
-    structs = [layout(catalogue.resolve(model.definitions[m.name]), vary.get(m.name, ())) for m in model.mechanisms]
+    structs = [
+        layout(catalogue.resolve(model.definitions[m.name]), vary.get(m.name, ())) for m in model.mechanisms
+    ]
     weights_own = weights_own or any(writes_weights(s) for s in structs)
     program = Program(tuple(structs), math, model.settings.secondorder, celsius_own, weights_own)
     part = partition(model, dt, chunk_nodes, -(-threads // batch))
@@ -184,7 +190,12 @@ class _Builder:
 
     def build(self) -> Plan:
         c = self.model.connections
-        head = {"celsius": self.P.take(1), "key": self.P.take(1), "threshold": self.P.take(len(self.model.sources)), "delay": self.P.take(len(c))}
+        head = {
+            "celsius": self.P.take(1),
+            "key": self.P.take(1),
+            "threshold": self.P.take(len(self.model.sources)),
+            "delay": self.P.take(len(c)),
+        }
         self._nodes()
         placements = self._place()
         self._mechanism_indices(placements)
@@ -204,7 +215,9 @@ class _Builder:
         base = np.concatenate([[0], np.cumsum(sizes)])
         member = int(base[-1])
         G = np.tile(self.G, (self.batch, 1))
-        G[:, self.program.columns["BASE"]] = (member * np.arange(self.batch)[:, None] + base[None, :-1]).ravel()
+        G[:, self.program.columns["BASE"]] = (
+            member * np.arange(self.batch)[:, None] + base[None, :-1]
+        ).ravel()
         chunk = np.tile(np.arange(self.part.chunks), self.batch)
         order = np.argsort(chunk < self.part.chunks - self.part.leaders, kind="stable")
         I = np.concatenate([*self.I.parts, np.zeros(1, np.int32)])  # noqa: E741
@@ -254,7 +267,10 @@ class _Builder:
             local = np.empty(len(m), np.int64)
             local[order] = np.arange(len(m)) - first[chunk[order]]
             blocks = -(-count // W)
-            own = np.array([self.own[c].take(int(blocks[c]) * W * s.own_slots) for c in range(self.part.chunks)], np.int64)
+            own = np.array(
+                [self.own[c].take(int(blocks[c]) * W * s.own_slots) for c in range(self.part.chunks)],
+                np.int64,
+            )
             shared = np.array([self.P.take(int(b) * W * s.shared_slots) for b in blocks], np.int64)
             name = s.template.name
             self.column(f"{name}_N")[:] = count
@@ -275,7 +291,9 @@ class _Builder:
             for ion in t.ions:
                 pool = f"{ion}_ion"
                 if pool not in index:
-                    raise ModelError(f"{t.name} uses ion {ion!r}, but the model has no {pool}", mechanism=t.name)
+                    raise ModelError(
+                        f"{t.name} uses ion {ion!r}, but the model has no {pool}", mechanism=t.name
+                    )
                 if pool not in pool_at:
                     pool_at[pool] = np.full(len(self.model.nodes), -1, np.int64)
                     q = placements[index[pool]]
@@ -284,7 +302,11 @@ class _Builder:
                 if (at < 0).any():
                     node = int(m.node[np.argmin(at)])
                     section = self.model.sections.name[self.model.nodes.section[node]]
-                    raise ModelError(f"{t.name} in {section} uses ion {ion!r}, which is missing there", mechanism=t.name, section=section)
+                    raise ModelError(
+                        f"{t.name} in {section} uses ion {ion!r}, which is missing there",
+                        mechanism=t.name,
+                        section=section,
+                    )
                 self._per_chunk(f"{t.name}_ION_{ion}", p, at)
 
     def _per_chunk(self, column: str, p: Placement, values: NDArray) -> None:
@@ -297,7 +319,11 @@ class _Builder:
     def _source_of(self, mechanism: int, n: int) -> NDArray[np.int64]:
         s = self.model.sources
         out = np.full(n, -1, np.int64)
-        mine = np.flatnonzero((s.mechanism == mechanism) & np.array([v == "" for v in s.variable], bool)) if len(s) else np.empty(0, int)
+        mine = (
+            np.flatnonzero((s.mechanism == mechanism) & np.array([v == "" for v in s.variable], bool))
+            if len(s)
+            else np.empty(0, int)
+        )
         out[s.index[mine]] = mine
         return out
 
@@ -319,10 +345,18 @@ class _Builder:
             chunk[here] = p.chunk[c.instance[here]]
             target[here] = (int(k) << 32) + p.local[c.instance[here]]
             if "receive" not in p.struct.template.functions:
-                raise ModelError(f"a connection targets {p.struct.template.name}, which receives no events", mechanism=p.struct.template.name)
+                raise ModelError(
+                    f"a connection targets {p.struct.template.name}, which receives no events",
+                    mechanism=p.struct.template.name,
+                )
         weight_at = self._weights(placements, chunk)
         CI = np.zeros((n, 5), np.int64)
-        CI[:, 0], CI[:, 1], CI[:, 2], CI[:, 3] = chunk[order], target[order], weight_at[order], c.active[order]
+        CI[:, 0], CI[:, 1], CI[:, 2], CI[:, 3] = (
+            chunk[order],
+            target[order],
+            weight_at[order],
+            c.active[order],
+        )
         CI[:, 4] = rank
         base = self.column("WEIGHTS")
         absolute = np.where(chunk >= 0, weight_at + base[chunk], 0) if n else weight_at
@@ -341,14 +375,20 @@ class _Builder:
             start = np.searchsorted(chunk[order], np.arange(self.part.chunks))
             starts = np.append(running, running[-1] + size[order[-1]])[start]
             at[order] = running - np.where(chunk[order] >= 0, starts[chunk[order]], 0)
-            total = np.bincount(chunk[chunk >= 0], weights=size[chunk >= 0], minlength=self.part.chunks).astype(np.int64)
+            total = np.bincount(
+                chunk[chunk >= 0], weights=size[chunk >= 0], minlength=self.part.chunks
+            ).astype(np.int64)
         own = self.program.weights_own
-        self.column("WEIGHTS")[:] = [(self.own[k] if own else self.P).take(int(total[k])) for k in range(self.part.chunks)]
+        self.column("WEIGHTS")[:] = [
+            (self.own[k] if own else self.P).take(int(total[k])) for k in range(self.part.chunks)
+        ]
         return at
 
     def _detectors(self, placements: list[Placement]) -> tuple[NDArray, NDArray]:
         s = self.model.sources
-        watching = np.flatnonzero(np.array([v != "" for v in s.variable], bool)) if len(s) else np.empty(0, int)
+        watching = (
+            np.flatnonzero(np.array([v != "" for v in s.variable], bool)) if len(s) else np.empty(0, int)
+        )
         chunk = np.empty(len(watching), np.int64)
         address = np.empty(len(watching), np.int64)
         for j, k in enumerate(watching):
@@ -359,15 +399,29 @@ class _Builder:
             else:
                 p = placements[mech]
                 if name not in p.struct.own:
-                    raise ModelError(f"a spike source watches {p.struct.template.name}.{name}, which never changes", mechanism=p.struct.template.name, variable=name)
+                    raise ModelError(
+                        f"a spike source watches {p.struct.template.name}.{name}, which never changes",
+                        mechanism=p.struct.template.name,
+                        variable=name,
+                    )
                 chunk[j] = p.chunk[i]
                 address[j] = p.own_offset(p.struct.own[name])[i]
         order = np.argsort(chunk, kind="stable")
-        SR = np.stack([watching[order], address[order]], axis=1).astype(np.int64) if len(watching) else np.zeros((0, 2), np.int64)
+        SR = (
+            np.stack([watching[order], address[order]], axis=1).astype(np.int64)
+            if len(watching)
+            else np.zeros((0, 2), np.int64)
+        )
         first = np.searchsorted(chunk[order], np.arange(self.part.chunks + 1))
         self.column("SRC0")[:], self.column("SRC1")[:] = first[:-1], first[1:]
-        self.column("FLAGS")[:] = [self.own[k].take(int(first[k + 1] - first[k])) for k in range(self.part.chunks)]
-        flags = self.column("FLAGS")[chunk[order]] + np.arange(len(order)) - first[chunk[order]] if len(order) else np.empty(0, np.int64)
+        self.column("FLAGS")[:] = [
+            self.own[k].take(int(first[k + 1] - first[k])) for k in range(self.part.chunks)
+        ]
+        flags = (
+            self.column("FLAGS")[chunk[order]] + np.arange(len(order)) - first[chunk[order]]
+            if len(order)
+            else np.empty(0, np.int64)
+        )
         self._flag_chunk = chunk[order]
         return SR, flags
 
@@ -412,7 +466,9 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
             P[plan.globals_at[k] + j] = float(m.globals.get(name, var.default))  # type: ignore[arg-type]
     P[plan.head["celsius"]] = model.settings.celsius
     if plan.program.celsius_own:
-        members[:, plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]]] = model.settings.celsius
+        members[:, plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]]] = (
+            model.settings.celsius
+        )
     P[plan.head["key"]] = model.settings.random_key
     s, c = model.sources, model.connections
     P[plan.head["threshold"] + np.arange(len(s))] = s.threshold
@@ -424,7 +480,8 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
 
 
 def weight_addresses(plan: Plan) -> NDArray[np.int64]:
-    """Address of every entry of ``Connections.weights``: relative to a member if weights are own, else in P; -1 without a target."""
+    """Address of every entry of ``Connections.weights``: relative to a member if weights are own, else in P;
+    -1 without a target."""
     c = plan.model.connections
     size = np.diff(c.weight_ptr)
     inside = np.arange(len(c.weights)) - np.repeat(c.weight_ptr[:-1], size)
@@ -458,5 +515,9 @@ def _values(plan: Plan, m: Mechanism, p: Placement, name: str) -> NDArray[np.flo
             raise ModelError(f"{m.name}.{name} has shape {values.shape}", mechanism=m.name, variable=name)
         return values
     if name in p.struct.template.random:
-        raise ModelError(f"the model lacks the random stream {m.name}.{name} (shape (n, {len(STREAM)}))", mechanism=m.name, variable=name)
+        raise ModelError(
+            f"the model lacks the random stream {m.name}.{name} (shape (n, {len(STREAM)}))",
+            mechanism=m.name,
+            variable=name,
+        )
     return np.full(len(m), p.struct.template.instance_names[name].default)

@@ -17,7 +17,8 @@ class Recording:
     Attributes
     ----------
     t : (samples,) ms
-    values : (samples,) for one place of one member; (n, samples) for several places; a leading axis of length B for a batch
+    values : (samples,) for one place of one member; (n, samples) for several places; a leading axis of length
+    B for a batch
     names : list of str
     unit : str
     """
@@ -143,7 +144,9 @@ class Recorder:
             return
         self.engine.sample(0)
         for r, row in new:
-            r.append(np.array([self.engine.t]), self.engine.R[row, :1].reshape(*r.handle.addresses.shape, 1).copy())
+            r.append(
+                np.array([self.engine.t]), self.engine.R[row, :1].reshape(*r.handle.addresses.shape, 1).copy()
+            )
             r.started = True
 
     def _collect(self, rows: list[NDArray[np.intp]], times: NDArray[np.float64], n: int) -> None:

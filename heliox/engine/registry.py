@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine.plan import weight_addresses
 from heliox.errors import ModelError, UnsupportedError, nearest
-from heliox.model.names import Names, Variable, Where
+from heliox.model.names import Names, Variable
+from heliox.model.selection import Where
 
 if TYPE_CHECKING:
     from heliox.engine.engine import Engine
@@ -33,7 +34,14 @@ class Handle:
         The same for the same variable of the same model, in any process.
     """
 
-    def __init__(self, registry: VariableRegistry, variable: Variable, store: str, addresses: NDArray[np.int64], unit: str) -> None:
+    def __init__(
+        self,
+        registry: VariableRegistry,
+        variable: Variable,
+        store: str,
+        addresses: NDArray[np.int64],
+        unit: str,
+    ) -> None:
         self._registry = registry
         self.variable = variable
         self.store = store
@@ -47,7 +55,9 @@ class Handle:
     @property
     def id(self) -> str:
         v = self.variable
-        text = f"{self._registry.engine.plan.model.hash}/{v.kind}/{v.mechanism}/{v.name}/{v.element}/".encode()
+        text = (
+            f"{self._registry.engine.plan.model.hash}/{v.kind}/{v.mechanism}/{v.name}/{v.element}/".encode()
+        )
         return hashlib.sha256(text + v.indices.astype(np.int64).tobytes()).hexdigest()[:16]
 
     @property
@@ -71,8 +81,14 @@ class Handle:
         a = np.atleast_2d(self.addresses)
         inner = np.diff(a, axis=1)
         outer = np.diff(a, axis=0)
-        if a.size == 0 or (inner.size and (inner != inner.flat[0]).any()) or (outer.size and (outer != outer.flat[0]).any()):
-            raise UnsupportedError(f"{self.variable.name}: its {a.size} places are not equally spaced in memory; use .values")
+        if (
+            a.size == 0
+            or (inner.size and (inner != inner.flat[0]).any())
+            or (outer.size and (outer != outer.flat[0]).any())
+        ):
+            raise UnsupportedError(
+                f"{self.variable.name}: its {a.size} places are not equally spaced in memory; use .values"
+            )
         strides = (8 * int(outer.flat[0]) if outer.size else 8, 8 * int(inner.flat[0]) if inner.size else 8)
         view = np.lib.stride_tricks.as_strided(self._arena[int(a[0, 0]) :], a.shape, strides)
         return view if self.addresses.ndim == 2 else view[0]
@@ -131,13 +147,21 @@ class VariableRegistry:
             return "A", at[v.indices], unit
         if v.name in p.struct.shared:
             return "P", p.shared_offset(p.struct.shared[v.name] + v.element)[v.indices], unit
-        raise ModelError(f"{t.name} keeps no variable {v.name!r}; {nearest(v.name, {*p.struct.own, *p.struct.shared})}", mechanism=t.name, variable=v.name)
+        raise ModelError(
+            f"{t.name} keeps no variable {v.name!r}; {nearest(v.name, {*p.struct.own, *p.struct.shared})}",
+            mechanism=t.name,
+            variable=v.name,
+        )
 
     def _node(self, v: Variable) -> tuple[str, NDArray[np.int64], str]:
         units = {"v": "mV", "area": "um2", "diam": "um"}
         if v.name not in units:
             raise UnsupportedError(f"{v.name} is not computed by this version", variable=v.name)
-        return ("A" if v.name == "v" else "P"), self.engine.plan.node_address(v.name, v.indices), units[v.name]
+        return (
+            ("A" if v.name == "v" else "P"),
+            self.engine.plan.node_address(v.name, v.indices),
+            units[v.name],
+        )
 
     def _connection(self, v: Variable) -> tuple[str, NDArray[np.int64], str]:
         plan = self.engine.plan
@@ -152,20 +176,34 @@ class VariableRegistry:
         plan = self.engine.plan
         if v.mechanism < 0:
             if v.name != "celsius":
-                raise ModelError(f"{v.name} is read from the simulation itself: sim.{v.name}", variable=v.name)
+                raise ModelError(
+                    f"{v.name} is read from the simulation itself: sim.{v.name}", variable=v.name
+                )
             if plan.program.celsius_own:
                 return "A", plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]], "degC"
             return "P", np.array([plan.head["celsius"]]), "degC"
         t = plan.placements[v.mechanism].struct.template
         if v.name not in t.globals_:
-            raise ModelError(f"{t.name}.{v.name} is fixed when the model is planned; freeze the model with the value wanted", mechanism=t.name, variable=v.name)
-        return "P", np.array([plan.globals_at[v.mechanism] + list(t.globals_).index(v.name)]), t.globals_[v.name].unit
+            raise ModelError(
+                f"{t.name}.{v.name} is fixed when the model is planned; freeze the model with the value wanted",
+                mechanism=t.name,
+                variable=v.name,
+            )
+        return (
+            "P",
+            np.array([plan.globals_at[v.mechanism] + list(t.globals_).index(v.name)]),
+            t.globals_[v.name].unit,
+        )
 
     def assign(self, handle: Handle, key: object, value: ArrayLike) -> None:
-        """Write values. A shared variable takes one value for all members; see `Simulation.var` for values that differ."""
+        """Write values. A shared variable takes one value for all members; see `Simulation.var` for values
+        that differ."""
         name = handle.variable.name
         if name in READ_ONLY:
-            raise ModelError(f"{name} cannot be set: {READ_ONLY[name]}; change it in NEURON and freeze again", variable=name)
+            raise ModelError(
+                f"{name} cannot be set: {READ_ONLY[name]}; change it in NEURON and freeze again",
+                variable=name,
+            )
         x = np.asarray(value, np.float64)
         at = handle.addresses[key]  # type: ignore[index]
         if not np.isfinite(x).all():
@@ -173,8 +211,14 @@ class VariableRegistry:
         try:
             x = np.broadcast_to(x, np.shape(at))
         except ValueError:
-            shared = " (shared by all members; name it in vary=[...] when the Simulation is made)" if handle.store == "P" else ""
-            raise ModelError(f"{name}: values of shape {x.shape} do not fit {np.shape(at)}{shared}", variable=name) from None
+            shared = (
+                " (shared by all members; name it in vary=[...] when the Simulation is made)"
+                if handle.store == "P"
+                else ""
+            )
+            raise ModelError(
+                f"{name}: values of shape {x.shape} do not fit {np.shape(at)}{shared}", variable=name
+            ) from None
         if name == "delay":
             self._check_delay(x)
         handle._arena[at] = x

@@ -1,4 +1,5 @@
-"""Generated modules as real files named by their content, so that Numba's own cache finds their machine code again."""
+"""Generated modules as real files named by their content, so that Numba's own cache finds their machine code
+again."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -31,9 +33,10 @@ def folder() -> Path:
     return base / "heliox"
 
 
+@cache
 def _prelude() -> bytes:
-    """Text that generated modules import: Numba's keys do not see a change in it."""
-    return b"".join((_KERNELS / n).read_bytes() for n in ("arithmetic.py", "primitives.py", "random.py", "cpu.py"))
+    """Text of everything that generated modules import: Numba's keys do not see a change in it."""
+    return b"".join(p.read_bytes() for p in sorted(_KERNELS.glob("*.py")))
 
 
 def load(text: str) -> ModuleType:
@@ -56,7 +59,10 @@ def load(text: str) -> ModuleType:
 
 
 def _place(name: str, text: str) -> Path:
-    for where in (folder(), Path(tempfile.gettempdir()) / f"heliox-{os.getuid() if hasattr(os, 'getuid') else 'user'}"):
+    for where in (
+        folder(),
+        Path(tempfile.gettempdir()) / f"heliox-{os.getuid() if hasattr(os, 'getuid') else 'user'}",
+    ):
         path = where / f"{name}.py"
         try:
             if path.exists() and path.read_text() == text:

@@ -1,6 +1,7 @@
 """Writes the module of a plan: mechanisms, loops, phases (docs/design.md, section 6).
 
-The text depends on the set of mechanisms and on options, never on sizes or values. Names of the infrastructure start with an underscore, which
+The text depends on the set of mechanisms and on options, never on sizes or values. Names of the
+infrastructure start with an underscore, which
 mechanism variables may not.
 """
 
@@ -27,7 +28,8 @@ ARGS = "_A, _P, _I, _G, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA"
 class Program:
     """What the generator needs to know: mechanisms in order of execution, and options.
 
-    ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or differ between members.
+    ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or
+    differ between members.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -77,8 +79,22 @@ def _module(program: Program) -> str:
     parts.append(loops.deliver())
     parts.append(loops.phases())
     parts.append(_step(program, loops))
-    parts.append(_group_phases(loops, "initialize_group", step.INITIALIZE, "finitialize up to the delivery of events that are due at once"))
-    parts.append(_group_phases(loops, "settle_group", step.SETTLE, "one set-up of the matrix, so that the currents at t are valid"))
+    parts.append(
+        _group_phases(
+            loops,
+            "initialize_group",
+            step.INITIALIZE,
+            "finitialize up to the delivery of events that are due at once",
+        )
+    )
+    parts.append(
+        _group_phases(
+            loops,
+            "settle_group",
+            step.SETTLE,
+            "one set-up of the matrix, so that the currents at t are valid",
+        )
+    )
     parts.append(_WINDOW)
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 
@@ -87,14 +103,22 @@ def _step(program: Program, loops: Loops) -> str:
     """`step_body`: the phases between the two deliveries, one call a line."""
     factor = 2.0 if program.secondorder else 1.0
     cj = "2.0 / _dt" if program.secondorder else "1.0 / _dt"
-    body = [f"@kernel\ndef step_body({ARGS}, _S, _g, _t, _dt, _limit, _sample):", f"    _cj = {cj}", *loops.bases("    ")]
+    body = [
+        f"@kernel\ndef step_body({ARGS}, _S, _g, _t, _dt, _limit, _sample):",
+        f"    _cj = {cj}",
+        *loops.bases("    "),
+    ]
     special = {
         "advance_half": ["_t = _t + 0.5 * _dt"],
         "clear": ["clear(_A, _rhs, _d, _n)"],
         "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
         "eliminate": ["eliminate(_A, _P, _I, _rhs, _d, _a, _b, _parent, _roots, _n)"],
         "substitute": ["substitute(_A, _P, _I, _rhs, _d, _b, _parent, _roots, _n)"],
-        "update": [f"_bad = update(_A, _v, _rhs, _n, {factor}, _limit)", "if _bad > 0:", "    _QN[_g, STATUS] = RUNAWAY"],
+        "update": [
+            f"_bad = update(_A, _v, _rhs, _n, {factor}, _limit)",
+            "if _bad > 0:",
+            "    _QN[_g, STATUS] = RUNAWAY",
+        ],
         "record": ["record(_A, _P, _R, _RA, _G[_g, _REC0], _G[_g, _REC1], _sample)"],
     }
     for phase in step.STEP[2:-1]:
@@ -108,7 +132,12 @@ def _step(program: Program, loops: Loops) -> str:
 
 def _group_phases(loops: Loops, name: str, phases: tuple[str, ...], doc: str) -> str:
     """Phases of the initialization of one group."""
-    body = [f"@kernel\ndef {name}({ARGS}, _S, _g, _t, _dt):", f'    """{doc}."""', "    _cj = 1.0 / _dt", *loops.bases("    ")]
+    body = [
+        f"@kernel\ndef {name}({ARGS}, _S, _g, _t, _dt):",
+        f'    """{doc}."""',
+        "    _cj = 1.0 / _dt",
+        *loops.bases("    "),
+    ]
     special = {
         "clear": ["clear(_A, _rhs, _d, _n)"],
         "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],

@@ -1,6 +1,7 @@
 """The loops of a generated CPU module over the instances of one mechanism.
 
-A block function computes at most `W` instances on contiguous memory and is vector code; the loop around it gathers what lies at nodes and ion pools into the
+A block function computes at most `W` instances on contiguous memory and is vector code; the loop around it
+gathers what lies at nodes and ion pools into the
 scratch ``_S`` and scatters results in instance order, so that sums are formed as NEURON forms them.
 """
 
@@ -65,7 +66,9 @@ class Loops:
             elif phase in m.template.functions:
                 out.append(self._call(m, phase))
         if phase == "initial":  # artificial cells come after everything on nodes
-            out.sort(key=lambda line: self.by_name[line.split("_initial_loop")[0]].template.kind == "artificial")
+            out.sort(
+                key=lambda line: self.by_name[line.split("_initial_loop")[0]].template.kind == "artificial"
+            )
         return out
 
     def _call(self, m: VarStruct, block: str) -> str:
@@ -138,7 +141,9 @@ class Loops:
             elif n in t.ion_names:
                 ion = t.ion_names[n]
                 pool = f"{ion}_ion"
-                lines.append(f"    {n} = _A[_base + _U(_G[_g, _{pool}_OWN]) + _U(_I[_U(_G[_g, _{name}_ION_{ion}]) + _U(_inst)]) + {pool}__{n}]")
+                lines.append(
+                    f"    {n} = _A[_base + _U(_G[_g, _{pool}_OWN]) + _U(_I[_U(_G[_g, _{name}_ION_{ion}]) + _U(_inst)]) + {pool}__{n}]"
+                )
         lines.append(f"    {_assign(f)}{name}_{block}({self._arguments(m, f)})")
         for r in f.returns:
             if r in m.own:
@@ -176,7 +181,9 @@ class Loops:
         ]
         for m in receivers:
             lines.append(f"        if _code == {self._code(m)}:")
-            lines.append(f"            {m.template.name}_receive_event({ARGS}, _g, _inst, _connection, _flag, _time, _hops, _dt)")
+            lines.append(
+                f"            {m.template.name}_receive_event({ARGS}, _g, _inst, _connection, _flag, _time, _hops, _dt)"
+            )
         lines += ["    return _QN[_g, STATUS] != LOST", "", ""]
         lines += [
             "@kernel",
@@ -185,12 +192,22 @@ class Loops:
         ]
         initializers = [m for m in self.program.mechanisms if "receive_initial" in m.template.functions]
         if initializers:
-            lines += ["    for _k in range(_CI.shape[0]):", "        _c = _CI[_k, 4]", "        if _CI[_c, 0] == _G[_g, _CHUNK]:"]
+            lines += [
+                "    for _k in range(_CI.shape[0]):",
+                "        _c = _CI[_k, 4]",
+                "        if _CI[_c, 0] == _G[_g, _CHUNK]:",
+            ]
             for m in initializers:
                 lines.append(f"            if (_CI[_c, 1] >> 32) == {self._code(m)}:")
-                lines.append(f"                {m.template.name}_receive_initial_event({ARGS}, _g, _CI[_c, 1] & 0xFFFFFFFF, _c, 0.0, _t, 0, _dt)")
+                lines.append(
+                    f"                {m.template.name}_receive_initial_event({ARGS}, _g, _CI[_c, 1] & 0xFFFFFFFF, _c, 0.0, _t, 0, _dt)"
+                )
         if self.program.weights_own:
-            cleared = [m for m in receivers if "receive_initial" not in m.template.functions and len(m.template.weights) > 1]
+            cleared = [
+                m
+                for m in receivers
+                if "receive_initial" not in m.template.functions and len(m.template.weights) > 1
+            ]
             lines += ["    _w = _U(_G[_g, _BASE]) + _U(_G[_g, _WEIGHTS])"] if cleared else []
             for m in cleared:
                 lines += [
@@ -204,21 +221,34 @@ class Loops:
 
     def phases(self) -> str:
         """`fill_tables` and the size of the scratch."""
-        lines = [f"SCRATCH = {self.scratch}", "", "", "@kernel", "def fill_tables(_A, _P, _G):", '    """Every NMODL TABLE, from the present values of what it depends on."""']
+        lines = [
+            f"SCRATCH = {self.scratch}",
+            "",
+            "",
+            "@kernel",
+            "def fill_tables(_A, _P, _G):",
+            '    """Every NMODL TABLE, from the present values of what it depends on."""',
+        ]
         for m in self.program.mechanisms:
             for table in m.template.tables:
                 name = m.template.name
                 lines.append(f"    if _G[0, _{name}_TABLE] >= 0:")
                 args = table_arguments(m, table)
                 values = [self._global_value(m, a, "0", "    ") for a in args]
-                where = ("_A", f"_U(_G[_g, _BASE]) + _U(_G[_g, _{name}_TABLE])") if self.program.celsius_own else ("_P", f"_U(_G[0, _{name}_TABLE])")
+                where = (
+                    ("_A", f"_U(_G[_g, _BASE]) + _U(_G[_g, _{name}_TABLE])")
+                    if self.program.celsius_own
+                    else ("_P", f"_U(_G[0, _{name}_TABLE])")
+                )
                 if self.program.celsius_own:
                     values = [self._global_value(m, a, "_g", "    ") for a in args]
                     lines.append("        for _g in range(_G.shape[0]):")
                     pad = "            "
                 else:
                     pad = "        "
-                lines.append(f"{pad}{name}_{table.function}_fill({where[0]}, {where[1]}{''.join(', ' + v for v in values)})")
+                lines.append(
+                    f"{pad}{name}_{table.function}_fill({where[0]}, {where[1]}{''.join(', ' + v for v in values)})"
+                )
         lines.append("    return 0")
         return "\n".join(lines)
 
@@ -308,9 +338,16 @@ class _BlockWriter:
 
     def _block(self, suffix: str, function: str, tabled: bool) -> str:
         f, m, name = self.f, self.m, self.name
-        queue = ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _now" if self.effects else ""
+        queue = (
+            ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _now"
+            if self.effects
+            else ""
+        )
         table = ", _TM, _tk" if tabled else ""
-        lines = ["@kernel", f"def {name}_{self.block}_block{suffix}(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()}):"]
+        lines = [
+            "@kernel",
+            f"def {name}_{self.block}_block{suffix}(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()}):",
+        ]
         if tabled:
             lines.append("    _T = (_TM, _tk)")
         lines.append("    for _j in range(_m):")
@@ -332,7 +369,11 @@ class _BlockWriter:
                 if s not in self.t.ion_names and self.t.kind != "ion":
                     start = f"{s}0"
                     if start in m.own or start in m.shared:
-                        where = f"_A[_o + {name}__{start} + _j]" if start in m.own else f"_P[_p + {name}__{start} + _j]"
+                        where = (
+                            f"_A[_o + {name}__{start} + _j]"
+                            if start in m.own
+                            else f"_P[_p + {name}__{start} + _j]"
+                        )
                     else:
                         where = "0.0"
                     if s in f.params:
@@ -340,7 +381,9 @@ class _BlockWriter:
                     lines.append(f"{pad}_A[_o + {name}__{s} + _j] = {where}")
         if self.effects:
             lines.append(f"{pad}_inst = np_int64(_first + _j)")
-            lines.append(f"{pad}_q = ({QUEUE}, _I[_sources + _first + _j], (_code << 32) + _inst, -1, _now, 0)")
+            lines.append(
+                f"{pad}_q = ({QUEUE}, _I[_sources + _first + _j], (_code << 32) + _inst, -1, _now, 0)"
+            )
         call = f"{function}({self.loops._arguments(m, f, tabled)})"
         if self.accumulates:
             lines += self._currents(function, tabled, pad)
@@ -360,17 +403,28 @@ class _BlockWriter:
         total = "0.0"
         for c in self.t.currents:
             total = f"({total} + {c})"
-        lines = [f"{pad}_v1 = v + 0.001", f"{pad}{_assign(f)}{function}({', '.join(a for a in args if a)})", f"{pad}_i1 = {total}"]
+        lines = [
+            f"{pad}_v1 = v + 0.001",
+            f"{pad}{_assign(f)}{function}({', '.join(a for a in args if a)})",
+            f"{pad}_i1 = {total}",
+        ]
         second = self.loops.program.secondorder == 2
         if second:
             lines += [f"{pad}_d_{c} = {c}" for c in self.ion_currents]
-        lines += [f"{pad}{_assign(f)}{function}({self.loops._arguments(self.m, f, tabled)})", f"{pad}_i0 = {total}", f"{pad}_gm = (_i1 - _i0) / 0.001"]
+        lines += [
+            f"{pad}{_assign(f)}{function}({self.loops._arguments(self.m, f, tabled)})",
+            f"{pad}_i0 = {total}",
+            f"{pad}_gm = (_i1 - _i0) / 0.001",
+        ]
         scale = f" * {SCALE}" if point else ""
         lines += [f"{pad}{self.S('_i')} = _i0{scale}", f"{pad}{self.S('_gm')} = _gm{scale}"]
         for c in self.ion_currents:
             lines.append(f"{pad}{self.S(f'_w_{c}')} = {c}" + (" * 100.0 / area" if point else ""))
             if second:
-                lines.append(f"{pad}{self.S(f'_d_{c}')} = (_d_{c} - {c}) / 0.001" + (" * 100.0 / area" if point else ""))
+                lines.append(
+                    f"{pad}{self.S(f'_d_{c}')} = (_d_{c} - {c}) / 0.001"
+                    + (" * 100.0 / area" if point else "")
+                )
         return lines
 
     def _loop(self, two: bool) -> str:
@@ -394,7 +448,9 @@ class _BlockWriter:
         if self.nodes or self.accumulates:
             lines.append(f"    _node = _U(_G[_g, _{name}_NODE])")
         for n in self.nodes:
-            lines.append(f"    _{n} = " + ("_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])"))
+            lines.append(
+                f"    _{n} = " + ("_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])")
+            )
         if self.accumulates:
             lines += ["    _rhs = _base + _U(_G[_g, _RHS])", "    _d = _base + _U(_G[_g, _D])"]
         ions = sorted({t.ion_names[n] for n in (*self.ion_reads, *self.ion_writes)})
@@ -404,18 +460,43 @@ class _BlockWriter:
         for n in self.pointers:
             lines.append(f"    _to_{n} = _U(_G[_g, _{name}_POINTER_{n}])")
         if self.effects:
-            lines += [f"    _code = {self.loops._code(self.m)}", "    _chunk = _G[_g, _CHUNK]", "    _delay = _U(_G[_g, _DELAY])", f"    _sources = _U(_G[_g, _{name}_SOURCE])"]
+            lines += [
+                f"    _code = {self.loops._code(self.m)}",
+                "    _chunk = _G[_g, _CHUNK]",
+                "    _delay = _U(_G[_g, _DELAY])",
+                f"    _sources = _U(_G[_g, _{name}_SOURCE])",
+            ]
         if two:
             at = list(t.globals_).index("usetable") if "usetable" in t.globals_ else None
             assert at is None
-            where = ("_A", f"_base + _U(_G[_g, _{name}_TABLE])") if self.loops.program.celsius_own else ("_P", f"_U(_G[_g, _{name}_TABLE])")
-            lines += [f"    _usetable = _G[_g, _{name}_TABLE] >= 0", f"    _tk = {where[1]} if _usetable else _U(0)"]
-        lines += ["    _first = _U(0)", "    while _first < _count:", f"        _m = min(_count - _first, _U({W}))"]
+            where = (
+                ("_A", f"_base + _U(_G[_g, _{name}_TABLE])")
+                if self.loops.program.celsius_own
+                else ("_P", f"_U(_G[_g, _{name}_TABLE])")
+            )
+            lines += [
+                f"    _usetable = _G[_g, _{name}_TABLE] >= 0",
+                f"    _tk = {where[1]} if _usetable else _U(0)",
+            ]
+        lines += [
+            "    _first = _U(0)",
+            "    while _first < _count:",
+            f"        _m = min(_count - _first, _U({W}))",
+        ]
         lines += self._gather("        ")
-        queue = ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _t" if self.effects else ""
+        queue = (
+            ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _t"
+            if self.effects
+            else ""
+        )
         call = f"{name}_{self.block}_block{{}}(_A, _P, _S, _o, _p, _m{queue}{{}}{self._extra()})"
         if two:
-            lines += ["        if _usetable:", "            " + call.format("_tabled", f", {where[0]}, _tk"), "        else:", "            " + call.format("", "")]
+            lines += [
+                "        if _usetable:",
+                "            " + call.format("_tabled", f", {where[0]}, _tk"),
+                "        else:",
+                "            " + call.format("", ""),
+            ]
         else:
             lines.append("        " + call.format("", ""))
         lines += self._scatter("        ")
@@ -428,10 +509,20 @@ class _BlockWriter:
             lines += [f"{pad}for _j in range(_m):", f"{pad}    _nd = _U(_I[_node + _first + _j])"]
             lines += [f"{pad}    {self.S(n)} = {NODE_ARRAYS[n][0]}[_{n} + _nd]" for n in self.nodes]
         for ion in sorted({self.t.ion_names[n] for n in self.ion_reads}):
-            lines += [f"{pad}for _j in range(_m):", f"{pad}    _at = _pool_{ion} + _U(_I[_ion_{ion} + _first + _j])"]
-            lines += [f"{pad}    {self.S(n)} = _A[_at + {ion}_ion__{n}]" for n in self.ion_reads if self.t.ion_names[n] == ion]
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _at = _pool_{ion} + _U(_I[_ion_{ion} + _first + _j])",
+            ]
+            lines += [
+                f"{pad}    {self.S(n)} = _A[_at + {ion}_ion__{n}]"
+                for n in self.ion_reads
+                if self.t.ion_names[n] == ion
+            ]
         for n in self.pointers:
-            lines += [f"{pad}for _j in range(_m):", f"{pad}    {self.S(n)} = _A[_base + _U(_I[_to_{n} + _first + _j])]"]
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    {self.S(n)} = _A[_base + _U(_I[_to_{n} + _first + _j])]",
+            ]
         return lines
 
     def _scatter(self, pad: str) -> list[str]:
@@ -445,7 +536,10 @@ class _BlockWriter:
                 f"{pad}    _A[_d + _nd] {other}= {self.S('_gm')}",
             ]
         for ion in sorted({self.t.ion_names[n] for n in self.ion_writes}):
-            lines += [f"{pad}for _j in range(_m):", f"{pad}    _at = _pool_{ion} + _U(_I[_ion_{ion} + _first + _j])"]
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _at = _pool_{ion} + _U(_I[_ion_{ion} + _first + _j])",
+            ]
             written = [n for n in self.ion_writes if self.t.ion_names[n] == ion]
             for n in written:
                 op = "+=" if self.accumulates and n in self.ion_currents else "="
@@ -457,7 +551,8 @@ class _BlockWriter:
         return lines
 
     def _reversal(self, ion: str, pad: str) -> list[str]:
-        """A written concentration moves the reversal potential at once where the ion's style asks for it (eion.cpp nrn_wrote_conc)."""
+        """A written concentration moves the reversal potential at once where the ion's style asks for it
+        (eion.cpp nrn_wrote_conc)."""
         pool = f"{ion}_ion"
         valence = self.loops.by_name[pool].template.constants["valence"]
         style = f"_P[_U(_G[_g, _{pool}_SHARED]) + _U(_I[_ion_{ion} + _first + _j]) // {pool}__OWN * {pool}__SHARED + _U(_I[_ion_{ion} + _first + _j]) % _U({W}) + {pool}__style]"
@@ -486,7 +581,11 @@ def _refuse(m: VarStruct) -> None:
     problems += ["net_move" for f in (*t.functions.values(), *t.helpers.values()) if "net_move" in f.calls]
     problems += [f"written pointer {n!r}" for n in t.pointers if n in t.writes()]
     if problems:
-        raise UnsupportedError(f"mechanism {t.name}: this version does not run {', '.join(problems)}", mechanism=t.name, problems=problems)
+        raise UnsupportedError(
+            f"mechanism {t.name}: this version does not run {', '.join(problems)}",
+            mechanism=t.name,
+            problems=problems,
+        )
 
 
 def _capacitance(m: VarStruct) -> str:

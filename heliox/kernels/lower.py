@@ -1,4 +1,5 @@
-"""Mechanism functions -> text of the generated module: names prefixed, numbers made floats, powers and effects made calls."""
+"""Mechanism functions -> text of the generated module: names prefixed, numbers made floats, powers and
+effects made calls."""
 
 from __future__ import annotations
 
@@ -13,8 +14,21 @@ NATIVE = {"min", "max"}
 
 
 class _Lower(ast.NodeTransformer):
-    def __init__(self, prefix: str, helpers: set[str], constants: dict[str, float], effectful: set[str], tabled: dict[str, str]):
-        self.prefix, self.helpers, self.constants, self.effectful, self.tabled = prefix, helpers, constants, effectful, tabled
+    def __init__(
+        self,
+        prefix: str,
+        helpers: set[str],
+        constants: dict[str, float],
+        effectful: set[str],
+        tabled: dict[str, str],
+    ):
+        self.prefix, self.helpers, self.constants, self.effectful, self.tabled = (
+            prefix,
+            helpers,
+            constants,
+            effectful,
+            tabled,
+        )
         self.exact = False  # inside range() and subscripts integers stay integers
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
@@ -87,13 +101,16 @@ def effectful_helpers(template: MechTemp) -> set[str]:
 def function_text(template: MechTemp, f: Function, name: str, tabled: dict[str, str] | None = None) -> str:
     """Text of one function under a new `name`.
 
-    Functions that send events get the queue `_q` as their first parameter; functions that look tables up get `_T` first.
+    Functions that send events get the queue `_q` as their first parameter; functions that look tables up get
+    `_T` first.
     `tabled` maps a helper's name to the function that interpolates it.
     """
     tree = copy.deepcopy(f.tree)
     effectful = effectful_helpers(template)
     tabled = tabled or {}
-    shadow = set(f.params) | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    shadow = set(f.params) | {
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    }
     constants = {k: v for k, v in template.constants.items() if k not in shadow}
     _Lower(template.name, set(template.helpers), constants, effectful, tabled).visit(tree)
     first = []

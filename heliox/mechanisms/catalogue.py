@@ -1,4 +1,5 @@
-"""Name -> template. The library is found by name, a user's own mechanisms are registered; conflicts are errors."""
+"""Name -> template. The library is found by name, a user's own mechanisms are registered; conflicts are
+errors."""
 
 from __future__ import annotations
 
@@ -80,15 +81,24 @@ def define(template: MechTemp) -> Definition:
 
 @cache
 def resolve(definition: Definition) -> MechTemp:
-    """The template of a model's definition: from the library, or lowered again from its text. Nothing stored is executed."""
+    """The template of a model's definition: from the library, or lowered again from its text. Nothing stored
+    is executed."""
     if definition.language == "library":
         try:
             valence = float(definition.text) if definition.text else None
         except ValueError:
-            raise MechanismError(f"{definition.name}: {definition.text!r} is not a valence", mechanism=definition.name) from None
+            raise MechanismError(
+                f"{definition.name}: {definition.text!r} is not a valence", mechanism=definition.name
+            ) from None
         if definition.name not in LIBRARY and not definition.name.endswith("_ion"):
-            raise MechanismError(f"the library of this HelioX has no mechanism {definition.name!r}; {nearest(definition.name, LIBRARY)}", mechanism=definition.name)
+            raise MechanismError(
+                f"the library of this HelioX has no mechanism {definition.name!r}; {nearest(definition.name, LIBRARY)}",
+                mechanism=definition.name,
+            )
         return get(definition.name, valence)
     if definition.language == "python":
         return MechTemp.from_text(definition.text)
-    raise MechanismError(f"{definition.name}: definitions in {definition.language!r} cannot be read by this version", mechanism=definition.name)
+    raise MechanismError(
+        f"{definition.name}: definitions in {definition.language!r} cannot be read by this version",
+        mechanism=definition.name,
+    )

@@ -1,6 +1,7 @@
 """Calls with an effect or a memory outside the function: events and random streams.
 
-Mechanism files import them so that their text is complete Python. In a simulation the generator puts HelioX's own code in their place; called in plain
+Mechanism files import them so that their text is complete Python. In a simulation the generator puts HelioX's
+own code in their place; called in plain
 Python, the random ones ask the stream object they are given and the events say that they need a simulation.
 """
 
@@ -8,7 +9,9 @@ from heliox.errors import MechanismError
 
 
 def _needs_simulation(name):
-    raise MechanismError(f"{name} acts on the event queue of a simulation; it does nothing in plain Python", function=name)
+    raise MechanismError(
+        f"{name} acts on the event queue of a simulation; it does nothing in plain Python", function=name
+    )
 
 
 def net_send(delay, flag):

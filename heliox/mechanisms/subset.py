@@ -1,6 +1,7 @@
 """The whitelisted subset of Python in which mechanisms are written (docs/design.md, 2.3).
 
-Functions become `Function` objects: parsed, checked text. Nothing downstream touches the Python function object.
+Functions become `Function` objects: parsed, checked text. Nothing downstream touches the Python function
+object.
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ MATH = frozenset(
 RANDOM = frozenset("random_uniform random_negexp random_normal random_ipick random_set_seq".split())
 EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1}
 
-_STATEMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.If, ast.For, ast.Break, ast.Return, ast.Expr, ast.Pass)
+_STATEMENTS = (
+    ast.Assign,
+    ast.AugAssign,
+    ast.AnnAssign,
+    ast.If,
+    ast.For,
+    ast.Break,
+    ast.Return,
+    ast.Expr,
+    ast.Pass,
+)
 _EXPRESSIONS = (
     ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.IfExp, ast.Tuple, ast.Subscript, ast.List,
     ast.Load, ast.Store, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.Mod, ast.FloorDiv, ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or,
@@ -32,7 +43,8 @@ _EXPRESSIONS = (
 class Function:
     """One checked function.
 
-    ``params`` names read, ``returns`` names written (of a block; helpers may return expressions and have ``()``), ``text`` its source, ``file`` and
+    ``params`` names read, ``returns`` names written (of a block; helpers may return expressions and have
+    ``()``), ``text`` its source, ``file`` and
     ``line`` where it stands.
     """
 
@@ -55,12 +67,18 @@ class Function:
         if value is None:
             return ()
         items = value.elts if isinstance(value, ast.Tuple) else [value]
-        return tuple(i.id for i in items if isinstance(i, ast.Name)) if all(isinstance(i, ast.Name) for i in items) else ()
+        return (
+            tuple(i.id for i in items if isinstance(i, ast.Name))
+            if all(isinstance(i, ast.Name) for i in items)
+            else ()
+        )
 
     @cached_property
     def calls(self) -> frozenset[str]:
         """Names of all functions called in the body."""
-        return frozenset(n.func.id for n in ast.walk(self.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
+        return frozenset(
+            n.func.id for n in ast.walk(self.tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)
+        )
 
     @cached_property
     def free(self) -> frozenset[str]:
@@ -80,7 +98,9 @@ class Function:
     def fail(self, node: ast.AST | None, what: str) -> MechanismError:
         """An error that points at `node` of this function."""
         line = self.line + (getattr(node, "lineno", 1) - 1 if node is not None else 0)
-        return MechanismError(f"{self.file}:{line}: in {self.name}: {what}", file=self.file, line=line, function=self.name)
+        return MechanismError(
+            f"{self.file}:{line}: in {self.name}: {what}", file=self.file, line=line, function=self.name
+        )
 
 
 def _parse(text: str, file: str, line: int) -> ast.FunctionDef:
@@ -111,8 +131,11 @@ def from_python(function: Callable) -> Function:
     return Function(function.__name__, textwrap.dedent("".join(lines)), file, line)
 
 
-def collect(blocks: Mapping[str, Callable] | list[Callable] | tuple[Callable, ...], library: Mapping[str, Callable]) -> tuple[dict, dict, dict]:
-    """Blocks, the helpers they call (found in the blocks' own modules, then in `library`) and the constants they use."""
+def collect(
+    blocks: Mapping[str, Callable] | list[Callable] | tuple[Callable, ...], library: Mapping[str, Callable]
+) -> tuple[dict, dict, dict]:
+    """Blocks, the helpers they call (found in the blocks' own modules, then in `library`) and the constants
+    they use."""
     functions = [from_python(f) for f in (blocks.values() if isinstance(blocks, Mapping) else blocks)]
     scopes = {f.__name__: f.__globals__ for f in (blocks.values() if isinstance(blocks, Mapping) else blocks)}
     helpers: dict[str, Function] = {}
@@ -124,7 +147,10 @@ def collect(blocks: Mapping[str, Callable] | list[Callable] | tuple[Callable, ..
         for name in sorted(f.calls - known - set(helpers)):
             target = scope.get(name, library.get(name))
             if not inspect.isfunction(target):
-                raise f.fail(_call_node(f, name), f"{name!r} is not a function it may call; {nearest(name, set(library) | known)}")
+                raise f.fail(
+                    _call_node(f, name),
+                    f"{name!r} is not a function it may call; {nearest(name, set(library) | known)}",
+                )
             helpers[name] = from_python(target)
             work.append((helpers[name], target.__globals__))
         for name in f.free:
@@ -171,7 +197,10 @@ def check(f: Function, callable_names: set[str], constants: set[str], block: boo
     if unknown:
         name = sorted(unknown)[0]
         node = next((n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name), None)
-        raise f.fail(node, f"{name!r} is neither a parameter, a local, nor a numeric constant of the module; {nearest(name, set(f.params) | constants)}")
+        raise f.fail(
+            node,
+            f"{name!r} is neither a parameter, a local, nor a numeric constant of the module; {nearest(name, set(f.params) | constants)}",
+        )
     if block:
         returns = [n for n in ast.walk(tree) if isinstance(n, ast.Return)]
         if len(returns) > 1 or (returns and returns[0] is not tree.body[-1]):
@@ -182,11 +211,23 @@ def check(f: Function, callable_names: set[str], constants: set[str], block: boo
 
 def _check_node(f: Function, node: ast.AST, callable_names: set[str]) -> None:
     if isinstance(node, ast.Call):
-        if not isinstance(node.func, ast.Name) or node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
+        if (
+            not isinstance(node.func, ast.Name)
+            or node.keywords
+            or any(isinstance(a, ast.Starred) for a in node.args)
+        ):
             raise f.fail(node, "a call is name(arguments), positional")
         name = node.func.id
-        if name not in callable_names and name not in MATH | RANDOM and name not in EFFECTS and name != "range":
-            raise f.fail(node, f"{name!r} may not be called; {nearest(name, callable_names | MATH | RANDOM | set(EFFECTS))}")
+        if (
+            name not in callable_names
+            and name not in MATH | RANDOM
+            and name not in EFFECTS
+            and name != "range"
+        ):
+            raise f.fail(
+                node,
+                f"{name!r} may not be called; {nearest(name, callable_names | MATH | RANDOM | set(EFFECTS))}",
+            )
         if name in EFFECTS and len(node.args) != EFFECTS[name]:
             raise f.fail(node, f"{name} takes {EFFECTS[name]} argument(s)")
     elif isinstance(node, ast.Constant):
@@ -199,7 +240,10 @@ def _check_node(f: Function, node: ast.AST, callable_names: set[str]) -> None:
             raise f.fail(node, "an expression statement without effect")
     elif isinstance(node, ast.For):
         it = node.iter
-        if not (isinstance(it, ast.Call) and isinstance(it.func, ast.Name) and it.func.id == "range") or node.orelse:
+        if (
+            not (isinstance(it, ast.Call) and isinstance(it.func, ast.Name) and it.func.id == "range")
+            or node.orelse
+        ):
             raise f.fail(node, "a loop is `for i in range(constant)`")
     elif isinstance(node, ast.arg) and node.annotation is not None:
         raise f.fail(node, "parameters carry no annotations")

@@ -32,7 +32,8 @@ class Var:
 
 @dataclass(frozen=True)
 class Ion:
-    """Variables of an ion that a mechanism reads and writes, by NEURON's names (``ena``, ``nai``, ``nao``, ``ina``)."""
+    """Variables of an ion that a mechanism reads and writes, by NEURON's names (``ena``, ``nai``, ``nao``,
+    ``ina``)."""
 
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
@@ -41,7 +42,8 @@ class Ion:
 
 @dataclass(frozen=True)
 class Table:
-    """NMODL TABLE: helper `function` of one argument `argument` is interpolated on `n` intervals of [`lo`, `hi`].
+    """NMODL TABLE: helper `function` of one argument `argument` is interpolated on `n` intervals of [`lo`,
+    `hi`].
 
     Its other parameters are globals; ``depends`` names those whose change rebuilds the table.
     """
@@ -58,7 +60,8 @@ Declaration = Mapping[str, object]
 
 
 def _vars(declared: object) -> dict[str, Var]:
-    """``("a", "b")``, ``{"a": "mV"}``, ``{"a": (0.1, "mV")}``, ``{"a": 0.1}`` or ``{"a": Var(...)}`` as name -> Var."""
+    """``("a", "b")``, ``{"a": "mV"}``, ``{"a": (0.1, "mV")}``, ``{"a": 0.1}`` or ``{"a": Var(...)}`` as name
+    -> Var."""
     if not isinstance(declared, Mapping):
         declared = dict.fromkeys(declared, "")  # type: ignore[call-overload]
     out = {}
@@ -135,7 +138,9 @@ class MechTemp:
             if self.tables:
                 named = {t.function for t in self.tables} - set(helpers)
                 if named:
-                    raise MechanismError(f"{self.name}: TABLE of {sorted(named)}, which no block calls", mechanism=self.name)
+                    raise MechanismError(
+                        f"{self.name}: TABLE of {sorted(named)}, which no block calls", mechanism=self.name
+                    )
             put(self, "functions", blocks)
             put(self, "helpers", helpers)
             put(self, "constants", constants)
@@ -153,14 +158,17 @@ class MechTemp:
 
     def writes(self, *blocks: str) -> set[str]:
         """Names written by the given blocks (all if none given)."""
-        return {n for b in (blocks or self.functions) if b in self.functions for n in self.functions[b].returns}
+        return {
+            n for b in (blocks or self.functions) if b in self.functions for n in self.functions[b].returns
+        }
 
     def effects(self, block: str) -> bool:
         """Whether a block, or a helper it calls, sends events."""
         return block in self.functions and self.functions[block].has_effects
 
     def to_text(self) -> str:
-        """The declaration and the functions' text as JSON; `from_text` reads it back without executing anything."""
+        """The declaration and the functions' text as JSON; `from_text` reads it back without executing
+        anything."""
         d = {
             "name": self.name, "kind": self.kind, "electrode": self.electrode,
             **{k: {n: asdict(v) for n, v in getattr(self, k).items()} for k in ("parameters", "states", "assigned", "globals_", "ions")},
@@ -204,38 +212,67 @@ def _check(m: MechTemp) -> None:
         raise MechanismError(f"{m.name}: kind {m.kind!r}; {nearest(m.kind, KINDS)}", mechanism=m.name)
     if not m.name.isidentifier():
         raise MechanismError(f"{m.name!r} is not a legal mechanism name", mechanism=m.name)
-    groups = {"parameters": m.parameters, "states": m.states, "assigned": m.assigned, "globals_": m.globals_, "random": m.random, "pointers": m.pointers}
+    groups = {
+        "parameters": m.parameters,
+        "states": m.states,
+        "assigned": m.assigned,
+        "globals_": m.globals_,
+        "random": m.random,
+        "pointers": m.pointers,
+    }
     seen: dict[str, str] = {}
     for group, names in groups.items():
         for n in names:
             if n in seen or not n.isidentifier():
-                raise MechanismError(f"{m.name}: {n!r} of {group} is " + (f"already among {seen[n]}" if n in seen else "no legal name"), mechanism=m.name, variable=n)
+                raise MechanismError(
+                    f"{m.name}: {n!r} of {group} is "
+                    + (f"already among {seen[n]}" if n in seen else "no legal name"),
+                    mechanism=m.name,
+                    variable=n,
+                )
             seen[n] = group
     readable = set(m.instance_names) | set(m.globals_) | set(m.ion_names) | set(m.pointers) | set(SCALARS)
     if m.kind != "artificial":
         readable |= set(NODE)
-    writable = set(m.instance_names) - set(m.random) | set(m.globals_) | {n for d in m.ions.values() for n in d.write}
+    writable = (
+        set(m.instance_names) - set(m.random)
+        | set(m.globals_)
+        | {n for d in m.ions.values() for n in d.write}
+    )
     for c in m.currents:
         if c not in writable:
-            raise MechanismError(f"{m.name}: current {c!r} is declared neither as assigned nor as written ion current; {nearest(c, writable)}", mechanism=m.name, variable=c)
+            raise MechanismError(
+                f"{m.name}: current {c!r} is declared neither as assigned nor as written ion current; {nearest(c, writable)}",
+                mechanism=m.name,
+                variable=c,
+            )
     for name, f in m.functions.items():
         if name not in BLOCKS and not name.startswith("watch_"):
             raise f.fail(None, f"{name!r} is not the name of a block; {nearest(name, BLOCKS)}")
         subset.check(f, set(m.helpers), set(m.constants), block=True)
         event = name in ("receive", "receive_initial")
         legal_read = readable | ({"flag", *m.weights} if event else set())
-        legal_write = writable | (set(m.weights) if event else set()) | ({"v"} if name == "receive" else set()) | set(m.pointers)
+        legal_write = (
+            writable
+            | (set(m.weights) if event else set())
+            | ({"v"} if name == "receive" else set())
+            | set(m.pointers)
+        )
         if name == "conductance":
             legal_write = {"g"}
         if name.startswith("watch_"):
             legal_write = {f.returns[0]} if f.returns else set()
         for p in f.params:
             if p not in legal_read:
-                raise f.fail(None, f"it reads {p!r}, which {m.name} does not declare; {nearest(p, legal_read)}")
+                raise f.fail(
+                    None, f"it reads {p!r}, which {m.name} does not declare; {nearest(p, legal_read)}"
+                )
         for r in f.returns:
             if r not in legal_write:
                 raise f.fail(f.tree.body[-1], f"it writes {r!r}, which it may not; {nearest(r, legal_write)}")
-        bound = set(f.params) | {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        bound = set(f.params) | {
+            n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
         for r in f.returns:
             if r not in bound:
                 raise f.fail(f.tree.body[-1], f"it returns {r!r} without ever setting it")
@@ -243,14 +280,24 @@ def _check(m: MechTemp) -> None:
             raise f.fail(None, "net_send, net_event and net_move are legal in initial and receive only")
     for f in m.helpers.values():
         subset.check(f, set(m.helpers), set(m.constants), block=False)
-    missing = [c for c in m.currents if "current" not in m.functions or c not in m.functions["current"].returns]
+    missing = [
+        c for c in m.currents if "current" not in m.functions or c not in m.functions["current"].returns
+    ]
     if missing:
-        raise MechanismError(f"{m.name}: current {missing[0]!r} is not returned by a function `current`", mechanism=m.name, variable=missing[0])
+        raise MechanismError(
+            f"{m.name}: current {missing[0]!r} is not returned by a function `current`",
+            mechanism=m.name,
+            variable=missing[0],
+        )
     for t in m.tables:
         if t.function not in m.helpers:
-            raise MechanismError(f"{m.name}: TABLE of {t.function!r}; {nearest(t.function, m.helpers)}", mechanism=m.name)
+            raise MechanismError(
+                f"{m.name}: TABLE of {t.function!r}; {nearest(t.function, m.helpers)}", mechanism=m.name
+            )
         if not (t.lo < t.hi and t.n > 0):
-            raise MechanismError(f"{m.name}: TABLE of {t.function!r} needs lo < hi and n > 0", mechanism=m.name)
+            raise MechanismError(
+                f"{m.name}: TABLE of {t.function!r} needs lo < hi and n > 0", mechanism=m.name
+            )
 
 
 def mechanism(name: str, kind: str, functions: Sequence[Callable], **declared: object) -> MechTemp:

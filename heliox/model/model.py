@@ -24,7 +24,8 @@ KINDS = ("density", "point", "artificial", "ion")
 class Settings:
     """Scalars of the run at the moment of the freeze.
 
-    ``t``, ``dt`` ms; ``celsius`` degC; ``secondorder`` 0, 1, 2 as in NEURON; ``random_key`` NEURON's Random123 global index.
+    ``t``, ``dt`` ms; ``celsius`` degC; ``secondorder`` 0, 1, 2 as in NEURON; ``random_key`` NEURON's
+    Random123 global index.
     """
 
     t: float = 0.0
@@ -45,9 +46,11 @@ class Cells:
 
 @dataclass(frozen=True)
 class Sections:
-    """Unbranched cables. ``parent`` -1 for a root section; it is attached with its ``child_end`` (0 or 1) at ``parent_x``.
+    """Unbranched cables. ``parent`` -1 for a root section; it is attached with its ``child_end`` (0 or 1) at
+    ``parent_x``.
 
-    ``head`` is the node shared with the parent (or the root node); ``L`` um, ``Ra`` ohm cm, ``rallbranch`` branches represented.
+    ``head`` is the node shared with the parent (or the root node); ``L`` um, ``Ra`` ohm cm, ``rallbranch``
+    branches represented.
     """
 
     name: tuple[str, ...]
@@ -66,8 +69,10 @@ class Sections:
 class Nodes:
     """Compartments and zero-area nodes in solver order (parent index < own index).
 
-    ``parent`` -1 for roots; ``section`` -1 for a root node that no section owns as a segment; ``x`` place in the section, 0 or 1 for zero-area
-    nodes; ``area`` um2 (100 for zero-area nodes); ``a``, ``b`` coupling coefficients (effect of the node on its parent's equation and the
+    ``parent`` -1 for roots; ``section`` -1 for a root node that no section owns as a segment; ``x`` place in
+    the section, 0 or 1 for zero-area
+    nodes; ``area`` um2 (100 for zero-area nodes); ``a``, ``b`` coupling coefficients (effect of the node on
+    its parent's equation and the
     reverse, negative); ``diam`` um; ``v`` mV at the freeze.
     """
 
@@ -88,9 +93,11 @@ class Nodes:
 class Mechanism:
     """All instances of one mechanism.
 
-    ``node`` (n,), -1 for artificial cells; ``values`` name -> (n,) or (n, size); ``globals`` name -> float or (size,) array;
+    ``node`` (n,), -1 for artificial cells; ``values`` name -> (n,) or (n, size); ``globals`` name -> float or
+    (size,) array;
     ``number`` (n,) the k of NEURON's ``Name[k]`` for point processes and artificial cells, else empty;
-    ``style`` (n,) ion style words for ions, else empty. Instances are in NEURON's order: ascending node, then the node's own order.
+    ``style`` (n,) ion style words for ions, else empty. Instances are in NEURON's order: ascending node, then
+    the node's own order.
     """
 
     name: str
@@ -109,9 +116,12 @@ class Mechanism:
 class Sources:
     """What can emit spikes, in NEURON's order of detection.
 
-    ``mechanism`` -1: a node voltage, ``index`` its node; otherwise an index into ``Model.mechanisms`` and ``index`` the instance.
-    ``variable`` is the watched variable (``"v"`` for a voltage) or ``""`` for a mechanism that emits by net_event. ``threshold`` in
-    the unit of the variable; ``gid`` -1 if none; ``above`` whether the variable was above threshold at the freeze.
+    ``mechanism`` -1: a node voltage, ``index`` its node; otherwise an index into ``Model.mechanisms`` and
+    ``index`` the instance.
+    ``variable`` is the watched variable (``"v"`` for a voltage) or ``""`` for a mechanism that emits by
+    net_event. ``threshold`` in
+    the unit of the variable; ``gid`` -1 if none; ``above`` whether the variable was above threshold at the
+    freeze.
     """
 
     mechanism: NDArray[np.int32]
@@ -127,7 +137,8 @@ class Sources:
 
 @dataclass(frozen=True)
 class Connections:
-    """Connections in NEURON's order of creation. ``source`` index into `Sources` or -1 (never fires by itself).
+    """Connections in NEURON's order of creation. ``source`` index into `Sources` or -1 (never fires by
+    itself).
 
     ``mechanism``, ``instance`` the target (-1, -1: none, it only records); ``delay`` ms; connection k owns
     ``weights[weight_ptr[k]:weight_ptr[k+1]]``; ``active``; ``number`` the k of ``NetCon[k]``.
@@ -150,7 +161,8 @@ class Connections:
 class Events:
     """What waits in the queue at the freeze, in order of delivery.
 
-    ``connection`` -1 for a self event, whose target is ``mechanism``, ``instance`` and which carries ``flag`` (and, if it holds weights, the connection
+    ``connection`` -1 for a self event, whose target is ``mechanism``, ``instance`` and which carries ``flag``
+    (and, if it holds weights, the connection
     it carries is ``connection`` with ``self_event`` true).
     """
 
@@ -167,7 +179,8 @@ class Events:
 
 @dataclass(frozen=True)
 class Definition:
-    """The text of a mechanism. ``language``: ``"library"``, ``"python"`` (a declaration in JSON) or ``"nmodl"``."""
+    """The text of a mechanism. ``language``: ``"library"``, ``"python"`` (a declaration in JSON) or
+    ``"nmodl"``."""
 
     name: str
     language: str

@@ -29,8 +29,12 @@ class Progress:
         self.done += steps
         if self.show:
             seconds = time.perf_counter() - self.began
-            self.bar.set_postfix_str(f"{1e-3 * self.done * self.dt / max(seconds, 1e-9):.3g} x real time", refresh=False)
+            self.bar.set_postfix_str(
+                f"{1e-3 * self.done * self.dt / max(seconds, 1e-9):.3g} x real time", refresh=False
+            )
             self.bar.update(steps * self.dt)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bar.close()

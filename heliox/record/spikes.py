@@ -15,7 +15,8 @@ from heliox.model.names import Names
 class Spikes:
     """Spikes sorted by (member, t, source).
 
-    ``t`` (n,) ms, NEURON's stamp (first sample above threshold + 1e-10); ``index`` (n,) source index; ``gid`` (n,), -1 if none;
+    ``t`` (n,) ms, NEURON's stamp (first sample above threshold + 1e-10); ``index`` (n,) source index; ``gid``
+    (n,), -1 if none;
     ``member`` (n,); ``source`` (n,) names.
     """
 
@@ -26,7 +27,9 @@ class Spikes:
     names: tuple[str, ...]
 
     @classmethod
-    def collect(cls, model: Model, names: Names, parts: list[tuple[NDArray, NDArray, NDArray]], batch: int) -> Spikes:
+    def collect(
+        cls, model: Model, names: Names, parts: list[tuple[NDArray, NDArray, NDArray]], batch: int
+    ) -> Spikes:
         """Join the engine's records: (member, time, source) each."""
         member, t, index = (np.concatenate([p[k] for p in parts]) if parts else np.empty(0) for k in range(3))
         member, index = member.astype(np.int64), index.astype(np.int64)

@@ -1,1 +1,2 @@
-"""The numerics as plain functions and NumPy schedules. No Numba here: `heliox.kernels` compiles these texts."""
+"""The numerics as plain functions and NumPy schedules. No Numba here: `heliox.kernels` compiles these
+texts."""

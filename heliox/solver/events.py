@@ -1,6 +1,8 @@
-"""The queue of a group: a binary heap of events, and the spike record. Plain functions on arrays; one text for every device.
+"""The queue of a group: a binary heap of events, and the spike record. Plain functions on arrays; one text
+for every device.
 
-``QF[g, k] = (time, emitted, flag)`` and ``QI[g, k] = (rank, target, connection)`` are event k of group g's heap; ``QN[g]`` counts (columns below). Events are
+``QF[g, k] = (time, emitted, flag)`` and ``QI[g, k] = (rank, target, connection)`` are event k of group g's
+heap; ``QN[g]`` counts (columns below). Events are
 ordered by (time, time of emission, rank), which no schedule, thread or grouping can change.
 """
 
@@ -13,7 +15,8 @@ EVENTS, SPIKES, SERIAL, STATUS, DELIVERED, STEP, PHASE = range(7)
 COLUMNS = 7
 # values of STATUS: the first four are mended by the host, LOST cannot happen unless a bound is wrong
 OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST = range(5)
-# a rank is (generation << 48) + class and place: connections come before self events, zero-delay hops after what caused them
+# a rank is (generation << 48) + class and place: connections come before self events, zero-delay hops after
+# what caused them
 SELF = 1 << 40
 GENERATION = 48
 
@@ -43,7 +46,8 @@ def move(QF, QI, g, k, j):
 
 
 def push(QF, QI, QN, g, time, emitted, flag, rank, target, connection):
-    """Insert an event. Room was made before, see `deliver`; without it the group's status says that an event was lost."""
+    """Insert an event. Room was made before, see `deliver`; without it the group's status says that an event
+    was lost."""
     k = QN[g, EVENTS]
     if k >= QF.shape[1]:
         QN[g, STATUS] = LOST
@@ -81,7 +85,8 @@ def drop_first(QF, QI, QN, g):
 
 
 def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
-    """Record a spike and queue its events for targets of this group; others wait for the exchange at the window's end."""
+    """Record a spike and queue its events for targets of this group; others wait for the exchange at the
+    window's end."""
     k = QN[g, SPIKES]
     if k >= SF.shape[1]:
         QN[g, STATUS] = LOST

@@ -1,5 +1,8 @@
-"""Membrane capacitance. The solver adds 0.001*cj*cm to the diagonal and sets i_cap (phases `capacitance` and `after_update`)."""
+"""Membrane capacitance. The solver adds 0.001*cj*cm to the diagonal and sets i_cap (phases `capacitance` and
+`after_update`)."""
 
 from heliox.mechanisms.template import MechTemp
 
-template = MechTemp("capacitance", "density", parameters={"cm": (1.0, "uF/cm2")}, assigned={"i_cap": "mA/cm2"})
+template = MechTemp(
+    "capacitance", "density", parameters={"cm": (1.0, "uF/cm2")}, assigned={"i_cap": "mA/cm2"}
+)

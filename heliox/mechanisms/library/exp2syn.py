@@ -1,4 +1,5 @@
-"""Exp2Syn: conductance synapse with exponential rise and decay, peak normalised to the weight (NEURON's exp2syn.mod)."""
+"""Exp2Syn: conductance synapse with exponential rise and decay, peak normalised to the weight (NEURON's
+exp2syn.mod)."""
 
 from math import exp, log
 

@@ -1,6 +1,8 @@
-"""Ion pools (NEURON's eion.cpp): reversal potential, concentrations and total current of one ion in one segment.
+"""Ion pools (NEURON's eion.cpp): reversal potential, concentrations and total current of one ion in one
+segment.
 
-Written with generic names; `ion_pool` binds them to NEURON's (``ena``, ``nai``, ``nao``, ``ina``, ``dina_dv_``).
+Written with generic names; `ion_pool` binds them to NEURON's (``ena``, ``nai``, ``nao``, ``ina``,
+``dina_dv_``).
 """
 
 import ast

@@ -9,5 +9,10 @@ def current(v, g, e):
 
 
 template = MechTemp(
-    "pas", "density", (current,), parameters={"g": (0.001, "S/cm2"), "e": (-70.0, "mV")}, assigned={"i": "mA/cm2"}, currents=("i",)
+    "pas",
+    "density",
+    (current,),
+    parameters={"g": (0.001, "S/cm2"), "e": (-70.0, "mV")},
+    assigned={"i": "mA/cm2"},
+    currents=("i",),
 )
