@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,8 @@ _segment = attrgetter("x", "diam", "cm", "i_cap")
 class Anatomy:
     """Sections and nodes, and the handles by which the rest is read.
 
-    ``segments[s]`` are the places of section s from its parent's end, without the node it shares with the parent; ``index[s]`` their node
-    numbers. ``cable[s]`` are those of ``segments[s]`` that have membrane. ``root_segments`` root node -> (section, place).
+    ``segments[s]`` are the places of section s from its parent's end, without the node it shares with the
+    parent; ``index[s]`` their node numbers. ``root_segments`` root node -> (section, place).
     """
 
     names: tuple[str, ...]
@@ -27,15 +28,17 @@ class Anatomy:
     number: dict[object, int]
     segments: list[list]
     index: list[list[int]]
-    root_segments: dict[int, tuple[int, object]]
+    root_segments: dict[int, tuple[int, Any]]
     sections: Sections
     nodes: Nodes
     cell_names: tuple[str, ...]
     capacitance: tuple[np.ndarray, np.ndarray, np.ndarray]
 
-    def node_of(self, section: int, k: int) -> int:
-        """Node number of place k of a section."""
-        return self.index[section][k]
+    def places(self, section: int) -> list[tuple[Any, int]]:
+        """All places of a section with their nodes, the one it shares with its parent too."""
+        sec = self.handles[section]
+        head = sec(sec.orientation())
+        return [(head, head.node_index()), *zip(self.segments[section], self.index[section])]
 
 
 def section_names(handles: list) -> tuple[list[str], list[str]]:
@@ -56,15 +59,17 @@ def section_names(handles: list) -> tuple[list[str], list[str]]:
     return list(unique(names)), cells
 
 
-def read_cells(h: object, state: SaveState) -> Anatomy:
-    """All sections and nodes. The session's structure must be up to date."""
-    handles = list(h.allsec())
+def read_cells(h: Any, handles: list, state: SaveState) -> Anatomy:
+    """The sections `handles` (all, in NEURON's order) and their nodes.
+
+    The session's structure must be up to date.
+    """
     names, cells = section_names(handles)
     number = {s: k for k, s in enumerate(handles)}
     n_sections = len(handles)
     segments: list[list] = []
     index: list[list[int]] = []
-    roots: dict[int, tuple[int, object]] = {}
+    roots: dict[int, tuple[int, Any]] = {}
     columns = {k: np.zeros(n_sections, d) for k, d in _SECTION_TYPES.items()}
     for k, sec in enumerate(handles):
         end = int(sec.orientation())
@@ -77,13 +82,24 @@ def read_cells(h: object, state: SaveState) -> Anatomy:
         parent = sec.parentseg()
         if parent is None:
             roots[head] = (k, places[0])
-        row = (-1 if parent is None else number[parent.sec], 0.0 if parent is None else parent.x, end, sec.nseg, head, sec.L, sec.Ra, sec.rallbranch)
+        row = (
+            -1 if parent is None else number[parent.sec],
+            0.0 if parent is None else parent.x,
+            end,
+            sec.nseg,
+            head,
+            sec.L,
+            sec.Ra,
+            sec.rallbranch,
+        )
         for name, value in zip(_SECTION_TYPES, row):
             columns[name][k] = value
     nodes, capacitance = _nodes(h, segments, index, roots, columns, state)
     cell, cell_names = _cells(columns, roots, names, cells)
     sections = Sections(name=tuple(names), cell=cell, **columns)
-    return Anatomy(tuple(names), handles, number, segments, index, roots, sections, nodes, cell_names, capacitance)
+    return Anatomy(
+        tuple(names), handles, number, segments, index, roots, sections, nodes, cell_names, capacitance
+    )
 
 
 _SECTION_TYPES = {
@@ -92,11 +108,13 @@ _SECTION_TYPES = {
 }  # fmt: skip
 
 
-def _nodes(h: object, segments: list, index: list, roots: dict, columns: dict, state: SaveState) -> tuple[Nodes, tuple]:
+def _nodes(
+    h: Any, segments: list, index: list, roots: dict, columns: dict, state: SaveState
+) -> tuple[Nodes, tuple]:
     n = sum(map(len, index)) + len(roots)
     out = Nodes(
-        parent=np.full(n, -1, np.int32), section=np.full(n, -1, np.int32), x=np.zeros(n), area=np.full(n, 100.0),
-        a=np.zeros(n), b=np.zeros(n), diam=np.zeros(n), v=np.zeros(n),
+        parent=np.full(n, -1, np.int32), section=np.full(n, -1, np.int32), x=np.zeros(n),
+        area=np.full(n, 100.0), a=np.zeros(n), b=np.zeros(n), diam=np.zeros(n), v=np.zeros(n),
     )  # fmt: skip
     fmatrix = h.fmatrix
     rows: list[tuple] = []
@@ -126,7 +144,9 @@ def _nodes(h: object, segments: list, index: list, roots: dict, columns: dict, s
     return out, capacitance
 
 
-def _cells(columns: dict, roots: dict, names: list[str], cells: list[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+def _cells(
+    columns: dict, roots: dict, names: list[str], cells: list[str]
+) -> tuple[np.ndarray, tuple[str, ...]]:
     """Cell of each section, and the names of the cells: that of the owner, else of the root section."""
     tree = {section: node for node, (section, _) in roots.items()}
     cell = np.full(len(names), -1, np.int32)

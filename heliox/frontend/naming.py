@@ -1,4 +1,7 @@
-"""Names that are the same in every run: NEURON's own where they are, ``Cell[0].soma`` where a Python object's address would stand."""
+"""Names that are the same in every run.
+
+They are NEURON's own, with ``Cell[0].soma`` where a Python object's address would stand.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 EXTRACELLULAR = "extracellular"
 _COMMENT = re.compile(r"(?ms)^[ \t]*COMMENT\b.*?^[ \t]*ENDCOMMENT\b|[:?][^\n]*")
-_USEION = re.compile(r"\bUSEION\s+(\w+)((?:\s+(?:READ|WRITE)\s+\w+(?:\s*,\s*\w+)*|\s+VALENCE\s+\S+|\s+REPRESENTS\s+\S+)*)")
+_USEION = re.compile(
+    r"\bUSEION\s+(\w+)((?:\s+(?:READ|WRITE)\s+\w+(?:\s*,\s*\w+)*|\s+VALENCE\s+\S+|\s+REPRESENTS\s+\S+)*)"
+)
 _WRITE = re.compile(r"\bWRITE\s+(\w+(?:\s*,\s*\w+)*)")
 
 
@@ -38,8 +40,9 @@ def writes_concentration(text: str) -> bool:
 def execution_order(registered: Iterable[Registered]) -> list[Registered]:
     """Mechanisms in order of execution.
 
-    Registration order, but an ion moves up to directly behind extracellular and the ions before it, and a mechanism that writes a
-    concentration to directly behind the ions there are when it registers, in front of earlier writers.
+    Registration order, but an ion moves up to directly behind extracellular and the ions before it, and a
+    mechanism that writes a concentration to directly behind the ions there are when it registers, in front of
+    earlier writers.
     """
     out: list[Registered] = []
     behind_ions = None
@@ -55,7 +58,10 @@ def execution_order(registered: Iterable[Registered]) -> list[Registered]:
 
 
 def promoted_style(style: int, concentration: int, reversal: int) -> int:
-    """The style word of an ion pool after a mechanism with these roles has joined (0 none, 1 read, 2 computed, 3 written)."""
+    """The style word of an ion pool after a mechanism with these roles has joined.
+
+    Roles: 0 none, 1 read, 2 computed, 3 written.
+    """
     c = max(style & 3, concentration)
     e = max(style >> 3 & 3, reversal)
     if c > 0 and e < 2:

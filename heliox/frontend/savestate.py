@@ -1,7 +1,8 @@
 """Reader of the file that NEURON's ``SaveState.fwrite`` writes (binary, version 6 or 7).
 
-The file is the only place where a running session shows what no variable of the interpreter does: the flag "above threshold" of
-every spike source, the queue in order of delivery, and the hidden variables of mechanisms that receive events.
+The file is the only place where a running session shows what no variable of the interpreter does: the flag
+"above threshold" of every spike source, the queue in order of delivery, and the hidden variables of
+mechanisms that receive events.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ PLAY = (3, 4)
 
 @dataclass(frozen=True)
 class Item:
-    """An entry of the queue at `time` (ms). ``number``: k of ``NetCon[k]``, position of the source, or index of the player.
+    """An entry of the queue at `time` (ms).
 
-    Of a self event ``target`` is the object's name and ``number`` the NetCon whose weights it carries (-1: none).
+    ``number`` is the k of ``NetCon[k]``, the position of the source, or the index of the player. Of a self
+    event ``target`` is the object's name and ``number`` the NetCon whose weights it carries (-1: none).
     """
 
     kind: int
@@ -39,7 +41,7 @@ class Item:
 
 @dataclass
 class SaveState:
-    """What the file holds. Nodes of a section stand in order from its parent's end, root nodes behind those of their section."""
+    """What the file holds. Nodes of a section stand in order from its parent's end."""
 
     t: float = 0.0
     v: list[NDArray[np.float64]] = field(default_factory=list)
@@ -55,7 +57,7 @@ class SaveState:
     _data: bytes = b""
 
     def node_values(self, section: int, k: int) -> NDArray[np.float64]:
-        """Values of all mechanisms of node `k` of a section (-1: its root node), mechanism after mechanism in the node's order."""
+        """Values of all mechanisms of node `k` of a section (-1: its root node) in the node's order."""
         header, offset = self._roots[section] if k < 0 else self._places[section]
         k = max(k, 0)
         before = header[:k]
@@ -100,7 +102,9 @@ def parse(data: bytes) -> SaveState:
     try:
         return _parse(_Reader(data))
     except (ValueError, IndexError, KeyError) as e:
-        raise ModelError(f"NEURON's SaveState has a form this HelioX does not know ({e}); it knows that of NEURON 9") from None
+        raise ModelError(
+            f"NEURON's SaveState has a form this HelioX does not know ({e}); it knows that of NEURON 9"
+        ) from None
 
 
 def _parse(f: _Reader) -> SaveState:

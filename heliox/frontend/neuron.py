@@ -1,0 +1,184 @@
+"""The freeze: a live NEURON session becomes a `Model`, and stays as it was."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from heliox.errors import HelioXError, ModelError
+from heliox.frontend import savestate
+from heliox.frontend.cells import Anatomy, read_cells
+from heliox.frontend.membrane import read_membrane
+from heliox.frontend.network import read_network
+from heliox.frontend.problems import Report
+from heliox.frontend.savestate import SaveState
+from heliox.frontend.session import check_players, check_session
+from heliox.mechanisms import catalogue
+from heliox.model.model import Cells, Model, Settings, Sources
+from heliox.model.tree import check
+
+
+def from_neuron(v_init: float | None = None, *, h: Any = None) -> Model:
+    """Freeze the NEURON session.
+
+    Parameters
+    ----------
+    v_init : float, optional
+        Membrane potential (mV) for ``h.finitialize``, called first. Without it the session is frozen as it
+        stands, in the middle of a run too.
+    h : optional
+        NEURON's ``h``; by default that of ``neuron``.
+
+    Returns
+    -------
+    Model
+        In NEURON's own numbers and order. The session goes on as if nothing had happened.
+
+    Raises
+    ------
+    UnsupportedError
+        For everything at once that HelioX cannot run (field ``problems``).
+    ModelError
+        If there is nothing to freeze, or a number is not finite.
+    """
+    h = _session(h)
+    if not _anything(h):
+        raise ModelError(
+            "the NEURON session is empty: build a model with h.Section or an artificial cell first"
+        )
+    if v_init is not None:
+        h.finitialize(v_init)
+    model, report = examine(h)
+    report.check()
+    assert model is not None  # or there would be a problem
+    return check(model)
+
+
+def examine(h: Any = None) -> tuple[Model | None, Report]:
+    """The model as far as it can be read, and all problems of the session."""
+    h = _session(h)
+    report = Report()
+    if not _anything(h):
+        report.add("empty", "there is neither a section nor an artificial cell", "build a model first")
+        return None, report
+    if not check_session(h, report):
+        return None, report
+    with _Settled(h) as sections:
+        state = _save(h, report)
+        if state is None:
+            return None, report
+        check_players(state, report)
+        return _read(h, sections, state, report), report
+
+
+def _session(h: Any) -> Any:
+    if h is None:
+        try:
+            from neuron import h as session
+        except ImportError as e:
+            raise HelioXError(
+                f"NEURON cannot be imported ({e}); install it with: pip install neuron"
+            ) from None
+        return session
+    return h
+
+
+def _anything(h: Any) -> bool:
+    if next(iter(h.allsec()), None) is not None:
+        return True
+    kinds, name = h.MechanismType(1), h.ref("")
+    for k in range(int(kinds.count())):
+        if kinds.is_artificial(k):
+            kinds.select(k)
+            kinds.selected(name)
+            if h.List(name[0]).count():
+                return True
+    return False
+
+
+class _Settled:
+    """The session with its structure up to date, as the next step would make it anyway.
+
+    NEURON does that only for a session with sections; one of artificial cells alone gets a section for as
+    long as it is read.
+    """
+
+    def __init__(self, h: Any) -> None:
+        self.h = h
+        self.section = None
+
+    def __enter__(self) -> list:
+        sections = list(self.h.allsec())
+        if not sections:
+            self.section = self.h.Section(name="heliox")
+        self.h.doNotify()
+        return sections
+
+    def __exit__(self, *error: object) -> None:
+        self.section = None
+
+
+def _save(h: Any, report: Report) -> SaveState | None:
+    """What NEURON's SaveState has to tell."""
+    path = os.path.join(tempfile.mkdtemp(prefix="heliox-"), "state")
+    # NEURON stops the process if its two clocks differ when it saves, and they do after h.t was set by hand.
+    t, clock = h.t, h.ParallelContext().t(0)
+    try:
+        if t != clock:
+            h.t = clock
+        saved = h.SaveState()
+        saved.save()
+        saved.fwrite(h.File(path))
+        with open(path, "rb") as f:
+            return savestate.parse(f.read())
+    except (RuntimeError, OSError) as e:
+        report.add("state", f"NEURON cannot save its state ({e})", "call h.finitialize, or pass v_init")
+        return None
+    finally:
+        if t != clock:
+            h.t = t
+        if os.path.exists(path):
+            os.remove(path)
+        os.rmdir(os.path.dirname(path))
+
+
+def _read(h: Any, sections: list, state: SaveState, report: Report) -> Model:
+    anatomy = read_cells(h, sections, state)
+    membrane = read_membrane(h, anatomy, state, report)
+    sources, connections, events = read_network(h, anatomy, membrane, state, report)
+    return Model(
+        settings=_settings(h),
+        cells=_cells(anatomy, sources),
+        sections=anatomy.sections,
+        nodes=anatomy.nodes,
+        mechanisms=tuple(membrane.mechanisms),
+        sources=sources,
+        connections=connections,
+        events=events,
+        definitions={t.name: catalogue.define(t) for t in membrane.templates},
+        origin=f"NEURON {h.nrnversion(0)}",
+    )
+
+
+def _settings(h: Any) -> Settings:
+    key = int(h.Random().Random123_globalindex())
+    return Settings(float(h.t), float(h.dt), float(h.celsius), int(h.secondorder), key)
+
+
+def _cells(anatomy: Anatomy, sources: Sources) -> Cells:
+    """Cells with the gid of their first source that has one."""
+    roots = np.array(sorted(anatomy.root_segments), np.int32)
+    gid = np.full(len(roots), -1, np.int64)
+    cell = np.arange(len(anatomy.nodes)) if not len(roots) else _cell_of_node(anatomy)
+    for m, k, g in zip(sources.mechanism.tolist(), sources.index.tolist(), sources.gid.tolist()):
+        if m < 0 <= g and gid[cell[k]] < 0:
+            gid[cell[k]] = g
+    return Cells(anatomy.cell_names, roots, gid)
+
+
+def _cell_of_node(anatomy: Anatomy) -> np.ndarray:
+    section = anatomy.nodes.section
+    return np.where(section < 0, np.arange(len(section)), anatomy.sections.cell[section])

@@ -1,0 +1,62 @@
+"""What of a NEURON session as a whole stands in the way of a freeze; `h` is always given, never imported."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from heliox.frontend import savestate
+from heliox.frontend.problems import Report
+from heliox.frontend.savestate import SaveState
+
+
+def check_session(h: Any, report: Report) -> bool:
+    """Report what is known before anything is read; false if reading makes no sense then."""
+    cvode, pc = h.CVode(), h.ParallelContext()
+    if cvode.active():
+        report.add(
+            "variable step", "CVode is active, and HelioX runs NEURON's fixed step", "call cvode.active(0)"
+        )
+    if cvode.queue_mode():
+        report.add("queue", "the bin queue or the self queue is on", "call cvode.queue_mode(0, 0)")
+    if h.secondorder not in (0, 1, 2):
+        report.add("secondorder", f"secondorder is {h.secondorder:g}", "set it to 0, 1 or 2")
+    if getattr(h, "nrn_netrec_state_adjust", 0):
+        report.add("queue", "nrn_netrec_state_adjust is on", "set it to 0")
+    linear = int(h.List("LinearMechanism").count())
+    if linear:
+        report.add(
+            "linear mechanism",
+            f"there are {linear} LinearMechanism objects, which leave the tree solver",
+            "take them out",
+        )
+    channels = int(h.List("KSChan").count())
+    if channels:
+        report.add(
+            "channel builder",
+            f"there are {channels} KSChan objects (ChannelBuilder)",
+            "write the channel as a mod file",
+        )
+    if _has_rxd():
+        report.add("rxd", "the session has reaction-diffusion species (neuron.rxd)", "take them out")
+    if pc.nhost() > 1:
+        report.add("processes", f"the model is spread over {pc.nhost():g} processes", "build it in one")
+    if pc.nthread() > 1:
+        text = (
+            f"NEURON runs {pc.nthread():g} threads, so its nodes are not in the one order that a freeze keeps"
+        )
+        report.add("threads", text, "call pc.nthread(1) before the freeze; HelioX has threads of its own")
+    return pc.nthread() <= 1
+
+
+def _has_rxd() -> bool:
+    species = sys.modules.get("neuron.rxd.species")
+    return any(s() is not None for s in getattr(species, "_all_species", ()))
+
+
+def check_players(state: SaveState, report: Report) -> None:
+    """Report Vector.play."""
+    n = sum(p in savestate.PLAY for p in state.players)
+    if n:
+        text = f"{n} Vector.play {'are' if n > 1 else 'is'} in force, not yet supported"
+        report.add("play", text, "call play_remove, or use IClamp and its like")

@@ -1,0 +1,53 @@
+"""Reading the queue of a NEURON session; `h` is always given, never imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from heliox.frontend import savestate
+from heliox.frontend.membrane import Membrane
+from heliox.frontend.problems import Report
+from heliox.frontend.savestate import SaveState
+from heliox.frontend.sources import Network, number_of
+from heliox.model.model import Events
+
+
+def read_events(
+    h: Any, net: Network, membrane: Membrane, state: SaveState, active: np.ndarray, report: Report
+) -> Events:
+    cvode = h.CVode()
+    times, flags, targets = h.Vector(), h.Vector(), h.List()
+    cvode.event_queue_info(3, times, flags, targets)  # the file has the flags with six digits only
+    self_events = zip(list(times), list(flags), list(targets))
+    times, netcons = h.Vector(), h.List()
+    cvode.event_queue_info(2, times, netcons)
+    deliveries = zip(list(times), [net.by_number[number_of(n)] for n in netcons])
+    at = {s.place: s for s in net.sources}
+    rows: list[tuple] = []
+    for item in state.queue:
+        if item.kind == savestate.NETCON:
+            time, k = next(deliveries)
+            rows.append((time, k, False, -1, -1, 0.0))
+        elif item.kind == savestate.SOURCE and item.number in at:
+            # NEURON tells these in the reverse of the order in which it will serve them
+            members = at[item.number].members
+            for time, k in reversed([next(deliveries) for _ in members]):
+                if active[k] and net.netcons[k].syn() is not None:
+                    rows.append((time, k, False, -1, -1, 0.0))
+        elif item.kind == savestate.SELF:
+            time, flag, target = next(self_events)
+            place = membrane.instance.get(target, (-1, -1))
+            rows.append((time, net.by_number.get(item.number, -1), True, *place, flag))
+        elif item.kind == savestate.STATEMENT:
+            text = f"the queue holds {item.text or 'a Python call'!r} for t = {item.time:g} ms"
+            report.add(
+                "event",
+                text,
+                "initialise without it (cvode.event)",
+            )
+    rows.sort(key=lambda row: row[0])
+    columns = list(zip(*rows)) if rows else [()] * 6
+    types = (float, np.int32, bool, np.int32, np.int32, float)
+    return Events(*(np.array(c, t) for c, t in zip(columns, types)))
