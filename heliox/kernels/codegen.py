@@ -15,7 +15,7 @@ from functools import cached_property
 from heliox.kernels import mechanism_text as mt
 from heliox.kernels.loops import Loops, W
 from heliox.mechanisms.varstruct import VarStruct
-from heliox.solver import events, step, tree
+from heliox.solver import effects, events, step, tree
 
 FIXED = (
     "BASE", "CHUNK", "NODES", "ROOTS", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT",
@@ -60,7 +60,7 @@ def _module(program: Program) -> str:
     space = program.math.upper()
     parts = [
         f"# heliox generated: cpu, math={program.math}, secondorder={program.secondorder}, mechanisms: {names}\n"
-        "from heliox.kernels.cpu import U, inline, kernel, np as _np, parallel, prange\n"
+        "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np, parallel, prange\n"
         f"from heliox.kernels.primitives import {space} as _m\n\n_U = U\n"
         + "".join(f"{n} = _m.{n}\n" for n in mt.MATH_NAMES)
         + "".join(f"_{n} = _m.{n}\n" for n in mt.RANDOM_NAMES),
@@ -69,8 +69,9 @@ def _module(program: Program) -> str:
     ]
     parts += _paste(tree, ("clear", "axial", "eliminate", "substitute", "update"), "@kernel")
     parts += _paste(events, ("before", "put", "move"), "@inline")
-    parts += _paste(events, ("push", "drop_first", "emit", "exchange", "detect"), "@kernel")
-    parts.append(mt.EFFECTS_TEXT)
+    parts += _paste(events, ("push", "drop_first", "emit", "detect"), "@kernel")
+    parts += _paste(events, ("exchange",), "@entry")
+    parts += _paste(effects, ("_net_send", "_net_event", "random_set_seq", *mt.RANDOM_NAMES), "@inline")
     loops = Loops(program)
     for m in program.mechanisms:
         parts.append(mt.slots(m, W))
@@ -217,7 +218,7 @@ def settled(_QN, _group, _groups, _until):
     return True
 
 
-@kernel
+@entry
 def advance({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit):
     """Windows of all groups, one thread: leaders (artificial cells without input) first, then the others, then the exchange.
 
@@ -264,13 +265,13 @@ def advance_parallel({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, 
             return _exchanged
 
 
-@kernel
+@entry
 def finish({ARGS}, _T, _groups, _dt):
     for _g in range(_groups):
         finish_group({ARGS}, _T, _g, _dt)
 
 
-@kernel
+@entry
 def initialize({ARGS}, _EX, _chunks, _groups, _t, _dt):
     """finitialize of all groups, with the exchange of events that are due at once."""
     _S = _np.empty(_U(SCRATCH * {W}))
@@ -289,7 +290,7 @@ def initialize({ARGS}, _EX, _chunks, _groups, _t, _dt):
         settle_group({ARGS}, _S, _g, _t, _dt)
 
 
-@kernel
+@entry
 def sample({ARGS}, _groups, _sample):
     """Sample 0: the state as it stands."""
     for _g in range(_groups):

@@ -225,7 +225,7 @@ class Loops:
             f"SCRATCH = {self.scratch}",
             "",
             "",
-            "@kernel",
+            "@entry",
             "def fill_tables(_A, _P, _G):",
             '    """Every NMODL TABLE, from the present values of what it depends on."""',
         ]

@@ -15,63 +15,6 @@ EVENT_CONSTANTS = (
     "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "GENERATION",
 )  # fmt: skip
 
-EFFECTS_TEXT = """\
-@inline
-def _net_send(_q, _wait, _flag):
-    _P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _source, _target, _connection, _now, _hops =
-    _q
-    _serial = _QN[_g, SERIAL]
-    _QN[_g, SERIAL] = _serial + 1
-    _next = _hops + 1 if _wait == 0.0 else 0
-    push(_QF, _QI, _QN, _g, _now + _wait, _now, _flag, (_next << GENERATION) + SELF + _serial, _target,
-    _connection)
-
-
-@inline
-def _net_event(_q, _time):
-    _P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _source, _target, _connection, _now, _hops =
-    _q
-    if _source >= 0:
-        emit(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _source, _time, _hops)
-
-
-@inline
-def random_uniform(_r):
-    _M, _k, _key = _r
-    _x, _M[_k + U(192)] = _random_uniform(_M[_k], _M[_k + U(64)], _M[_k + U(128)], _M[_k + U(192)], _key)
-    return _x
-
-
-@inline
-def random_negexp(_r, _mean):
-    _M, _k, _key = _r
-    _x, _M[_k + U(192)] = _random_negexp(_M[_k], _M[_k + U(64)], _M[_k + U(128)], _M[_k + U(192)], _key,
-    _mean)
-    return _x
-
-
-@inline
-def random_normal(_r, _mean, _std):
-    _M, _k, _key = _r
-    _x, _M[_k + U(192)] = _random_normal(_M[_k], _M[_k + U(64)], _M[_k + U(128)], _M[_k + U(192)], _key,
-    _mean, _std)
-    return _x
-
-
-@inline
-def random_ipick(_r):
-    _M, _k, _key = _r
-    _x, _M[_k + U(192)] = _random_ipick(_M[_k], _M[_k + U(64)], _M[_k + U(128)], _M[_k + U(192)], _key)
-    return _x
-
-
-@inline
-def random_set_seq(_r, _seq):
-    _M, _k, _key = _r
-    _M[_k + U(192)] = 4.0 * _seq
-    return 0.0
-"""
-
 
 def columns(m: VarStruct) -> list[str]:
     """Group-table columns of one mechanism: instances, own and shared bases, index lists, globals."""

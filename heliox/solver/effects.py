@@ -1,0 +1,59 @@
+"""What `net_send`, `net_event` and the random functions of a mechanism do inside a simulation.
+
+The generator pastes these texts. ``q`` is the queue as one instance sees it; ``r`` a random stream: the arena, its address, and NEURON's global
+index. Names that start with an underscore belong to the arithmetic of the generated module.
+"""
+
+# ruff: noqa: F821  (names of the generated module's prelude)
+
+
+def _net_send(q, wait, flag):
+    """A self event after `wait` ms, carrying the connection `receive` was called with."""
+    P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops = q
+    serial = QN[g, SERIAL]
+    QN[g, SERIAL] = serial + 1
+    generation = hops + 1 if wait == 0.0 else 0
+    rank = (generation << GENERATION) + SELF + serial
+    push(QF, QI, QN, g, now + wait, now, flag, rank, target, connection)
+
+
+def _net_event(q, time):
+    """A spike of this instance at `time` ms."""
+    P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops = q
+    if source >= 0:
+        emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, hops)
+
+
+def random_ipick(r):
+    """The next word of a stream; the four numbers of a stream lie one block width (64) apart."""
+    A, k, key = r
+    x, A[k + U(192)] = _random_ipick(A[k], A[k + U(64)], A[k + U(128)], A[k + U(192)], key)
+    return x
+
+
+def random_uniform(r):
+    """Uniform on (0, 1)."""
+    A, k, key = r
+    x, A[k + U(192)] = _random_uniform(A[k], A[k + U(64)], A[k + U(128)], A[k + U(192)], key)
+    return x
+
+
+def random_negexp(r, mean):
+    """Exponential."""
+    A, k, key = r
+    x, A[k + U(192)] = _random_negexp(A[k], A[k + U(64)], A[k + U(128)], A[k + U(192)], key, mean)
+    return x
+
+
+def random_normal(r, mean, std):
+    """Normal."""
+    A, k, key = r
+    x, A[k + U(192)] = _random_normal(A[k], A[k + U(64)], A[k + U(128)], A[k + U(192)], key, mean, std)
+    return x
+
+
+def random_set_seq(r, seq):
+    """Continue at word 4*seq."""
+    A, k, key = r
+    A[k + U(192)] = 4.0 * seq
+    return 0.0
