@@ -28,7 +28,8 @@ def load(path: str | os.PathLike[str]) -> Model:
     ModelError
         If the file is missing, damaged, from a newer HelioX, or no model.
     MechanismError
-        If the text of a mechanism is not legal, or its library has no such mechanism; fields ``mechanism``, ``path``.
+        If the text of a mechanism is not legal, or the library has no such mechanism; fields ``mechanism``,
+        ``path``.
     """
     path = os.fspath(path)
     model = store.read(path)

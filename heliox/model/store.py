@@ -1,12 +1,12 @@
 """A model in one HDF5 file.
 
-A file is 512 bytes of header, then HDF5 (which allows for such a block). The header is one line of text with the
-schema and the SHA-256 of all that follows, so that no damaged byte ever reaches the HDF5 library.
+A file is 512 bytes of header, then HDF5 (which allows for such a block). The header is one line of text with
+the schema and the SHA-256 of all that follows, so that no damaged byte ever reaches the HDF5 library.
 
-The layout follows the dataclasses of `heliox.model.model`: a dataclass is a group, an array a dataset, a number or a
-string an attribute, a tuple of strings a dataset of UTF-8 bytes with a NUL behind each, a tuple of dataclasses a
-group with the members 0, 1, ..., a mapping a group with its keys. A new field of a dataclass needs a default, for
-files that lack it, the next number for `SCHEMA`, and a line here:
+The layout follows the dataclasses of `heliox.model.model`: a dataclass is a group, an array a dataset,
+a number or a string an attribute, a tuple of strings a dataset of UTF-8 bytes with a NUL behind each,
+a tuple of dataclasses a group with the members 0, 1, ..., a mapping a group with its keys. A new field
+of a dataclass needs a default, for files that lack it, the next number for `SCHEMA`, and a line here:
 
 schema 1: as of HelioX 0.1.
 """
@@ -197,12 +197,12 @@ def read(path: str | os.PathLike[str]) -> Model:
     """
     path = os.fspath(path)
     try:
-        size = _check_file(path)
+        size, schema, version = _check_file(path)
     except OSError as e:
         raise ModelError(f"{path} cannot be read: {e.strerror or e}", path=path) from e
     try:
         with h5py.File(path, "r", locking=False) as file:
-            model = _Reader(file, path, size).model()
+            model = _Reader(file, path, size).model(schema, version)
     except ModelError:
         raise
     except Exception as e:  # HDF5 and NumPy raise all sorts on what an unkind file may hold
@@ -210,8 +210,8 @@ def read(path: str | os.PathLike[str]) -> Model:
     return model
 
 
-def _check_file(path: str) -> int:
-    """Size of a file whose header and checksum are right."""
+def _check_file(path: str) -> tuple[int, int, str]:
+    """(size, schema, version of HelioX) of a file whose header and checksum are right."""
     if not os.path.isfile(path):
         _refuse(path, "it is a folder" if os.path.isdir(path) else "there is no such file")
     with open(path, "rb") as file:
@@ -227,7 +227,7 @@ def _check_file(path: str) -> int:
         if hashlib.file_digest(file, "sha256").hexdigest() != line[4].decode():
             _refuse(path, "it was changed or damaged after it was written (wrong checksum); copy it again")
     _check_schema(path, schema, version)
-    return size
+    return size, schema, version
 
 
 def _what_it_is(path: str, head: bytes) -> str:
@@ -258,8 +258,8 @@ def _check_schema(path: str, schema: int, version: str) -> None:
     if schema > SCHEMA:
         _refuse(
             path,
-            f"it was written by a newer HelioX, {version} (schema {schema}); HelioX {__version__} reads up to "
-            f"schema {SCHEMA}. Update HelioX",
+            f"it was written by a newer HelioX, {version} (schema {schema}); HelioX {__version__} reads "
+            f"up to schema {SCHEMA}. Update HelioX",
         )
     if schema < 1:
         _refuse(path, f"there is no schema {schema}; this HelioX reads 1 to {SCHEMA}")
@@ -286,12 +286,16 @@ class _Reader:
         self.stored = size
         self.memory = 0
 
-    def model(self) -> Model:
+    def model(self, schema: int, version: str) -> Model:
+        """The model; `schema` and `version` are those of the header, which its checksum does not cover."""
         found = self.attribute(self.file, "format", "") if "format" in self.file.attrs else None
         if found != FORMAT:
             self.fail(f"its format is {found!r} instead of {FORMAT!r}")
-        schema = self.attribute(self.file, "schema", 0)
-        _check_schema(self.path, schema, self.attribute(self.file, "heliox", ""))
+        if (self.attribute(self.file, "schema", 0), self.attribute(self.file, "heliox", "")) != (
+            schema,
+            version,
+        ):
+            self.fail("its header is damaged; copy it again")
         self.memory = self.attribute(self.file, "bytes", 0)
         if self.memory > _machine_memory():
             self.fail(f"it needs {self.memory / 2**30:.1f} GiB, more than the memory of this machine")
@@ -310,7 +314,8 @@ class _Reader:
     def record(self, group: h5py.Group, cls: type, place: str, old: bool) -> Any:
         values = {}
         for name, hint in _fields(cls).items():
-            if name not in (group.attrs if hint in (int, float, bool, str) else group):
+            found = name in group.attrs if hint in (int, float, bool, str) else self.linked(group, name)
+            if not found:
                 if old and _has_default(cls, name):
                     continue
                 self.fail(f"{place}{name} is missing")
@@ -376,16 +381,21 @@ class _Reader:
         self.stored -= stored
         self.memory -= need
         if need > most or self.stored < 0 or self.memory < 0 or chunk > LONGEST_CHUNK:
-            self.fail(f"{place} claims the shape {data.shape}, for which the file holds too little")
+            self.fail(f"{place} claims the shape {data.shape}, too much for its bytes")
 
     def member(self, group: h5py.Group, name: str, kind: type, place: str) -> Any:
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
+        if not self.linked(group, name):
+            self.fail(f"{place} is missing")
+        if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
             self.fail(f"{place} is a link to elsewhere")
         found = group[name]
         if not isinstance(found, kind):
             self.fail(f"{place} is a {type(found).__name__}, and must be a {kind.__name__}")
         return found
+
+    def linked(self, group: h5py.Group, name: str) -> bool:
+        """Whether `group` has a member `name`; unlike ``name in group`` it opens nothing elsewhere."""
+        return group.id.links.exists(name.encode())
 
     def attribute(self, group: h5py.Group, name: str, like: Any) -> Any:
         """A number or string, of the type of `like` (an int or bool will do for a float)."""
