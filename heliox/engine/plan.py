@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heliox.engine.partition import Partition, cell_of_node, partition
 from heliox.errors import ModelError
 from heliox.kernels.codegen import Program
-from heliox.kernels.loops import W
+from heliox.kernels.context import W
 from heliox.kernels.mechanism_text import table_size
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.varstruct import SCALE, STREAM, VarStruct, layout
@@ -262,7 +262,9 @@ class _Builder:
             else:
                 chunk = self.node_chunk[m.node].astype(np.int32)
             count = np.bincount(chunk, minlength=self.part.chunks).astype(np.int64)
-            order = np.argsort(chunk, kind="stable")
+            # one instance a node: storage order of the nodes makes gathers run forwards; several: NEURON's order
+            within = self.node_local[m.node] if m.kind in ("density", "ion") else np.zeros(len(m))
+            order = np.lexsort((within, chunk))
             first = np.concatenate([[0], np.cumsum(count)])
             local = np.empty(len(m), np.int64)
             local[order] = np.arange(len(m)) - first[chunk[order]]

@@ -133,6 +133,8 @@ class Recorder:
         bounds = np.searchsorted(groups, np.arange(self.engine.groups + 1))
         plan.G[:, plan.program.columns["REC0"]] = bounds[:-1]
         plan.G[:, plan.program.columns["REC1"]] = bounds[1:]
+        wanted = any(r.handle.variable.name == "i_cap" for r in self.recordings)
+        plan.G[:, plan.program.columns["ICAP"]] = int(wanted)
 
     def _shift(self, rows: list[NDArray[np.intp]]) -> None:
         for r, row in zip(self.recordings, rows, strict=True):

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from heliox.kernels import mechanism_text as mt
-from heliox.kernels.loops import Loops, W
+from heliox.kernels.context import ARGS, W
+from heliox.kernels.event_loop import deliver
+from heliox.kernels.loops import Loops
 from heliox.mechanisms.varstruct import VarStruct
 from heliox.solver import effects, events, step, tree
 
 FIXED = (
     "BASE", "CHUNK", "NODES", "ROOTS", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT",
-    "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX", "KEY",
+    "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX", "KEY", "ICAP",
 )  # fmt: skip
-ARGS = "_A, _P, _I, _G, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def _module(program: Program) -> str:
         parts.append(mt.slots(m, W))
         parts += mt.functions(m)
         parts += loops.mechanism(m)
-    parts.append(loops.deliver())
+    parts.append(deliver(loops.context))
     parts.append(loops.phases())
     parts.append(_step(program, loops))
     parts.append(
@@ -96,6 +97,7 @@ def _module(program: Program) -> str:
             "one set-up of the matrix, so that the currents at t are valid",
         )
     )
+    parts.append(_after_run(program, loops))
     parts.append(_WINDOW)
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 
@@ -124,11 +126,20 @@ def _step(program: Program, loops: Loops) -> str:
     }
     for phase in step.STEP[2:-1]:
         lines = special.get(phase.name) or loops.calls(phase.name)
+        if phase.name == "after_update":  # i_cap is computed where somebody looks: recordings, the end of a run
+            lines = ["if _G[_g, _ICAP] > 0:", *[f"    {x}" for x in lines]] if lines else []
         if lines:
             body.append(f"    # {phase.name}")
             body += [f"    {x}" for x in lines]
     body.append("    return _t")
     return "\n".join(body)
+
+
+def _after_run(program: Program, loops: Loops) -> str:
+    """What only recordings and the end of a run need to see."""
+    cj = "2.0 / _dt" if program.secondorder else "1.0 / _dt"
+    body = [f"@kernel\ndef after_run({ARGS}, _g, _dt):", f"    _cj = {cj}", *loops.bases("    ")]
+    return "\n".join(body + [f"    {x}" for x in loops.calls("after_update")] + ["    return"])
 
 
 def _group_phases(loops: Loops, name: str, phases: tuple[str, ...], doc: str) -> str:
@@ -203,6 +214,7 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit):
 def finish_group({ARGS}, _T, _g, _dt):
     """The last delivery of a run."""
     if _QN[_g, STATUS] == OK and _QN[_g, PHASE] == 2:
+        after_run({ARGS}, _g, _dt)
         if deliver({ARGS}, _g, _T[_g], _dt):
             _QN[_g, PHASE] = 0
 

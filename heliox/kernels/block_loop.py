@@ -1,0 +1,298 @@
+"""One block of one mechanism as two functions: vector code on a block, and the loop that feeds it.
+
+The block function computes at most `W` instances on contiguous memory and is vector code; the loop around it
+gathers what lies at nodes and ion pools into the scratch ``_S`` and scatters results in instance order, so that
+sums are formed as NEURON forms them.
+"""
+
+from __future__ import annotations
+
+from heliox.kernels.context import (
+    ARGS,
+    EVENTLESS,
+    NODE_ARRAYS,
+    QUEUE,
+    Context,
+    W,
+    arguments,
+    assigned,
+    has_effects,
+)
+from heliox.kernels.mechanism_text import uses_table
+from heliox.mechanisms.varstruct import SCALE, VarStruct
+
+
+class BlockWriter:
+    """Writes one block of one mechanism: the vector function and its loop."""
+
+    def __init__(self, context: Context, m: VarStruct, block: str) -> None:
+        self.context, self.m, self.block = context, m, block
+        self.t = m.template
+        self.f = self.t.functions[block]
+        self.name = self.t.name
+        self.scalar_names = [n for n in self.f.params if n in ("t", "dt", "celsius") or n in self.t.globals_]
+        self.accumulates = block == "current" and self.t.kind in ("density", "point")
+        self.effects = has_effects(m, block)
+        self.slots: dict[str, int] = {}
+        params = set(self.f.params) | ({"v"} if self.accumulates else set())
+        self.nodes = [n for n in NODE_ARRAYS if n in params]
+        self.ion_reads = [n for n in self.f.params if n in self.t.ion_names and n not in m.own]
+        self.ion_writes = [n for n in self.f.returns if n in self.t.ion_names]
+        self.ion_currents = [n for n in self.ion_writes if n in self.t.currents]
+        self.pointers = [n for n in self.f.params if n in self.t.pointers]
+        if self.accumulates and self.t.kind == "point" and self.ion_currents and "area" not in self.nodes:
+            self.nodes.append("area")
+        for n in (*self.nodes, *self.ion_reads, *self.pointers):
+            self._slot(n)
+        if self.accumulates:
+            self._slot("_i")
+            self._slot("_gm")
+        for n in self.ion_writes:
+            self._slot(f"_w_{n}")
+        for n in self.ion_currents:
+            if self.context.program.secondorder == 2:
+                self._slot(f"_d_{n}")
+
+    def _slot(self, n: str) -> None:
+        self.slots.setdefault(n, len(self.slots))
+
+    def S(self, n: str) -> str:
+        return f"_S[_U({self.slots[n] * W}) + _j]"
+
+    def write(self) -> list[str]:
+        variants = [("", f"{self.name}_{self.block}", False)]
+        if uses_table(self.m, self.block):
+            variants.append(("_tabled", f"{self.name}_{self.block}_tabled", True))
+        return [self._block(*v) for v in variants] + [self._loop(len(variants) > 1)]
+
+    def _extra(self) -> str:
+        out = "".join(f", {n}" for n in self.scalar_names)
+        if set(self.f.params) & set(self.t.random):
+            out += ", _key"
+        return out
+
+    def _block(self, suffix: str, function: str, tabled: bool) -> str:
+        f, m, name = self.f, self.m, self.name
+        queue = (
+            ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _now"
+            if self.effects
+            else ""
+        )
+        table = ", _TM, _tk" if tabled else ""
+        lines = [
+            "@kernel",
+            f"def {name}_{self.block}_block{suffix}(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()}):",
+        ]
+        if tabled:
+            lines.append("    _T = (_TM, _tk)")
+        lines.append("    for _j in range(_m):")
+        pad = "        "
+        for n in (*self.nodes, *self.ion_reads, *self.pointers):
+            lines.append(f"{pad}{n} = {self.S(n)}")
+        loads = list(f.params)
+        if self.accumulates and self.t.kind == "point":
+            loads.append(SCALE)
+        for n in dict.fromkeys(loads):
+            if n in self.t.random:
+                lines.append(f"{pad}{n} = (_A, _o + {name}__{n} + _j, _key)")
+            elif n in m.own:
+                lines.append(f"{pad}{n} = _A[_o + {name}__{n} + _j]")
+            elif n in m.shared:
+                lines.append(f"{pad}{n} = _P[_p + {name}__{n} + _j]")
+        if self.block == "initial":
+            for s in self.t.states:
+                if s not in self.t.ion_names and self.t.kind != "ion":
+                    start = f"{s}0"
+                    if start in m.own or start in m.shared:
+                        where = (
+                            f"_A[_o + {name}__{start} + _j]"
+                            if start in m.own
+                            else f"_P[_p + {name}__{start} + _j]"
+                        )
+                    else:
+                        where = "0.0"
+                    if s in f.params:
+                        lines.append(f"{pad}{s} = {where}")
+                    lines.append(f"{pad}_A[_o + {name}__{s} + _j] = {where}")
+        if self.effects:
+            lines.append(f"{pad}_inst = np_int64(_first + _j)")
+            lines.append(
+                f"{pad}_q = ({QUEUE}, _I[_sources + _first + _j], (_code << 32) + _inst, -1, _now, 0)"
+            )
+        call = f"{function}({', '.join(arguments(m, f, tabled))})"
+        if self.accumulates:
+            lines += self._currents(function, tabled, pad)
+        else:
+            lines.append(f"{pad}{assigned(f)}{call}")
+        for r in f.returns:
+            if r in m.own:
+                lines.append(f"{pad}_A[_o + {name}__{r} + _j] = {r}")
+            if f"_w_{r}" in self.slots and not (self.accumulates and r in self.ion_currents):
+                lines.append(f"{pad}{self.S(f'_w_{r}')} = {r}")
+        return "\n".join(lines).replace("np_int64", "_np.int64")
+
+    def _currents(self, function: str, tabled: bool, pad: str) -> list[str]:
+        """I(v + 0.001), then I(v); g is their difference quotient (NEURON's nrn_cur)."""
+        f, point = self.f, self.t.kind == "point"
+        args = ["_v1" if a == "v" else a for a in arguments(self.m, f, tabled)]
+        total = "0.0"
+        for c in self.t.currents:
+            total = f"({total} + {c})"
+        lines = [
+            f"{pad}_v1 = v + 0.001",
+            f"{pad}{assigned(f)}{function}({', '.join(a for a in args if a)})",
+            f"{pad}_i1 = {total}",
+        ]
+        second = self.context.program.secondorder == 2
+        if second:
+            lines += [f"{pad}_d_{c} = {c}" for c in self.ion_currents]
+        lines += [
+            f"{pad}{assigned(f)}{function}({', '.join(arguments(self.m, f, tabled))})",
+            f"{pad}_i0 = {total}",
+            f"{pad}_gm = (_i1 - _i0) / 0.001",
+        ]
+        scale = f" * {SCALE}" if point else ""
+        lines += [f"{pad}{self.S('_i')} = _i0{scale}", f"{pad}{self.S('_gm')} = _gm{scale}"]
+        for c in self.ion_currents:
+            lines.append(f"{pad}{self.S(f'_w_{c}')} = {c}" + (" * 100.0 / area" if point else ""))
+            if second:
+                lines.append(
+                    f"{pad}{self.S(f'_d_{c}')} = (_d_{c} - {c}) / 0.001"
+                    + (" * 100.0 / area" if point else "")
+                )
+        return lines
+
+    def _loop(self, two: bool) -> str:
+        name, t = self.name, self.t
+        args = ARGS if self.effects else EVENTLESS
+        lines = [
+            "@kernel",
+            f"def {name}_{self.block}_loop({args}, _S, _g, _t, _dt):",
+            f"    _count = _U(_G[_g, _{name}_N])",
+            "    if _count == _U(0):",
+            "        return",
+            "    _base = _U(_G[_g, _BASE])",
+            f"    _o = _base + _U(_G[_g, _{name}_OWN])",
+            f"    _p = _U(_G[_g, _{name}_SHARED])",
+        ]
+        if "t" in self.scalar_names:
+            lines.append("    t = _t")
+        if "dt" in self.scalar_names:
+            lines.append("    dt = _dt")
+        lines += self.context.scalars(self.m, self.f, "    ")
+        if self.nodes or self.accumulates:
+            lines.append(f"    _node = _U(_G[_g, _{name}_NODE])")
+        for n in self.nodes:
+            lines.append(
+                f"    _{n} = " + ("_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])")
+            )
+        if self.accumulates:
+            lines += ["    _rhs = _base + _U(_G[_g, _RHS])", "    _d = _base + _U(_G[_g, _D])"]
+        ions = sorted({t.ion_names[n] for n in (*self.ion_reads, *self.ion_writes)})
+        for ion in ions:
+            lines.append(f"    _ion_{ion} = _U(_G[_g, _{name}_ION_{ion}])")
+            lines.append(f"    _pool_{ion} = _base + _U(_G[_g, _{ion}_ion_OWN])")
+        for n in self.pointers:
+            lines.append(f"    _to_{n} = _U(_G[_g, _{name}_POINTER_{n}])")
+        if self.effects:
+            lines += [
+                f"    _code = {self.context.code(self.m)}",
+                "    _chunk = _G[_g, _CHUNK]",
+                "    _delay = _U(_G[_g, _DELAY])",
+                f"    _sources = _U(_G[_g, _{name}_SOURCE])",
+            ]
+        if two:
+            at = list(t.globals_).index("usetable") if "usetable" in t.globals_ else None
+            assert at is None
+            where = (
+                ("_A", f"_base + _U(_G[_g, _{name}_TABLE])")
+                if self.context.program.celsius_own
+                else ("_P", f"_U(_G[_g, _{name}_TABLE])")
+            )
+            lines += [
+                f"    _usetable = _G[_g, _{name}_TABLE] >= 0",
+                f"    _tk = {where[1]} if _usetable else _U(0)",
+            ]
+        lines += [
+            "    _first = _U(0)",
+            "    while _first < _count:",
+            f"        _m = min(_count - _first, _U({W}))",
+        ]
+        lines += self._gather("        ")
+        queue = (
+            ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _t"
+            if self.effects
+            else ""
+        )
+        call = f"{name}_{self.block}_block{{}}(_A, _P, _S, _o, _p, _m{queue}{{}}{self._extra()})"
+        if two:
+            lines += [
+                "        if _usetable:",
+                "            " + call.format("_tabled", f", {where[0]}, _tk"),
+                "        else:",
+                "            " + call.format("", ""),
+            ]
+        else:
+            lines.append("        " + call.format("", ""))
+        lines += self._scatter("        ")
+        lines += [f"        _o += {name}__OWN", f"        _p += {name}__SHARED", f"        _first += _U({W})"]
+        return "\n".join(lines)
+
+    def _gather(self, pad: str) -> list[str]:
+        lines = []
+        if self.nodes:
+            lines += [f"{pad}for _j in range(_m):", f"{pad}    _nd = _U(_I[_node + _first + _j])"]
+            lines += [f"{pad}    {self.S(n)} = {NODE_ARRAYS[n][0]}[_{n} + _nd]" for n in self.nodes]
+        for ion in sorted({self.t.ion_names[n] for n in self.ion_reads}):
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _at = _pool_{ion} + _U(_I[_ion_{ion} + _first + _j])",
+            ]
+            lines += [
+                f"{pad}    {self.S(n)} = _A[_at + {ion}_ion__{n}]"
+                for n in self.ion_reads
+                if self.t.ion_names[n] == ion
+            ]
+        for n in self.pointers:
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    {self.S(n)} = _A[_base + _U(_I[_to_{n} + _first + _j])]",
+            ]
+        return lines
+
+    def _scatter(self, pad: str) -> list[str]:
+        lines = []
+        if self.accumulates:
+            sign, other = ("+", "-") if self.t.electrode else ("-", "+")
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _nd = _U(_I[_node + _first + _j])",
+                f"{pad}    _A[_rhs + _nd] {sign}= {self.S('_i')}",
+                f"{pad}    _A[_d + _nd] {other}= {self.S('_gm')}",
+            ]
+        for ion in sorted({self.t.ion_names[n] for n in self.ion_writes}):
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _at = _pool_{ion} + _U(_I[_ion_{ion} + _first + _j])",
+            ]
+            written = [n for n in self.ion_writes if self.t.ion_names[n] == ion]
+            for n in written:
+                op = "+=" if self.accumulates and n in self.ion_currents else "="
+                lines.append(f"{pad}    _A[_at + {ion}_ion__{n}] {op} {self.S(f'_w_{n}')}")
+                if f"_d_{n}" in self.slots:
+                    lines.append(f"{pad}    _A[_at + {ion}_ion__d{n}_dv_] += {self.S(f'_d_{n}')}")
+            if self.block == "initial" and {f"{ion}i", f"{ion}o"} & set(written):
+                lines += self._reversal(ion, pad + "    ")
+        return lines
+
+    def _reversal(self, ion: str, pad: str) -> list[str]:
+        """A written concentration moves the reversal potential at once where the ion's style asks for it
+        (eion.cpp nrn_wrote_conc)."""
+        pool = f"{ion}_ion"
+        valence = self.context.by_name[pool].template.constants["valence"]
+        style = f"_P[_U(_G[_g, _{pool}_SHARED]) + _U(_I[_ion_{ion} + _first + _j]) // {pool}__OWN * {pool}__SHARED + _U(_I[_ion_{ion} + _first + _j]) % _U({W}) + {pool}__style]"
+        celsius = self.context.global_value(self.m, "celsius")
+        return [
+            f"{pad}if {pool}_bit_set({style}, 32.0) > 0.0:",
+            f"{pad}    _A[_at + {pool}__e{ion}] = {pool}_nernst(_A[_at + {pool}__{ion}i], _A[_at + {pool}__{ion}o], {valence!r}, {celsius})",
+        ]

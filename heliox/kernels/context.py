@@ -1,0 +1,86 @@
+"""What all writers of loops share: names of the infrastructure, and questions about a program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from heliox.errors import UnsupportedError
+from heliox.kernels.lower import effectful_helpers
+from heliox.mechanisms.subset import Function
+from heliox.mechanisms.varstruct import VarStruct
+
+if TYPE_CHECKING:
+    from heliox.kernels.codegen import Program
+
+W = 64  # instances of a block
+EVENTLESS = "_A, _P, _I, _G"
+ARGS = f"{EVENTLESS}, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA"
+QUEUE = "_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay"
+NODE_ARRAYS = {"v": ("_A", "_v"), "area": ("_P", "_area"), "diam": ("_P", "_diam")}
+
+
+class Context:
+    """A program, as the writers ask about it."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.by_name = {m.template.name: m for m in program.mechanisms}
+        for m in program.mechanisms:
+            _refuse(m)
+
+    def code(self, m: VarStruct) -> int:
+        """The number by which events name a mechanism."""
+        return self.program.mechanisms.index(m)
+
+    def global_value(self, m: VarStruct, name: str, g: str = "_g") -> str:
+        """Text that reads celsius or a GLOBAL."""
+        if name == "celsius":
+            if self.program.celsius_own:
+                return f"_A[_U(_G[{g}, _BASE]) + _U(_G[{g}, _CELSIUS])]"
+            return f"_P[_U(_G[{g}, _CELSIUS])]"
+        at = list(m.template.globals_).index(name)
+        return f"_P[_U(_G[{g}, _{m.template.name}_GLOBALS]) + _U({at})]"
+
+    def scalars(self, m: VarStruct, f: Function, pad: str) -> list[str]:
+        """Loads of what is the same for all instances, other than the time."""
+        out = [
+            f"{pad}{n} = {self.global_value(m, n)}"
+            for n in f.params
+            if n == "celsius" or n in m.template.globals_
+        ]
+        if set(f.params) & set(m.template.random):
+            out.append(f"{pad}_key = _P[_U(_G[_g, _KEY])]")
+        return out
+
+
+def arguments(m: VarStruct, f: Function, tabled: bool = False) -> list[str]:
+    """Arguments of a block function: what it reads, behind the table and the queue where it needs them."""
+    first = (["_T"] if tabled else []) + (["_q"] if has_effects(m, f.name) else [])
+    return first + list(f.params)
+
+
+def assigned(f: Function) -> str:
+    """Left side of a call of `f`."""
+    return f"{', '.join(f.returns)} = " if f.returns else ""
+
+
+def has_effects(m: VarStruct, block: str) -> bool:
+    """Whether a block, or a helper it calls, sends events."""
+    f = m.template.functions[block]
+    return f.has_effects or bool(f.calls & effectful_helpers(m.template))
+
+
+def _refuse(m: VarStruct) -> None:
+    """What the contract allows but this generator does not write yet."""
+    t = m.template
+    problems = [f"array variable {n!r}" for n, v in t.instance_names.items() if v.size > 1]
+    problems += [f"block {b!r}" for b in t.functions if b in ("conductance",) or b.startswith("watch_")]
+    problems += [f"written GLOBAL {n!r}" for n in t.globals_ if n in t.writes()]
+    problems += ["net_move" for f in (*t.functions.values(), *t.helpers.values()) if "net_move" in f.calls]
+    problems += [f"written pointer {n!r}" for n in t.pointers if n in t.writes()]
+    if problems:
+        raise UnsupportedError(
+            f"mechanism {t.name}: this version does not run {', '.join(problems)}",
+            mechanism=t.name,
+            problems=problems,
+        )

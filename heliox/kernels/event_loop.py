@@ -1,0 +1,130 @@
+"""Delivery of events: receipt by one instance, and the loop that drains a group's queue."""
+
+from __future__ import annotations
+
+from heliox.kernels.context import ARGS, NODE_ARRAYS, QUEUE, Context, W, arguments, assigned, has_effects
+from heliox.mechanisms.varstruct import VarStruct
+
+
+def event(context: Context, m: VarStruct, block: str) -> str:
+    """Receipt of one event by one instance."""
+    t = m.template
+    f = t.functions[block]
+    name = t.name
+    effects = has_effects(m, block)
+    lines = [
+        "@kernel",
+        f"def {name}_{block}_event({ARGS}, _g, _inst, _connection, flag, t, _hops, dt):",
+        "    _base = _U(_G[_g, _BASE])",
+        f"    _k = _U(_inst) // _U({W})",
+        f"    _j = _U(_inst) % _U({W})",
+        f"    _o = _base + _U(_G[_g, _{name}_OWN]) + _k * {name}__OWN",
+        f"    _p = _U(_G[_g, _{name}_SHARED]) + _k * {name}__SHARED",
+    ]
+    if effects:
+        lines += [
+            "    _chunk = _G[_g, _CHUNK]",
+            "    _delay = _U(_G[_g, _DELAY])",
+            f"    _source = _I[_U(_G[_g, _{name}_SOURCE]) + _U(_inst)]",
+            f"    _q = ({QUEUE}, _source, ({context.code(m)} << 32) + _inst, _connection, t, _hops)",
+        ]
+    M = "_A" if context.program.weights_own else "_P"
+    if set(f.params) & set(t.weights) or set(f.returns) & set(t.weights):
+        at = "_base + _U(_G[_g, _WEIGHTS])" if context.program.weights_own else "_U(_G[_g, _WEIGHTS])"
+        lines.append(f"    _w = {at} + _U(max(_CI[_connection, 2], 0)) if _connection >= 0 else _U(0)")
+        for k, w in enumerate(t.weights):
+            if w in f.params:
+                lines.append(f"    {w} = {M}[_w + _U({k})] if _connection >= 0 else 0.0")
+    needs_node = {n for n in (*f.params, *f.returns) if n in NODE_ARRAYS}
+    if needs_node:
+        lines.append(f"    _nd = _U(_I[_U(_G[_g, _{name}_NODE]) + _U(_inst)])")
+        for n in sorted(needs_node & set(f.params)):
+            at = "_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])"
+            lines.append(f"    {n} = {NODE_ARRAYS[n][0]}[{at} + _nd]")
+    lines += context.scalars(m, f, "    ")
+    for n in f.params:
+        if n in m.own and n not in t.random:
+            lines.append(f"    {n} = _A[_o + {name}__{n} + _j]")
+        elif n in m.shared:
+            lines.append(f"    {n} = _P[_p + {name}__{n} + _j]")
+        elif n in t.random:
+            lines.append(f"    {n} = (_A, _o + {name}__{n} + _j, _key)")
+        elif n in t.ion_names:
+            ion = t.ion_names[n]
+            pool = f"{ion}_ion"
+            lines.append(
+                f"    {n} = _A[_base + _U(_G[_g, _{pool}_OWN]) + _U(_I[_U(_G[_g, _{name}_ION_{ion}]) + _U(_inst)]) + {pool}__{n}]"
+            )
+    lines.append(f"    {assigned(f)}{name}_{block}({', '.join(arguments(m, f))})")
+    for r in f.returns:
+        if r in m.own:
+            lines.append(f"    _A[_o + {name}__{r} + _j] = {r}")
+        elif r in t.weights:
+            lines += ["    if _connection >= 0:", f"        {M}[_w + _U({t.weights.index(r)})] = {r}"]
+        elif r == "v":
+            lines.append("    _A[_base + _U(_G[_g, _V]) + _nd] = v")
+    return "\n".join(lines)
+
+
+def deliver(context: Context) -> str:
+    """`deliver`: due events of a group in their order; `initialize_connections`."""
+    receivers = [m for m in context.program.mechanisms if "receive" in m.template.functions]
+    lines = [
+        "@kernel",
+        f"def deliver({ARGS}, _g, _until, _dt):",
+        '    """Deliver this group\'s events of time <= _until. False, to be entered again, when a buffer must be made larger first."""',
+        "    while _QN[_g, EVENTS] > 0 and _QF[_g, 0, 0] <= _until:",
+        "        if _QF.shape[1] - _QN[_g, EVENTS] < _G[_g, _FANMAX]:",
+        "            _QN[_g, STATUS] = QUEUE_FULL",
+        "            return False",
+        "        if _SF.shape[1] - _QN[_g, SPIKES] < 8:",
+        "            _QN[_g, STATUS] = SPIKES_FULL",
+        "            return False",
+        "        _time = _QF[_g, 0, 0]",
+        "        _flag = _QF[_g, 0, 2]",
+        "        _hops = _QI[_g, 0, 0] >> GENERATION",
+        "        _code = _QI[_g, 0, 1] >> 32",
+        "        _inst = _QI[_g, 0, 1] & 0xFFFFFFFF",
+        "        _connection = _QI[_g, 0, 2]",
+        "        drop_first(_QF, _QI, _QN, _g)",
+        "        _QN[_g, DELIVERED] += 1",
+    ]
+    for m in receivers:
+        lines.append(f"        if _code == {context.code(m)}:")
+        lines.append(
+            f"            {m.template.name}_receive_event({ARGS}, _g, _inst, _connection, _flag, _time, _hops, _dt)"
+        )
+    lines += ["    return _QN[_g, STATUS] != LOST", "", ""]
+    lines += [
+        "@kernel",
+        f"def initialize_connections({ARGS}, _g, _t, _dt):",
+        '    """NET_RECEIVE INITIAL of every connection of this group, in creation order."""',
+    ]
+    initializers = [m for m in context.program.mechanisms if "receive_initial" in m.template.functions]
+    if initializers:
+        lines += [
+            "    for _k in range(_CI.shape[0]):",
+            "        _c = _CI[_k, 4]",
+            "        if _CI[_c, 0] == _G[_g, _CHUNK]:",
+        ]
+        for m in initializers:
+            lines.append(f"            if (_CI[_c, 1] >> 32) == {context.code(m)}:")
+            lines.append(
+                f"                {m.template.name}_receive_initial_event({ARGS}, _g, _CI[_c, 1] & 0xFFFFFFFF, _c, 0.0, _t, 0, _dt)"
+            )
+    if context.program.weights_own:
+        cleared = [
+            m
+            for m in receivers
+            if "receive_initial" not in m.template.functions and len(m.template.weights) > 1
+        ]
+        lines += ["    _w = _U(_G[_g, _BASE]) + _U(_G[_g, _WEIGHTS])"] if cleared else []
+        for m in cleared:
+            lines += [
+                "    for _c in range(_CI.shape[0]):",
+                f"        if _CI[_c, 0] == _G[_g, _CHUNK] and (_CI[_c, 1] >> 32) == {context.code(m)}:",
+                f"            for _k in range(1, {len(m.template.weights)}):",
+                "                _A[_w + _U(_CI[_c, 2]) + _U(_k)] = 0.0",
+            ]
+    lines.append("    return True")
+    return "\n".join(lines)
