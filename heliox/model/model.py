@@ -255,9 +255,9 @@ class Model:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one HDF5 file, which `heliox.load` reads; ModelError if it cannot be written."""
-        from heliox.model import store  # here, so that h5py is loaded only when a file is written
+        from heliox.model.store import save  # here, so that h5py is loaded only when a file is written
 
-        store.save(self, path)
+        save(self, path)
 
     def describe(self) -> str:
         """What is in the model, one line a thing."""

@@ -107,7 +107,7 @@ def _replace(path: str, *parts: bytes) -> None:
         raise
 
 
-def _write_record(group: h5py.Group, cls: type, record: object, place: str) -> None:
+def _write_record(group: h5py.Group, cls: Any, record: object, place: str) -> None:
     for name, hint in _fields(cls).items():
         _write(group, name, hint, getattr(record, name), f"{place}.{name}" if place else name)
     if hasattr(record, "sha"):
@@ -311,7 +311,7 @@ class _Reader:
             self.fail("its contents differ from the model that was saved (wrong hash)")
         return model
 
-    def record(self, group: h5py.Group, cls: type, place: str, old: bool) -> Any:
+    def record(self, group: h5py.Group, cls: Any, place: str, old: bool) -> Any:
         values = {}
         for name, hint in _fields(cls).items():
             found = name in group.attrs if hint in (int, float, bool, str) else self.linked(group, name)

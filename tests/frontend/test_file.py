@@ -2,19 +2,17 @@
 
 import dataclasses
 import json
-import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
-from sample import sample_model
 
 from heliox.errors import MechanismError, ModelError
 from heliox.frontend.file import load
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.template import MechTemp
 from heliox.model.model import Definition
+from tests.model.sample import sample_model
 
 
 def current(v, g, e):
@@ -22,9 +20,8 @@ def current(v, g, e):
     return i
 
 
-LEAK = MechTemp(
-    "leak", "density", (current,), parameters={"g": 1e-3, "e": -70.0}, assigned=("i",), currents=("i",)
-)
+DECLARED: dict[str, Any] = dict(parameters={"g": 1e-3, "e": -70.0}, assigned=("i",), currents=("i",))
+LEAK = MechTemp("leak", "density", (current,), **DECLARED)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -107,7 +107,8 @@ def cable(rows, cells: int) -> tuple[Sections, Nodes]:
     """Sections and nodes of cylinders: the roots, then each section from its parent on, with its far end."""
     parent, section, x, area, a, b, diam = ([-1] * cells, [-1] * cells, [0.0] * cells, [100.0] * cells,
                                             [0.0] * cells, [0.0] * cells, [0.0] * cells)  # fmt: skip
-    heads, first = [], []
+    heads: list[int] = []
+    first: list[int] = []  # first segment of each section
     for s, (_, cell, up, up_x, child_end, nseg, length, d) in enumerate(rows):
         if up < 0:
             head = cell

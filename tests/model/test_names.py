@@ -1,20 +1,16 @@
 """Names of nodes, instances and variables, and selections."""
 
 import dataclasses
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from sample import cable, sample_model
 
 from heliox.errors import ModelError
 from heliox.model.model import Cells
 from heliox.model.names import Names, parse
 from heliox.model.paths import region, suffixes
+from tests.model.sample import cable, sample_model
 
 
 @pytest.fixture(scope="module")
