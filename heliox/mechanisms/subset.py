@@ -247,3 +247,32 @@ def _check_node(f: Function, node: ast.AST, callable_names: set[str]) -> None:
             raise f.fail(node, "a loop is `for i in range(constant)`")
     elif isinstance(node, ast.arg) and node.annotation is not None:
         raise f.fail(node, "parameters carry no annotations")
+
+
+def check_assignment(f: Function, persistent: set[str]) -> None:
+    """Refuse a block whose memory would be unclear.
+
+    A returned name must be a parameter or be set on every path; a variable of the mechanism that is set must be
+    returned, since it would silently keep its old value.
+    """
+    stored = {n.id: n for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    certain = set(f.params) | _surely_set(f.tree.body)
+    for r in f.returns:
+        if r not in certain:
+            raise f.fail(f.tree.body[-1], f"it returns {r!r}, which is not set on every path; add it to the parameters")
+    for name in sorted((set(stored) & persistent) - set(f.returns)):
+        raise f.fail(stored[name], f"it sets {name!r}, a variable of the mechanism, without returning it")
+
+
+def _surely_set(body: list[ast.stmt]) -> set[str]:
+    """Names assigned on every path through `body`."""
+    out: set[str] = set()
+    for s in body:
+        if isinstance(s, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            targets = s.targets if isinstance(s, ast.Assign) else [s.target]
+            out |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        elif isinstance(s, ast.If):
+            out |= _surely_set(s.body) & _surely_set(s.orelse)
+        elif isinstance(s, ast.For):
+            out |= {n.id for n in ast.walk(s.target) if isinstance(n, ast.Name)} | _surely_set(s.body)
+    return out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -223,7 +222,7 @@ def _check(m: MechTemp) -> None:
     seen: dict[str, str] = {}
     for group, names in groups.items():
         for n in names:
-            if n in seen or not n.isidentifier():
+            if n in seen or not n.isidentifier() or n.startswith("_"):
                 raise MechanismError(
                     f"{m.name}: {n!r} of {group} is "
                     + (f"already among {seen[n]}" if n in seen else "no legal name"),
@@ -270,12 +269,7 @@ def _check(m: MechTemp) -> None:
         for r in f.returns:
             if r not in legal_write:
                 raise f.fail(f.tree.body[-1], f"it writes {r!r}, which it may not; {nearest(r, legal_write)}")
-        bound = set(f.params) | {
-            n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
-        for r in f.returns:
-            if r not in bound:
-                raise f.fail(f.tree.body[-1], f"it returns {r!r} without ever setting it")
+        subset.check_assignment(f, set(m.instance_names) | set(m.weights))
         if f.has_effects and name not in ("initial", "receive"):
             raise f.fail(None, "net_send, net_event and net_move are legal in initial and receive only")
     for f in m.helpers.values():
