@@ -18,7 +18,8 @@ from heliox.kernels.context import (
     assigned,
     has_effects,
 )
-from heliox.kernels.mechanism_text import uses_table
+from heliox.kernels.lower import table_calls
+from heliox.kernels.mechanism_text import tabled
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
 
@@ -53,6 +54,11 @@ class BlockWriter:
             if self.context.program.secondorder == 2:
                 self._slot(f"_d_{n}")
 
+        self.looked_up = {} if self.accumulates else tabled(m, block)
+        for names in self.looked_up.values():
+            for n in names:
+                self._slot(n)
+
     def _slot(self, n: str) -> None:
         self.slots.setdefault(n, len(self.slots))
 
@@ -60,10 +66,10 @@ class BlockWriter:
         return f"_S[_U({self.slots[n] * W}) + _j]"
 
     def write(self) -> list[str]:
-        variants = [("", f"{self.name}_{self.block}", False)]
-        if uses_table(self.m, self.block):
-            variants.append(("_tabled", f"{self.name}_{self.block}_tabled", True))
-        return [self._block(*v) for v in variants] + [self._loop(len(variants) > 1)]
+        variants = [self._block("", {})]
+        if self.looked_up:
+            variants.append(self._block("_tabled", self.looked_up))
+        return [*variants, self._loop(len(variants) > 1)]
 
     def _extra(self) -> str:
         out = "".join(f", {n}" for n in self.scalar_names)
@@ -71,22 +77,24 @@ class BlockWriter:
             out += ", _key"
         return out
 
-    def _block(self, suffix: str, function: str, tabled: bool) -> str:
+    def _block(self, suffix: str, looked_up: dict[str, tuple[str, ...]]) -> str:
         f, m, name = self.f, self.m, self.name
+        function = f"{name}_{self.block}{suffix}"
         queue = (
             ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _now"
             if self.effects
             else ""
         )
-        table = ", _TM, _tk" if tabled else ""
+        table = ", _TM, _tk" if looked_up else ""
         lines = [
             "@kernel",
             f"def {name}_{self.block}_block{suffix}(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()}):",
         ]
-        if tabled:
-            lines.append("    _T = (_TM, _tk)")
-        lines.append("    for _j in range(_m):")
         pad = "        "
+        lines += self._look_up(looked_up, pad)
+        lines.append("    for _j in range(_m):")
+        values = [n for names in looked_up.values() for n in names]
+        lines += [f"{pad}{n} = {self.S(n)}" for n in values]
         for n in (*self.nodes, *self.ion_reads, *self.pointers):
             lines.append(f"{pad}{n} = {self.S(n)}")
         loads = list(f.params)
@@ -119,9 +127,9 @@ class BlockWriter:
             lines.append(
                 f"{pad}_q = ({QUEUE}, _I[_sources + _first + _j], (_code << 32) + _inst, -1, _now, 0)"
             )
-        call = f"{function}({', '.join(arguments(m, f, tabled))})"
+        call = f"{function}({', '.join(values + arguments(m, f))})"
         if self.accumulates:
-            lines += self._currents(function, tabled, pad)
+            lines += self._currents(function, pad)
         else:
             lines.append(f"{pad}{assigned(f)}{call}")
         for r in f.returns:
@@ -131,10 +139,28 @@ class BlockWriter:
                 lines.append(f"{pad}{self.S(f'_w_{r}')} = {r}")
         return "\n".join(lines).replace("np_int64", "_np.int64")
 
-    def _currents(self, function: str, tabled: bool, pad: str) -> list[str]:
+    def _look_up(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
+        """Table look-ups of a whole block, in a loop of their own: gathers at computed places stop vector code."""
+        lines = []
+        for helper, values in looked_up.items():
+            names = (table_calls(self.f, {helper}) or {})[helper]
+            lines += ["    for _j in range(_m):"]
+            for n in names:
+                if n in self.slots:
+                    lines.append(f"{pad}{n} = {self.S(n)}")
+                elif n in self.m.own:
+                    lines.append(f"{pad}{n} = _A[_o + {self.name}__{n} + _j]")
+                elif n in self.m.shared:
+                    lines.append(f"{pad}{n} = _P[_p + {self.name}__{n} + _j]")
+            call = f"{self.name}_{helper}_lookup((_TM, _tk), {', '.join(names)})"
+            lines.append(f"{pad}{', '.join(values)} = {call}")
+            lines += [f"{pad}{self.S(n)} = {n}" for n in values]
+        return lines
+
+    def _currents(self, function: str, pad: str) -> list[str]:
         """I(v + 0.001), then I(v); g is their difference quotient (NEURON's nrn_cur)."""
         f, point = self.f, self.t.kind == "point"
-        args = ["_v1" if a == "v" else a for a in arguments(self.m, f, tabled)]
+        args = ["_v1" if a == "v" else a for a in arguments(self.m, f)]
         total = "0.0"
         for c in self.t.currents:
             total = f"({total} + {c})"
@@ -147,7 +173,7 @@ class BlockWriter:
         if second:
             lines += [f"{pad}_d_{c} = {c}" for c in self.ion_currents]
         lines += [
-            f"{pad}{assigned(f)}{function}({', '.join(arguments(self.m, f, tabled))})",
+            f"{pad}{assigned(f)}{function}({', '.join(arguments(self.m, f))})",
             f"{pad}_i0 = {total}",
             f"{pad}_gm = (_i1 - _i0) / 0.001",
         ]
@@ -202,8 +228,6 @@ class BlockWriter:
                 f"    _sources = _U(_G[_g, _{name}_SOURCE])",
             ]
         if two:
-            at = list(t.globals_).index("usetable") if "usetable" in t.globals_ else None
-            assert at is None
             where = (
                 ("_A", f"_base + _U(_G[_g, _{name}_TABLE])")
                 if self.context.program.celsius_own

@@ -126,7 +126,9 @@ def _step(program: Program, loops: Loops) -> str:
     }
     for phase in step.STEP[2:-1]:
         lines = special.get(phase.name) or loops.calls(phase.name)
-        if phase.name == "after_update":  # i_cap is computed where somebody looks: recordings, the end of a run
+        if (
+            phase.name == "after_update"
+        ):  # i_cap is computed where somebody looks: recordings, the end of a run
             lines = ["if _G[_g, _ICAP] > 0:", *[f"    {x}" for x in lines]] if lines else []
         if lines:
             body.append(f"    # {phase.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from heliox.errors import UnsupportedError
-from heliox.kernels.lower import effectful_helpers
+from heliox.kernels.lower import effectful_helpers, table_calls
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import VarStruct
 
@@ -53,10 +53,9 @@ class Context:
         return out
 
 
-def arguments(m: VarStruct, f: Function, tabled: bool = False) -> list[str]:
-    """Arguments of a block function: what it reads, behind the table and the queue where it needs them."""
-    first = (["_T"] if tabled else []) + (["_q"] if has_effects(m, f.name) else [])
-    return first + list(f.params)
+def arguments(m: VarStruct, f: Function) -> list[str]:
+    """Arguments of a block function: what it reads, behind the queue where it needs it."""
+    return (["_q"] if has_effects(m, f.name) else []) + list(f.params)
 
 
 def assigned(f: Function) -> str:
@@ -78,6 +77,10 @@ def _refuse(m: VarStruct) -> None:
     problems += [f"written GLOBAL {n!r}" for n in t.globals_ if n in t.writes()]
     problems += ["net_move" for f in (*t.functions.values(), *t.helpers.values()) if "net_move" in f.calls]
     problems += [f"written pointer {n!r}" for n in t.pointers if n in t.writes()]
+    for b, f in t.functions.items():
+        inside = f.calls & {x.function for x in t.tables}
+        if inside and (b == "current" or table_calls(f, inside) is None):
+            problems.append(f"a TABLE looked up inside {b!r}")
     if problems:
         raise UnsupportedError(
             f"mechanism {t.name}: this version does not run {', '.join(problems)}",

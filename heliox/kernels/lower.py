@@ -20,7 +20,7 @@ class _Lower(ast.NodeTransformer):
         helpers: set[str],
         constants: dict[str, float],
         effectful: set[str],
-        tabled: dict[str, str],
+        tabled: dict[str, tuple[str, ...]],
     ):
         self.prefix, self.helpers, self.constants, self.effectful, self.tabled = (
             prefix,
@@ -68,7 +68,8 @@ class _Lower(ast.NodeTransformer):
             return node
         args = [self.visit(a) for a in node.args]
         if name in self.tabled:
-            return _call(self.tabled[name], [_name("_T"), *args])
+            values: list[ast.expr] = [_name(n) for n in self.tabled[name]]
+            return values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
         if name in self.helpers:
             if name in self.effectful:
                 args = [_name("_q"), *args]
@@ -98,7 +99,26 @@ def effectful_helpers(template: MechTemp) -> set[str]:
         out |= more
 
 
-def function_text(template: MechTemp, f: Function, name: str, tabled: dict[str, str] | None = None) -> str:
+def table_calls(f: Function, tabulated: set[str]) -> dict[str, tuple[str, ...]] | None:
+    """Look-ups of a block that can be made before it runs: helper -> its arguments.
+
+    None if a look-up must stay inside: it is called twice, or of something else than parameters as they come in.
+    """
+    calls: dict[str, tuple[str, ...]] = {}
+    stored = {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    for n in ast.walk(f.tree):
+        if not (isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in tabulated):
+            continue
+        names = tuple(a.id for a in n.args if isinstance(a, ast.Name))
+        if n.func.id in calls or len(names) < len(n.args) or not set(names) <= set(f.params) - stored:
+            return None
+        calls[n.func.id] = names
+    return calls
+
+
+def function_text(
+    template: MechTemp, f: Function, name: str, tabled: dict[str, tuple[str, ...]] | None = None
+) -> str:
     """Text of one function under a new `name`.
 
     Functions that send events get the queue `_q` as their first parameter; functions that look tables up get
@@ -113,9 +133,9 @@ def function_text(template: MechTemp, f: Function, name: str, tabled: dict[str, 
     }
     constants = {k: v for k, v in template.constants.items() if k not in shadow}
     _Lower(template.name, set(template.helpers), constants, effectful, tabled).visit(tree)
-    first = []
-    if tabled and f.calls & set(tabled):
-        first.append(ast.arg("_T"))
+    first: list[ast.arg] = []
+    for helper in sorted(f.calls & set(tabled)):
+        first += [ast.arg(n) for n in tabled[helper]]
     if f.has_effects or f.calls & effectful:
         first.append(ast.arg("_q"))
     tree.args.args = first + tree.args.args

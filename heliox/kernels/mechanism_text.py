@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heliox.kernels.lower import function_text
+from heliox.kernels.lower import function_text, table_calls
 from heliox.mechanisms.template import Table
 from heliox.mechanisms.varstruct import VarStruct
 
@@ -45,23 +45,31 @@ def table_outputs(m: VarStruct, table: Table) -> int:
     return max(1, len(m.template.helpers[table.function].returns))
 
 
+def table_rows(table: Table) -> int:
+    """Rows of a table: one an abscissa, and the last one twice, so that the end needs no special case."""
+    return table.n + 2
+
+
 def table_offset(m: VarStruct, table: Table) -> int:
     """Place of a table inside the mechanism's table memory."""
     at = 0
     for t in m.template.tables:
         if t is table:
             return at
-        at += (t.n + 1) * table_outputs(m, t)
+        at += table_rows(t) * table_outputs(m, t)
     raise KeyError(table.function)
 
 
 def table_size(m: VarStruct) -> int:
-    return sum((t.n + 1) * table_outputs(m, t) for t in m.template.tables)
+    return sum(table_rows(t) * table_outputs(m, t) for t in m.template.tables)
 
 
-def tabled(m: VarStruct) -> dict[str, str]:
-    """Tabulated helper -> its interpolating twin."""
-    return {t.function: f"{m.template.name}_{t.function}_lookup" for t in m.template.tables}
+def tabled(m: VarStruct, block: str) -> dict[str, tuple[str, ...]]:
+    """Tabulated helpers that a block looks up before it runs -> names of the values found."""
+    t = m.template
+    tables = {x.function: x for x in t.tables}
+    calls = table_calls(t.functions[block], set(tables)) or {}
+    return {h: tuple(f"_{h}_{j}" for j in range(table_outputs(m, tables[h]))) for h in sorted(calls)}
 
 
 def functions(m: VarStruct) -> list[str]:
@@ -72,40 +80,30 @@ def functions(m: VarStruct) -> list[str]:
         out += [_lookup(m, table), _fill(m, table)]
     for n, f in t.functions.items():
         out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}')}")
-        if uses_table(m, n):
-            out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}_tabled', tabled(m))}")
+        if tabled(m, n):
+            out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}_tabled', tabled(m, n))}")
     return out
-
-
-def uses_table(m: VarStruct, block: str) -> bool:
-    """Whether a block looks a table up (directly; tables of helpers of helpers are computed)."""
-    return bool(m.template.functions[block].calls & {t.function for t in m.template.tables})
 
 
 def _lookup(m: VarStruct, table: Table) -> str:
     name, n = m.template.name, table.n
     params = ", ".join(m.template.helpers[table.function].params)
-    x = table.argument
     count = table_outputs(m, table)
     lines = [
         "@inline",
         f"def {name}_{table.function}_lookup(_T, {params}):",
         "    # NMODL TABLE: linear interpolation, clamped outside; NaN stays NaN",
         "    _M, _k = _T",
-        f"    _k = _k + U({table_offset(m, table)})",
-        f"    _x = {_inverse_width(table)} * ({x} - {table.lo!r})",
-        "    _below = _x if _x > 0.0 else 0.0",
-        f"    _i = U(_below if _below < {n - 1}.0 else {n - 1}.0)",
+        f"    _x = {_inverse_width(table)} * ({table.argument} - {table.lo!r})",
+        "    _x = 0.0 if _x < 0.0 else _x",
+        f"    _x = {n}.0 if _x > {n}.0 else _x",
+        "    _i = U(_x if _x == _x else 0.0)",
         "    _f = _x - float(_i)",
+        f"    _k = _k + U({table_offset(m, table)}) + _i * U({count})",
     ]
-    outs = []
-    for j in range(count):
-        at = f"_k + U({j * (n + 1)}) + _i"
-        lines.append(f"    _l{j} = _M[{at}]")
-        lines.append(f"    _h{j} = _M[{at} + U(1)]")
-        inner = f"_l{j} + _f * (_h{j} - _l{j})"
-        outs.append(f"(_l{j} if _x <= 0.0 else (_h{j} if _x >= {n}.0 else {inner}))")
-    lines.append(f"    return {', '.join(outs)}")
+    lines += [f"    _y{j} = _M[_k + U({j})]" for j in range(count)]
+    values = ", ".join(f"_y{j} + _f * (_M[_k + U({count + j})] - _y{j})" for j in range(count))
+    lines.append(f"    return {values}")
     return "\n".join(lines)
 
 
@@ -124,9 +122,10 @@ def _fill(m: VarStruct, table: Table) -> str:
         f"def {name}_{table.function}_fill(_M, _k{''.join(', ' + p for p in others)}):",
         f"    _k = _k + U({table_offset(m, table)})",
         f"    _x = {table.lo!r}",
-        f"    for _i in range(U({n + 1})):",
+        f"    for _i in range(U({table_rows(table)})):",
         f"        {', '.join(outs)} = {name}_{table.function}({args})",
-        *[f"        _M[_k + U({j * (n + 1)}) + _i] = _y{j}" for j in range(len(outs))],
-        f"        _x = _x + {(table.hi - table.lo) / n!r}",
+        *[f"        _M[_k + _i * U({len(outs)}) + U({j})] = _y{j}" for j in range(len(outs))],
+        f"        if _i < U({n}):",
+        f"            _x = _x + {(table.hi - table.lo) / n!r}",
     ]
     return "\n".join(lines)
