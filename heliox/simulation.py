@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from heliox.engine import interrupt
 from heliox.engine.engine import Engine, Snapshot
-from heliox.engine.plan import Plan, make_plan
+from heliox.engine.layout import make_plan
+from heliox.engine.plan import Plan
 from heliox.engine.recorder import Recorder, Recording
 from heliox.engine.registry import Handle, VariableRegistry
 from heliox.errors import DeviceError, ModelError, UnsupportedError, nearest

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine import guard
-from heliox.engine.plan import Plan, fill, weight_addresses, writes_weights
+from heliox.engine.fill import fill, weight_addresses
+from heliox.engine.layout import writes_weights
+from heliox.engine.plan import Plan
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads
 from heliox.solver import events

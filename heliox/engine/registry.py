@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from heliox.engine.plan import weight_addresses
+from heliox.engine.fill import weight_addresses
 from heliox.errors import ModelError, UnsupportedError, nearest
 from heliox.model.names import Names, Variable
 from heliox.model.selection import Where

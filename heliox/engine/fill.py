@@ -1,0 +1,82 @@
+"""Writes a frozen model into the arenas of a plan."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine.plan import Placement, Plan
+from heliox.errors import ModelError
+from heliox.mechanisms.varstruct import SCALE, STREAM
+from heliox.model.model import Mechanism
+
+
+def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
+    """Write the frozen model into the arenas."""
+    model = plan.model
+    members = A.reshape(plan.batch, plan.member_size)
+    nodes = np.arange(len(model.nodes))
+    members[:, plan.node_address("v", nodes)] = model.nodes.v
+    for name in ("a", "b", "area", "diam"):
+        P[plan.node_address(name, nodes)] = getattr(model.nodes, name)
+    for k, (m, p) in enumerate(zip(model.mechanisms, plan.placements, strict=True)):
+        _fill_mechanism(plan, m, p, members, P)
+        for j, (name, var) in enumerate(p.struct.template.globals_.items()):
+            P[plan.globals_at[k] + j] = float(m.globals.get(name, var.default))  # type: ignore[arg-type]
+    P[plan.head["celsius"]] = model.settings.celsius
+    if plan.program.celsius_own:
+        members[:, plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]]] = (
+            model.settings.celsius
+        )
+    P[plan.head["key"]] = model.settings.random_key
+    s, c = model.sources, model.connections
+    P[plan.head["threshold"] + np.arange(len(s))] = s.threshold
+    P[plan.head["delay"] + plan.connection_rank] = c.delay
+    members[:, plan.detector_flag] = s.above[plan.SR[:, 0]].astype(float)
+    address = weight_addresses(plan)
+    kept = address >= 0  # connections without a target hold weights that nothing reads
+    (members if plan.program.weights_own else P)[..., address[kept]] = c.weights[kept]
+
+
+def weight_addresses(plan: Plan) -> NDArray[np.int64]:
+    """Address of every entry of ``Connections.weights``: relative to a member if weights are own, else in P;
+    -1 without a target."""
+    c = plan.model.connections
+    size = np.diff(c.weight_ptr)
+    inside = np.arange(len(c.weights)) - np.repeat(c.weight_ptr[:-1], size)
+    chunk = plan.CI[plan.connection_rank, 0] if len(c) else np.empty(0, np.int64)
+    at = plan.weight_at
+    if plan.program.weights_own and len(c):
+        at = at + plan.chunk_base[chunk]
+    return np.where(np.repeat(chunk, size) >= 0, np.repeat(at, size) + inside, -1)
+
+
+def _fill_mechanism(plan: Plan, m: Mechanism, p: Placement, members: NDArray, P: NDArray) -> None:
+    t = p.struct.template
+    absolute = plan.chunk_base[p.chunk]
+    for name in (*t.instance_names, *((SCALE,) if SCALE in p.struct.shared else ())):
+        values = _values(plan, m, p, name)
+        for j in range(p.struct.size(name)):
+            column = values if values.ndim == 1 else values[:, j]
+            if name in p.struct.own:
+                members[:, absolute + p.own_offset(p.struct.own[name] + j)] = column
+            else:
+                P[p.shared_offset(p.struct.shared[name] + j)] = column
+
+
+def _values(plan: Plan, m: Mechanism, p: Placement, name: str) -> NDArray[np.float64]:
+    if name == SCALE:
+        return 100.0 / plan.model.nodes.area[m.node]
+    if name in m.values:
+        values = np.asarray(m.values[name], np.float64)
+        width = p.struct.size(name)
+        if values.shape != ((len(m),) if width == 1 else (len(m), width)):
+            raise ModelError(f"{m.name}.{name} has shape {values.shape}", mechanism=m.name, variable=name)
+        return values
+    if name in p.struct.template.random:
+        raise ModelError(
+            f"the model lacks the random stream {m.name}.{name} (shape (n, {len(STREAM)}))",
+            mechanism=m.name,
+            variable=name,
+        )
+    return np.full(len(m), p.struct.template.instance_names[name].default)

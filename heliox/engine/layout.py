@@ -1,0 +1,367 @@
+"""Lays a model out: `make_plan` (docs/design.md, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine.partition import Partition, cell_of_node, partition
+from heliox.engine.plan import Placement, Plan, inside
+from heliox.errors import ModelError
+from heliox.kernels.codegen import Program
+from heliox.kernels.context import W
+from heliox.kernels.mechanism_text import table_size
+from heliox.mechanisms import catalogue
+from heliox.mechanisms.varstruct import VarStruct, layout
+from heliox.model.model import Model
+from heliox.solver.dhs import level_order
+
+CHUNK_NODES = 12_000  # about an L2 cache of state for a mixed model
+ALIGN = 8
+
+
+def make_plan(
+    model: Model,
+    *,
+    dt: float,
+    batch: int = 1,
+    vary: Mapping[str, Sequence[str]] | None = None,
+    celsius_own: bool = False,
+    weights_own: bool = False,
+    math: str = "fast",
+    threads: int = 1,
+    chunk_nodes: int | None = None,
+) -> Plan:
+    """Lay a model out.
+
+    Parameters
+    ----------
+    dt : float
+        ms
+    vary : mapping
+        mechanism -> its parameters that differ between members.
+    celsius_own, weights_own : bool
+        The temperature, the connection weights differ between members.
+    threads : int
+        At least so many chunks are wanted if the batch alone does not give them.
+    """
+    vary = vary or {}
+    structs = [
+        layout(catalogue.resolve(model.definitions[m.name]), vary.get(m.name, ())) for m in model.mechanisms
+    ]
+    weights_own = weights_own or any(writes_weights(s) for s in structs)
+    program = Program(tuple(structs), math, model.settings.secondorder, celsius_own, weights_own)
+    part = partition(model, dt, chunk_nodes or CHUNK_NODES, -(-threads // batch))
+    return _Builder(model, dt, batch, program, part).build()
+
+
+def writes_weights(s: VarStruct) -> bool:
+    """Whether a mechanism changes the weights of its connections."""
+    t = s.template
+    cleared = len(t.weights) > 1 and "receive_initial" not in t.functions
+    return cleared or bool(set(t.weights) & t.writes("receive", "receive_initial"))
+
+
+class _Space:
+    """Hands out aligned ranges."""
+
+    def __init__(self) -> None:
+        self.top = 0
+
+    def take(self, n: int) -> int:
+        at = self.top
+        self.top += -(-int(n) // ALIGN) * ALIGN
+        return at
+
+
+class _Indices:
+    """Collects the int32 index lists."""
+
+    def __init__(self) -> None:
+        self.parts: list[NDArray] = []
+        self.top = 0
+
+    def add(self, values: NDArray) -> int:
+        at = self.top
+        self.parts.append(np.asarray(values, np.int32))
+        self.top += len(values)
+        return at
+
+
+class _Builder:
+    def __init__(self, model: Model, dt: float, batch: int, program: Program, part: Partition) -> None:
+        self.model, self.dt, self.batch, self.program, self.part = model, dt, batch, program, part
+        self.G = np.full((part.chunks, len(program.columns)), -1, np.int64)
+        self.I = _Indices()
+        self.P = _Space()
+        self.own = [_Space() for _ in range(part.chunks)]
+
+    def column(self, name: str) -> NDArray[np.int64]:
+        return self.G[:, self.program.columns[name]]
+
+    def build(self) -> Plan:
+        c = self.model.connections
+        head = {
+            "celsius": self.P.take(1),
+            "key": self.P.take(1),
+            "threshold": self.P.take(len(self.model.sources)),
+            "delay": self.P.take(len(c)),
+        }
+        self._nodes()
+        placements = self._place()
+        self._mechanism_indices(placements)
+        rank, FAN, CI, weight_at = self._connections(placements)
+        SR, flags = self._detectors(placements)
+        self._fan_bounds(FAN, CI)
+        if self.program.celsius_own:
+            self.column("CELSIUS")[:] = [s.take(1) for s in self.own]
+        else:
+            self.column("CELSIUS")[:] = head["celsius"]
+        self.column("KEY")[:] = head["key"]
+        self.column("THRESHOLD")[:] = head["threshold"]
+        self.column("DELAY")[:] = head["delay"]
+        self.column("CHUNK")[:] = np.arange(self.part.chunks)
+        tables, globals_at = self._globals()
+        sizes = np.array([s.top for s in self.own], np.int64)
+        base = np.concatenate([[0], np.cumsum(sizes)])
+        member = int(base[-1])
+        G = np.tile(self.G, (self.batch, 1))
+        G[:, self.program.columns["BASE"]] = (
+            member * np.arange(self.batch)[:, None] + base[None, :-1]
+        ).ravel()
+        chunk = np.tile(np.arange(self.part.chunks), self.batch)
+        order = np.argsort(chunk < self.part.chunks - self.part.leaders, kind="stable")
+        I = np.concatenate([*self.I.parts, np.zeros(1, np.int32)])  # noqa: E741
+        flag_at = base[:-1][self._flag_chunk] + flags if len(flags) else flags
+        return Plan(
+            self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk, self.node_local, member, base[:-1],
+            self.P.top + 1, G, I, SR, FAN, CI, order, head, tables, globals_at, rank, weight_at, flag_at,
+        )  # fmt: skip
+
+    # ---------------------------------------------------------------- nodes
+
+    def _nodes(self) -> None:
+        nodes = self.model.nodes
+        n = len(nodes)
+        cell = cell_of_node(self.model)
+        self.node_chunk = self.part.cell[cell] if n else np.empty(0, np.int32)
+        storage = level_order(nodes.parent)
+        storage = storage[np.argsort(self.node_chunk[storage], kind="stable")]
+        counts = np.bincount(self.node_chunk, minlength=self.part.chunks)
+        first = np.concatenate([[0], np.cumsum(counts)])
+        self.node_local = np.empty(n, np.int64)
+        self.node_local[storage] = np.arange(n) - first[self.node_chunk[storage]]
+        local_parent = np.where(nodes.parent >= 0, self.node_local[nodes.parent], 0)
+        self.column("NODES")[:] = counts
+        self.column("ROOTS")[:] = np.bincount(self.node_chunk[nodes.parent < 0], minlength=self.part.chunks)
+        for c in range(self.part.chunks):
+            mine = storage[first[c] : first[c + 1]]
+            row = self.G[c]
+            for name in ("V", "RHS", "D"):
+                row[self.program.columns[name]] = self.own[c].take(len(mine))
+            for name in ("CA", "CB", "AREA", "DIAM"):
+                row[self.program.columns[name]] = self.P.take(len(mine))
+            row[self.program.columns["PARENT"]] = self.I.add(local_parent[mine])
+
+    # ---------------------------------------------------------------- mechanisms
+
+    def _place(self) -> list[Placement]:
+        out = []
+        for k, (m, s) in enumerate(zip(self.model.mechanisms, self.program.mechanisms, strict=True)):
+            if m.kind == "artificial":
+                chunk = self.part.artificial[k]
+            else:
+                chunk = self.node_chunk[m.node].astype(np.int32)
+            count = np.bincount(chunk, minlength=self.part.chunks).astype(np.int64)
+            # one instance a node: storage order of the nodes makes gathers run forwards; several: NEURON's order
+            within = self.node_local[m.node] if m.kind in ("density", "ion") else np.zeros(len(m))
+            order = np.lexsort((within, chunk))
+            first = np.concatenate([[0], np.cumsum(count)])
+            local = np.empty(len(m), np.int64)
+            local[order] = np.arange(len(m)) - first[chunk[order]]
+            blocks = -(-count // W)
+            own = np.array(
+                [self.own[c].take(int(blocks[c]) * W * s.own_slots) for c in range(self.part.chunks)],
+                np.int64,
+            )
+            shared = np.array([self.P.take(int(b) * W * s.shared_slots) for b in blocks], np.int64)
+            name = s.template.name
+            self.column(f"{name}_N")[:] = count
+            self.column(f"{name}_OWN")[:] = own
+            self.column(f"{name}_SHARED")[:] = shared
+            out.append(Placement(s, chunk, local, count, own, shared))
+        return out
+
+    def _mechanism_indices(self, placements: list[Placement]) -> None:
+        index = {m.name: k for k, m in enumerate(self.model.mechanisms)}
+        pool_at: dict[str, NDArray] = {}
+        for k, (m, p) in enumerate(zip(self.model.mechanisms, placements, strict=True)):
+            t = p.struct.template
+            if m.kind != "artificial":
+                self._per_chunk(f"{t.name}_NODE", p, self.node_local[m.node])
+            if any(t.effects(b) for b in t.functions) or any(f.has_effects for f in t.helpers.values()):
+                self._per_chunk(f"{t.name}_SOURCE", p, self._source_of(k, len(m)))
+            for ion in t.ions:
+                pool = f"{ion}_ion"
+                if pool not in index:
+                    raise ModelError(
+                        f"{t.name} uses ion {ion!r}, but the model has no {pool}", mechanism=t.name
+                    )
+                if pool not in pool_at:
+                    pool_at[pool] = np.full(len(self.model.nodes), -1, np.int64)
+                    q = placements[index[pool]]
+                    pool_at[pool][self.model.mechanism(pool).node] = inside(q.local, q.struct.own_slots)
+                at = pool_at[pool][m.node]
+                if (at < 0).any():
+                    node = int(m.node[np.argmin(at)])
+                    section = self.model.sections.name[self.model.nodes.section[node]]
+                    raise ModelError(
+                        f"{t.name} in {section} uses ion {ion!r}, which is missing there",
+                        mechanism=t.name,
+                        section=section,
+                    )
+                self._per_chunk(f"{t.name}_ION_{ion}", p, at)
+
+    def _per_chunk(self, column: str, p: Placement, values: NDArray) -> None:
+        """An index list per chunk, in the chunk's instance order."""
+        order = np.lexsort((p.local, p.chunk))
+        first = np.concatenate([[0], np.cumsum(p.count)])
+        at = self.I.add(np.asarray(values)[order])
+        self.column(column)[:] = at + first[:-1]
+
+    def _source_of(self, mechanism: int, n: int) -> NDArray[np.int64]:
+        s = self.model.sources
+        out = np.full(n, -1, np.int64)
+        mine = (
+            np.flatnonzero((s.mechanism == mechanism) & np.array([v == "" for v in s.variable], bool))
+            if len(s)
+            else np.empty(0, int)
+        )
+        out[s.index[mine]] = mine
+        return out
+
+    # ---------------------------------------------------------------- spikes
+
+    def _connections(self, placements: list[Placement]) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+        c = self.model.connections
+        n = len(c)
+        key = np.where(c.source >= 0, c.source, len(self.model.sources))
+        order = np.lexsort((np.arange(n), key))
+        rank = np.empty(n, np.int64)
+        rank[order] = np.arange(n)
+        FAN = np.searchsorted(key[order], np.arange(len(self.model.sources) + 1)).astype(np.int64)
+        chunk = np.full(n, -1, np.int64)
+        target = np.zeros(n, np.int64)
+        for k in np.unique(c.mechanism[c.mechanism >= 0]):
+            here = c.mechanism == k
+            p = placements[k]
+            chunk[here] = p.chunk[c.instance[here]]
+            target[here] = (int(k) << 32) + p.local[c.instance[here]]
+            if "receive" not in p.struct.template.functions:
+                raise ModelError(
+                    f"a connection targets {p.struct.template.name}, which receives no events",
+                    mechanism=p.struct.template.name,
+                )
+        weight_at = self._weights(placements, chunk)
+        CI = np.zeros((n, 5), np.int64)
+        CI[:, 0], CI[:, 1], CI[:, 2], CI[:, 3] = (
+            chunk[order],
+            target[order],
+            weight_at[order],
+            c.active[order],
+        )
+        CI[:, 4] = rank
+        base = self.column("WEIGHTS")
+        absolute = np.where(chunk >= 0, weight_at + base[chunk], 0) if n else weight_at
+        return rank, FAN, CI, absolute
+
+    def _weights(self, placements: list[Placement], chunk: NDArray) -> NDArray[np.int64]:
+        """Weights of a target instance lie together, in creation order; offsets inside the chunk's region."""
+        c = self.model.connections
+        n = len(c)
+        size = np.diff(c.weight_ptr)
+        order = np.lexsort((np.arange(n), c.instance, c.mechanism, chunk))
+        at = np.zeros(n, np.int64)
+        total = np.zeros(self.part.chunks, np.int64)
+        if n:
+            running = np.cumsum(size[order]) - size[order]
+            start = np.searchsorted(chunk[order], np.arange(self.part.chunks))
+            starts = np.append(running, running[-1] + size[order[-1]])[start]
+            at[order] = running - np.where(chunk[order] >= 0, starts[chunk[order]], 0)
+            total = np.bincount(
+                chunk[chunk >= 0], weights=size[chunk >= 0], minlength=self.part.chunks
+            ).astype(np.int64)
+        own = self.program.weights_own
+        self.column("WEIGHTS")[:] = [
+            (self.own[k] if own else self.P).take(int(total[k])) for k in range(self.part.chunks)
+        ]
+        return at
+
+    def _detectors(self, placements: list[Placement]) -> tuple[NDArray, NDArray]:
+        s = self.model.sources
+        watching = (
+            np.flatnonzero(np.array([v != "" for v in s.variable], bool)) if len(s) else np.empty(0, int)
+        )
+        chunk = np.empty(len(watching), np.int64)
+        address = np.empty(len(watching), np.int64)
+        for j, k in enumerate(watching):
+            mech, i, name = int(s.mechanism[k]), int(s.index[k]), s.variable[k]
+            if mech < 0:
+                chunk[j] = self.node_chunk[i]
+                address[j] = self.column("V")[chunk[j]] + self.node_local[i]
+            else:
+                p = placements[mech]
+                if name not in p.struct.own:
+                    raise ModelError(
+                        f"a spike source watches {p.struct.template.name}.{name}, which never changes",
+                        mechanism=p.struct.template.name,
+                        variable=name,
+                    )
+                chunk[j] = p.chunk[i]
+                address[j] = p.own_offset(p.struct.own[name])[i]
+        order = np.argsort(chunk, kind="stable")
+        SR = (
+            np.stack([watching[order], address[order]], axis=1).astype(np.int64)
+            if len(watching)
+            else np.zeros((0, 2), np.int64)
+        )
+        first = np.searchsorted(chunk[order], np.arange(self.part.chunks + 1))
+        self.column("SRC0")[:], self.column("SRC1")[:] = first[:-1], first[1:]
+        self.column("FLAGS")[:] = [
+            self.own[k].take(int(first[k + 1] - first[k])) for k in range(self.part.chunks)
+        ]
+        flags = (
+            self.column("FLAGS")[chunk[order]] + np.arange(len(order)) - first[chunk[order]]
+            if len(order)
+            else np.empty(0, np.int64)
+        )
+        self._flag_chunk = chunk[order]
+        return SR, flags
+
+    def _fan_bounds(self, FAN: NDArray, CI: NDArray) -> None:
+        """Room a queue needs before a step detects (FANOUT) and before an event is delivered (FANMAX)."""
+        widest = int(np.max(np.diff(FAN))) if len(FAN) > 1 else 0
+        self.column("FANOUT")[:] = 8 + np.bincount(CI[CI[:, 0] >= 0, 0], minlength=self.part.chunks)
+        self.column("FANMAX")[:] = 16 + 4 * widest
+
+    # ---------------------------------------------------------------- globals and tables
+
+    def _globals(self) -> tuple[dict[int, int], dict[int, int]]:
+        tables, globals_at = {}, {}
+        for k, s in enumerate(self.program.mechanisms):
+            t = s.template
+            if t.globals_:
+                globals_at[k] = self.P.take(len(t.globals_))
+                self.column(f"{t.name}_GLOBALS")[:] = globals_at[k]
+            if t.tables and float(self.model.mechanisms[k].globals.get("usetable", 1.0)):  # type: ignore[arg-type]
+                size = table_size(s)
+                if self.program.celsius_own:
+                    at = [space.take(size) for space in self.own]
+                    self.column(f"{t.name}_TABLE")[:] = at
+                    tables[k] = at[0]
+                else:
+                    tables[k] = self.P.take(size)
+                    self.column(f"{t.name}_TABLE")[:] = tables[k]
+        return tables, globals_at
