@@ -1,0 +1,303 @@
+"""The command line: ``heliox info | demo | run | compare``."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from heliox._version import __version__
+from heliox.errors import HelioXError, ModelError
+
+if TYPE_CHECKING:
+    from heliox.model.model import Model
+
+TSTOP = 100.0  # ms
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit status is 0, or 2 after an error, which is one line on stderr.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Default: the process's own arguments.
+    """
+    # NEURON looks for a display when it is imported, and complains where there is none
+    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
+    words = list(sys.argv[1:] if argv is None else argv)
+    cut = words.index("--") if "--" in words else len(words)
+    arguments = _parser().parse_args(words[:cut])
+    arguments.rest = words[cut + 1 :]
+    try:
+        return int(arguments.command(arguments) or 0)
+    except HelioXError as e:
+        print(f"heliox: {e}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("heliox: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="heliox", description="Morphologically detailed neurons, simulated in Python."
+    )
+    parser.add_argument("--version", action="version", version=f"heliox {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    info = commands.add_parser("info", help="versions, processor, GPUs, cache, and what is missing")
+    info.set_defaults(command=_info)
+
+    demo = commands.add_parser("demo", help="build a network in NEURON and run it in both simulators")
+    demo.add_argument("--morphology", metavar="FILE", help="an SWC or ASC file; default: generated cells")
+    demo.add_argument("--cells", type=_whole, default=12, metavar="N", help="default: 12")
+    demo.add_argument("--tstop", type=_positive, default=TSTOP, metavar="ms", help="default: 100")
+    demo.add_argument("--out", default="heliox-demo", metavar="DIR", help="default: heliox-demo")
+    demo.add_argument("--seed", type=int, default=1, metavar="N", help="of cells, connections and drive")
+    demo.add_argument("--threads", type=_whole, metavar="N", help="threads of HelioX")
+    demo.set_defaults(command=_demo)
+
+    run = commands.add_parser("run", help="run a saved model")
+    run.add_argument("model", metavar="model.h5", help="what Model.save wrote")
+    run.add_argument("--tstop", type=_positive, default=TSTOP, metavar="ms", help="default: 100")
+    run.add_argument(
+        "--record",
+        nargs="+",
+        action="extend",
+        metavar="PATH",
+        help="e.g. 'soma[0](0.5).v'; default: the middle of every cell's first section",
+    )
+    run.add_argument("--every", type=_positive, metavar="ms", help="between samples; default: dt")
+    run.add_argument("--out", metavar="results.h5", help="where to write recordings and spikes")
+    run.add_argument("--dt", type=_positive, metavar="ms", help="default: the model's own")
+    _common(run)
+    run.set_defaults(command=_run)
+
+    beside = commands.add_parser("compare", help="execute your NEURON script, then run its model in both",
+                                   epilog="What follows -- are the arguments of the script.")  # fmt: skip
+    beside.add_argument("script", help="a Python or hoc file that builds a model")
+    beside.add_argument("--tstop", type=_positive, metavar="ms", help="default: h.tstop of the script")
+    beside.add_argument("--v-init", type=float, metavar="mV", help="default: h.v_init, else -65")
+    beside.add_argument(
+        "--record",
+        nargs="+",
+        action="extend",
+        metavar="PLACE",
+        help="where voltages are compared, e.g. soma 'dend*'; default: everywhere",
+    )
+    _common(beside)
+    beside.set_defaults(command=_compare)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--math", choices=("fast", "libm"), default="fast",
+                        help="HelioX's own arithmetic, or the C library's: NEURON's bits")  # fmt: skip
+    parser.add_argument("--threads", type=_whole, metavar="N")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
+# ---------------------------------------------------------------------- demo, run, compare
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from heliox import demo
+
+    result = demo.run(
+        cells=arguments.cells, tstop=arguments.tstop, morphology=arguments.morphology, out=arguments.out,
+        seed=arguments.seed, threads=arguments.threads, say=_say,
+    )  # fmt: skip
+    if not result.good:
+        print("heliox: HelioX and NEURON differ; please report this", file=sys.stderr)
+    return 0 if result.good else 1
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from heliox.compare import seconds
+    from heliox.demo import write_results
+    from heliox.frontend.file import load
+    from heliox.simulation import Simulation
+
+    model = load(arguments.model)
+    _say(str(model))
+    if arguments.tstop <= model.settings.t:
+        raise ModelError(
+            f"the model is frozen at t = {model.settings.t:g} ms; --tstop {arguments.tstop:g} is not later"
+        )
+    sim = Simulation(model, math=arguments.math, threads=arguments.threads, dt=arguments.dt)
+    paths = arguments.record or _middles(model)
+    recordings = [sim.record(path, every=arguments.every) for path in paths]
+    began = time.perf_counter()
+    sim.run_until(arguments.tstop)
+    took = time.perf_counter() - began
+    spikes = sim.spikes
+    _say(
+        f"ran to t = {sim.t:g} ms in {seconds(took)} (compiling or loading the code included): "
+        f"{len(spikes)} spikes from {len(spikes.names)} sources"
+    )
+    for recording in recordings[:10]:
+        values = recording.values
+        _say(f"  {recording.names[0]}: {values.min():.6g} to {values.max():.6g} {recording.unit}")
+    if len(recordings) > 10:
+        _say(f"  ... {len(recordings)} recordings in all")
+    if arguments.out:
+        about = {"model": model.hash, "math": arguments.math, "dt": sim.dt, "tstop": arguments.tstop}
+        write_results(arguments.out, recordings, spikes, **about)
+        _say(f"written: {arguments.out}")
+
+
+def _middles(model: Model) -> list[str]:
+    """The voltage in the middle of each cell's first section."""
+    roots = [k for k, parent in enumerate(model.sections.parent.tolist()) if parent < 0]
+    return [f"{model.sections.name[k]}(0.5).v" for k in roots]
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from heliox.compare import compare, default_tstop, execute, session
+
+    kept = execute(arguments.script, arguments.rest)  # the model lives as long as the script's variables
+    tstop = arguments.tstop or default_tstop(session())
+    if tstop is None:
+        raise ModelError("say how long: --tstop ms (the script does not load stdrun.hoc, which has h.tstop)")
+    result = compare(
+        tstop, v_init=arguments.v_init, record=arguments.record, math=arguments.math,
+        threads=arguments.threads,
+    )  # fmt: skip
+    _say(str(result))
+    del kept
+    return 0 if result.spikes_equal else 1
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+# ---------------------------------------------------------------------- info
+
+PACKAGES = {  # what HelioX uses, and the line that brings it
+    "numpy": "numpy", "numba": "numba>=0.67", "h5py": "h5py", "matplotlib": "matplotlib", "tqdm": "tqdm",
+    "neuron": "neuron>=9.0.2", "numba-cuda": "",
+}  # fmt: skip
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    versions = {name: _version(name) for name in PACKAGES}
+    gpus, cuda = devices()
+    rows = [("heliox", __version__), ("python", f"{platform.python_version()} on {platform.platform()}")]
+    rows += [(name, version or "missing") for name, version in versions.items()]
+    rows += [("processor", _processor()), ("threads", _threads(versions["numba"]))]
+    rows += [("GPU", gpu) for gpu in gpus] or [("GPU", "none that a CUDA driver reports")]
+    rows.append(("cache", _cache(versions["numba"])))
+    for name, value in rows:
+        _say(f"{name:<11} {value}")
+    for line in _missing(versions, bool(gpus), cuda):
+        _say(line)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _missing(versions: dict[str, str], gpu: bool, cuda: int) -> list[str]:
+    """What is not installed, with the line that gets it; the GPU's only where there is one."""
+    lines = []
+    for name, version in versions.items():
+        if version or (name == "numba-cuda" and not gpu):
+            continue
+        if name == "neuron" and sys.platform == "win32":
+            lines.append(
+                "NEURON has no wheels for Windows: everything but the freeze of a live session works"
+            )
+            continue
+        extra = "cu13" if cuda >= 13 else "cu12"
+        what = PACKAGES[name] or f"numba-cuda[{extra}]>=0.30"
+        lines.append(f'missing: {name}; get it with: python -m pip install "{what}"')
+    return lines or ["nothing is missing" + ("" if gpu else " (numba-cuda is of use with a GPU only)")]
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+        return next(line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _threads(numba: str) -> str:
+    if not numba:
+        return str(os.cpu_count())
+    from heliox.kernels import threads
+
+    return f"{threads.available()} (set NUMBA_NUM_THREADS for fewer)"
+
+
+def _cache(numba: str) -> str:
+    if not numba:
+        return "needs numba"
+    from heliox.kernels import cache
+
+    folder = cache.folder()
+    files = list(folder.glob("heliox_*.py")) if folder.is_dir() else []
+    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if files else 0
+    return f"{folder} ({len(files)} models' code, {size / 1e6:.1f} MB; set HELIOX_CACHE for another place)"
+
+
+def devices() -> tuple[list[str], int]:
+    """Descriptions of the CUDA devices, and the major version of CUDA that the driver has (0 if none).
+
+    Asks the driver only; no context is created.
+    """
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return [], 0
+    count, version = ctypes.c_int(0), ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return [], 0
+    driver.cuDriverGetVersion(ctypes.byref(version))
+    cuda = version.value // 1000
+    return [f"{_device(driver, k)}, driver for CUDA {cuda}.{version.value % 1000 // 10}"
+            for k in range(count.value)], cuda  # fmt: skip
+
+
+def _device(driver: ctypes.CDLL, k: int) -> str:
+    device, name, size = ctypes.c_int(0), ctypes.create_string_buffer(128), ctypes.c_size_t(0)
+    driver.cuDeviceGet(ctypes.byref(device), k)
+    driver.cuDeviceGetName(name, len(name), device)
+    driver.cuDeviceTotalMem_v2(ctypes.byref(size), device)
+    major, minor = ctypes.c_int(0), ctypes.c_int(0)
+    driver.cuDeviceGetAttribute(ctypes.byref(major), 75, device)  # compute capability, major
+    driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, device)
+    return (
+        f"{name.value.decode(errors='replace')}, compute capability {major.value}.{minor.value}, "
+        f"{size.value / 2**30:.0f} GiB"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
