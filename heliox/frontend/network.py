@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,7 @@ def read_network(
         variable=tuple(x.variable for x in s),
         threshold=np.array([x.threshold for x in s], float),
         gid=np.array([x.gid for x in s], np.int64),
-        above=np.array([(x.place < len(state.above) and state.above[x.place]) for x in s], bool),
+        above=np.array([x.place >= 0 and state.above[x.place] for x in s], bool),
     )
     return sources, connections, events
 
@@ -81,9 +82,8 @@ def _delay_reader() -> Callable[[Any, int], float]:
     simultaneous events and so the last bits of a run that goes on. NEURON's own library function does not.
     Where it cannot be reached the variable is read after all.
     """
-    try:
-        function = ctypes.CDLL(None)._Z20nrn_netcon_get_delayP6NetCon
-    except (AttributeError, OSError, TypeError):
+    function = _library_function("_Z20nrn_netcon_get_delayP6NetCon")
+    if function is None:
         return lambda netcon, siblings: netcon.delay
     function.restype, function.argtypes = ctypes.c_double, (ctypes.c_void_p,)
 
@@ -97,3 +97,13 @@ def _delay_reader() -> Callable[[Any, int], float]:
         return function(ctypes.c_void_p.from_address(address + 8).value)
 
     return delay
+
+
+def _library_function(name: str) -> Any:
+    """A function of NEURON's library, None if it cannot be found."""
+    for module in ("neuron.hoc", "hoc"):
+        try:
+            return getattr(ctypes.CDLL(getattr(sys.modules.get(module), "__file__", None)), name)
+        except (AttributeError, OSError, TypeError):
+            continue
+    return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import sys
 import tempfile
 from typing import Any
 
@@ -66,12 +69,17 @@ def examine(h: Any = None) -> tuple[Model | None, Report]:
         return None, report
     if not check_session(h, report):
         return None, report
-    with _Settled(h) as sections:
-        state = _save(h, report)
-        if state is None:
-            return None, report
-        check_players(state, report)
-        return _read(h, sections, state, report), report
+    sections = list(h.allsec())
+    if _verify_structure(h, sections) and _waiting(h):
+        # entries of objects that are gone would bring the process down
+        text = "the model was changed, and events from before still wait in the queue"
+        report.add("queue", text, "call h.finitialize, or pass v_init")
+        return None, report
+    state = _save(h, report)
+    if state is None:
+        return None, report
+    check_players(state, report)
+    return _read(h, sections, state, report), report
 
 
 def _session(h: Any) -> Any:
@@ -99,26 +107,36 @@ def _anything(h: Any) -> bool:
     return False
 
 
-class _Settled:
-    """The session with its structure up to date, as the next step would make it anyway.
+def _verify_structure(h: Any, sections: list) -> bool:
+    """Bring topology, order and geometry up to date, as the next step would; tell whether anything changed.
 
-    NEURON does that only for a session with sections; one of artificial cells alone gets a section for as
-    long as it is read.
+    Of what does that in NEURON only psection changes no number and needs no window. What it prints goes
+    nowhere; without a section it complains when the work is done.
     """
+    count = h.CVode().structure_change_count
+    before = count()
+    own_stdout = getattr(sys.modules.get("neuron"), "embedded", False)  # nrniv -python prints by itself
+    if own_stdout:
+        h.hoc_stdout(os.devnull)
+    nowhere = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+            if sections:
+                h.psection(sec=sections[0])
+            else:
+                with contextlib.suppress(RuntimeError):
+                    h.psection()
+    finally:
+        if own_stdout:
+            h.hoc_stdout()
+    return count() != before
 
-    def __init__(self, h: Any) -> None:
-        self.h = h
-        self.section = None
 
-    def __enter__(self) -> list:
-        sections = list(self.h.allsec())
-        if not sections:
-            self.section = self.h.Section(name="heliox")
-        self.h.doNotify()
-        return sections
-
-    def __exit__(self, *error: object) -> None:
-        self.section = None
+def _waiting(h: Any) -> int:
+    """Number of entries in the queue, none of them touched."""
+    times = h.Vector()
+    h.CVode().print_event_queue(times)
+    return len(times)
 
 
 def _save(h: Any, report: Report) -> SaveState | None:

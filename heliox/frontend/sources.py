@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from heliox.frontend.cells import Anatomy
 from heliox.frontend.membrane import Membrane
 from heliox.frontend.problems import Report
-from heliox.frontend.savestate import SaveState
+from heliox.frontend.savestate import SOURCE, SaveState
 
 MANY_GIDS = 1 << 20
 
@@ -18,7 +21,8 @@ MANY_GIDS = 1 << 20
 class Source:
     """A spike source (NEURON's PreSyn). ``members`` are its connections in the order in which it serves them.
 
-    ``place`` is its position among all of NEURON's, those that cannot be seen included.
+    ``place`` is its position among all of NEURON's, those that cannot be seen included; ``above`` whether the
+    variable is above threshold now.
     """
 
     mechanism: int = -1
@@ -27,6 +31,7 @@ class Source:
     threshold: float = 10.0
     gid: int = -1
     place: int = -1
+    above: bool = False
     members: list[int] = field(default_factory=list)
 
 
@@ -107,6 +112,8 @@ class _Finder:
             self._emitter(out, emitter)
         else:
             self._variable(out, netcon)
+        if out.variable:
+            out.above = netcon.x > out.threshold
         return out
 
     def _emitter(self, out: Source, emitter: Any) -> None:
@@ -114,10 +121,9 @@ class _Finder:
         place = self.membrane.instance.get(emitter)
         kind = self.membrane.registered.get(name.partition("[")[0])
         out.variable = "x" if kind is not None and not kind.receives and hasattr(emitter, "x") else ""
-        if place is None:
-            self._lost(f"{name} is the source of a NetCon, and HelioX does not know it")
-        else:
+        if place is not None:
             out.mechanism, out.index = place
+        # or its mechanism has been reported
 
     def _variable(self, out: Source, netcon: Any) -> None:
         """A watched variable other than a voltage: NEURON tells its section and where it points."""
@@ -195,21 +201,62 @@ class _Probes:
 def _places(net: Network, stubs: list[int], state: SaveState, report: Report) -> None:
     """Positions of the sources among all that NEURON has.
 
-    Those that cannot be seen (of connections that only ``NetCon.event`` triggers, or whose gid is that of no
-    cell) stand where their first connection was made.
+    Those that cannot be seen belong to connections that only ``NetCon.event`` triggers, or whose gid is that
+    of no cell. They were made with their first connection at the latest.
     """
-    n = len(state.above)
-    first = [min(s.members, default=-1) for s in net.sources]
-    holes = sorted(sum(f < k for f in first) for k in stubs)[: max(0, n - len(net.sources))]
-    used = 0
-    for k, source in enumerate(net.sources):
-        while used < len(holes) and holes[used] <= k:
-            used += 1
-        source.place = k + used
-    lost = n - len(net.sources) - len(holes)
-    if lost > 0:
+    n, hidden = len(state.above), len(stubs)
+    lost = n - len(net.sources) - hidden
+    if lost:
         report.add(
             "spike source",
             f"NEURON has {lost} without a NetCon, and does not tell where",
             f"keep a NetCon of each, or give them gids below {MANY_GIDS}",
         )
+        return
+    first = [min(s.members, default=-1) for s in net.sources]
+    guess = sorted(sum(f < k for f in first) for k in stubs)
+    busy = np.zeros(n, bool)
+    busy[[item.number for item in state.queue if item.kind == SOURCE]] = True
+    above = np.array([s.above for s in net.sources], bool)
+    shared = np.array([len(s.members) > 2 for s in net.sources], bool)
+    for source, place in zip(net.sources, align(state.above, busy, above, shared, guess)):
+        source.place = place
+
+
+def align(seen: NDArray, busy: NDArray, above: NDArray, shared: NDArray, guess: list[int]) -> list[int]:
+    """Positions of the sources in a longer list, of which only flags are known.
+
+    Parameters
+    ----------
+    seen, busy : arrays of bool
+        Of each position in the list: whether the source was above threshold at the last detection, and
+        whether an event of it waits. Sources that are not ours are neither.
+    above, shared : arrays of bool
+        Of each of our sources: whether it is above threshold now, which differs from the flag only if it
+        crossed in the last step; and whether it has connections enough for events of its own.
+    guess : list of int
+        Before which of our sources the others stand, as far as one knows: taken where the flags say nothing.
+    """
+    n = len(above)
+    if not (seen.any() or busy.any()):
+        guess = sorted(guess)
+        return [k + sum(g <= k for g in guess) for k in range(n)]
+    best = np.zeros(n + 1)
+    choices = []
+    for j in range(len(guess) + 1):
+        cost = (seen[j : j + n] != above) + 10.0 * (busy[j : j + n] & ~shared)
+        total = np.concatenate([[0.0], np.cumsum(cost)])
+        if j == 0:
+            best = total
+            continue
+        here = np.arange(n + 1)
+        skip = np.where((seen | busy)[j - 1 : j + n], np.inf, 1e-9 * np.abs(here - guess[j - 1]))
+        with_skip = best - total + skip
+        lowest = np.minimum.accumulate(with_skip)
+        choices.append(np.maximum.accumulate(np.where(with_skip <= lowest, here, 0)))
+        best = total + lowest
+    k, skips = n, []
+    for choice in reversed(choices):
+        k = int(choice[k])
+        skips.append(k)
+    return [k + sum(s <= k for s in skips) for k in range(n)]

@@ -41,7 +41,8 @@ def read_events(
             place = membrane.instance.get(target, (-1, -1))
             rows.append((time, net.by_number.get(item.number, -1), True, *place, flag))
         elif item.kind == savestate.STATEMENT:
-            text = f"the queue holds {item.text or 'a Python call'!r} for t = {item.time:g} ms"
+            what = "a Python call" if item.text in ("", "PythonObject") else repr(item.text)
+            text = f"the queue holds {what} for t = {item.time:g} ms"
             report.add(
                 "event",
                 text,
