@@ -1,8 +1,7 @@
 """The frozen model against NEURON itself: what it holds, and that the session does not notice."""
 
-import importlib.util
-import os
 import time
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,10 @@ from heliox.errors import ModelError
 from heliox.frontend.neuron import examine, from_neuron
 from heliox.frontend.order import Registered, execution_order, promoted_style, writes_concentration
 
-_spec = importlib.util.spec_from_file_location("dataset", Path(__file__).with_name("coreneuron_dataset.py"))
-dataset = importlib.util.module_from_spec(_spec)
+_spec = spec_from_file_location("coreneuron_dataset", Path(__file__).with_name("coreneuron_dataset.py"))
+assert _spec is not None
+assert _spec.loader is not None
+dataset = module_from_spec(_spec)
 _spec.loader.exec_module(dataset)
 
 
@@ -206,14 +207,17 @@ def test_names_hold_no_addresses(h):
 
 def test_hoc_names_and_names_that_objects_give_themselves_stay(h):
     class Named:
+        def __init__(self):
+            self.soma = h.Section(name="soma", cell=self)
+
         def __repr__(self):
             return "pyramid_7"
 
     h("create axon[2]")
     named = Named()
-    named.soma = h.Section(name="soma", cell=named)
     names = from_neuron(-65).sections.name
     assert set(names) == {"axon[0]", "axon[1]", "pyramid_7.soma"}
+    assert named
 
 
 # --- sources, connections, events
@@ -307,6 +311,7 @@ def test_queue_is_in_order_of_delivery(h):
     for k, when in ((8, 2.0), (10, 1.8), (11, 2.0)):
         ncs[k].event(when)
     model, report = examine()
+    assert model is not None
     assert [p.mechanism for p in report] == ["IntFire1"]
     numbers = {int(nc.hname()[7:-1]): k for k, nc in enumerate(ncs)}
     waiting = [numbers[int(model.connections.number[c])] for c in model.events.connection if c >= 0]
@@ -524,7 +529,7 @@ def test_a_thousand_segments_take_no_time(h):
     start = time.perf_counter()
     model = from_neuron()
     assert len(model.nodes) > 1000
-    assert time.perf_counter() - start < float(os.environ.get("HELIOX_TEST_SECONDS", "2"))
+    assert time.perf_counter() - start < 2  # measured: 0.03 s
     assert cells
 
 

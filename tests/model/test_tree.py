@@ -115,16 +115,17 @@ def test_a_good_model_passes_and_comes_back():
 
 
 def test_an_empty_model_passes():
-    nothing, numbers = np.empty(0, np.int32), np.empty(0)
+    i, n, flag = np.empty(0, np.int32), np.empty(0), np.empty(0, bool)
+    long, byte = np.empty(0, np.int64), np.empty(0, np.int8)
     m = Model(
         Settings(),
-        Cells((), nothing, nothing),
-        Sections((), *[nothing] * 9),
-        Nodes(nothing, nothing, *[numbers] * 6),
+        Cells((), i, long),
+        Sections((), i, i, n, byte, i, i, n, n, n),
+        Nodes(i, i, n, n, n, n, n, n),
         (),
-        Sources(nothing, nothing, (), numbers, nothing, nothing),
-        Connections(nothing, nothing, nothing, numbers, np.zeros(1, int), numbers, nothing, nothing),
-        Events(numbers, nothing, nothing, nothing, nothing, numbers),
+        Sources(i, i, (), n, long, flag),
+        Connections(i, i, i, n, np.zeros(1, np.int64), n, flag, i),
+        Events(n, i, flag, i, i, n),
         {},
     )
     check(m)
