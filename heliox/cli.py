@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heliox._version import __version__
 from heliox.errors import HelioXError, ModelError
@@ -175,10 +175,10 @@ def _middles(model: Model) -> list[str]:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from heliox.compare import compare, default_tstop, execute, session
+    from heliox.compare import compare, session
 
     kept = execute(arguments.script, arguments.rest)  # the model lives as long as the script's variables
-    tstop = arguments.tstop or default_tstop(session())
+    tstop = arguments.tstop or _default_tstop(session())
     if tstop is None:
         raise ModelError("say how long: --tstop ms (the script does not load stdrun.hoc, which has h.tstop)")
     result = compare(
@@ -188,6 +188,59 @@ def _compare(arguments: argparse.Namespace) -> int:
     _say(str(result))
     del kept
     return 0 if result.spikes_equal else 1
+
+
+def execute(script: str, arguments: Sequence[str] = (), h: Any = None) -> dict[str, Any]:
+    """Run a user's script as ``python script arguments`` does, and keep what it made.
+
+    Parameters
+    ----------
+    script : str
+        A Python file, or a hoc file.
+    arguments : sequence of str
+        Its ``sys.argv[1:]``.
+    h : optional
+        NEURON's ``h``, for hoc files; by default that of ``neuron``.
+
+    Returns
+    -------
+    dict
+        The script's variables: the model lives as long as they do.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file, or the script ends with an error code.
+    """
+    path = Path(script)
+    if not path.is_file():
+        raise ModelError(f"there is no file {script!r}", file=script)
+    if path.suffix == ".hoc":
+        from heliox.compare import session
+
+        (session() if h is None else h).load_file(1, str(path))
+        return {}
+    variables: dict[str, Any] = {"__name__": "__main__", "__file__": script}
+    folder = str(path.resolve().parent)
+    argv, sys.argv = sys.argv, [script, *arguments]
+    sys.path.insert(0, folder)
+    try:
+        exec(compile(path.read_bytes(), script, "exec"), variables)
+    except SystemExit as e:  # its variables are there all the same
+        if e.code:
+            raise ModelError(f"{script} ended with {e.code!r}", file=script) from None
+    finally:
+        sys.argv = argv
+        sys.path.remove(folder)
+    return variables
+
+
+def _default_tstop(h: Any) -> float | None:
+    """``h.tstop`` in ms where stdrun.hoc is loaded, else None."""
+    try:
+        return float(h.tstop)
+    except (AttributeError, TypeError, RuntimeError, LookupError):
+        return None
 
 
 def _say(line: str) -> None:

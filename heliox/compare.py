@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -355,54 +352,6 @@ def session() -> Any:
             f"NEURON cannot be imported ({e}); get it with: python -m pip install neuron"
         ) from None
     return h
-
-
-def execute(script: str, arguments: Sequence[str] = ()) -> dict[str, Any]:
-    """Run a user's script as ``python script arguments`` does, and keep what it made.
-
-    Parameters
-    ----------
-    script : str
-        A Python file, or a hoc file.
-    arguments : sequence of str
-        Its ``sys.argv[1:]``.
-
-    Returns
-    -------
-    dict
-        The script's variables: the model lives as long as they do.
-
-    Raises
-    ------
-    ModelError
-        If there is no such file, or the script ends with an error code.
-    """
-    path = Path(script)
-    if not path.is_file():
-        raise ModelError(f"there is no file {script!r}", file=script)
-    h = session()
-    if path.suffix == ".hoc":
-        h.load_file(1, str(path))
-        return {}
-    argv, sys.argv = sys.argv, [script, *arguments]
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        return runpy.run_path(script, run_name="__main__")
-    except SystemExit as e:
-        if e.code:
-            raise ModelError(f"{script} ended with {e.code!r}", file=script) from None
-        raise ModelError(f"{script} ended by sys.exit, which takes its model along", file=script) from None
-    finally:
-        sys.argv = argv
-        sys.path.remove(str(path.resolve().parent))
-
-
-def default_tstop(h: Any) -> float | None:
-    """``h.tstop`` in ms where stdrun.hoc is loaded, else None."""
-    try:
-        return float(h.tstop)
-    except (AttributeError, TypeError, RuntimeError, LookupError):
-        return None
 
 
 def _v_init(h: Any, v_init: float | None) -> float:

@@ -450,6 +450,7 @@ def _draw(path: Path, network: Network, fast: Comparison, light: Comparison, vol
     plot.overview(
         path, lines=lines, colours=colours, recording=shown, spikes=_of_cells(network, fast.spikes),
         names=[f"cell {cell.number}" for cell in network.cells],
+        labels=[f"soma of cell {cell.number}" for cell in network.cells[:SHOWN]],
         titles=(
             f"{len(network.cells)} cells, {fast.segments} segments",
             f"voltages; those of all {len(fast.sites)} segments are within {fast.max_dv:.1e} mV of NEURON's",
@@ -469,10 +470,10 @@ def _of_cells(network: Network, spikes: Any) -> tuple[NDArray[np.float64], NDArr
 def outlines(network: Network) -> tuple[list[NDArray[np.float64]], list[int]]:
     """The 3-D points (x, y, z, diameter in um) of every section, the cells side by side; cell numbers."""
     drawn = [[_points(section) for section in cell.sections] for cell in network.cells]
-    columns = max(1, round(np.sqrt(0.75 * len(drawn))))
     low = np.min([np.min([line[:, :2].min(0) for line in cell], axis=0) for cell in drawn], axis=0)
     high = np.max([np.max([line[:, :2].max(0) for line in cell], axis=0) for cell in drawn], axis=0)
-    step = 0.85 * (high - low)
+    step = 0.95 * (high - low)
+    columns = max(1, round(np.sqrt(0.75 * len(drawn) * step[1] / step[0])))
     lines, colours = [], []
     for k, cell in enumerate(drawn):
         shift = np.array([step[0] * (k % columns), -step[1] * (k // columns), 0.0, 0.0])

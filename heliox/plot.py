@@ -139,6 +139,7 @@ def overview(
     colours: Sequence[int] | None = None,
     points: ArrayLike | None = None,
     names: Sequence[str] | None = None,
+    labels: Sequence[str] | None = None,
     titles: tuple[str, str, str] = ("", "", ""),
     heading: str = "",
 ) -> None:
@@ -149,7 +150,7 @@ def overview(
     path : path
         A file whose ending names the format: ``.png``, ``.pdf``, ``.svg``.
     lines, colours, points : see `shape`
-    recording : see `traces`
+    recording, labels : see `traces` (`labels` are its names)
     spikes, names : see `raster`
     titles : three str
         Above the shape, the traces and the raster.
@@ -165,7 +166,7 @@ def overview(
     left = shape(lines, colours=colours, points=points, ax=figure.add_subplot(grid[:, 0]))
     top = figure.add_subplot(grid[0, 1])
     bottom = figure.add_subplot(grid[1, 1], sharex=top)
-    traces(recording, ax=top)
+    traces(recording, names=labels, ax=top)
     raster(spikes, names=names, ax=bottom)
     top.set_xlabel("")
     top.tick_params(labelbottom=False)
