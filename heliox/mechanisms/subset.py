@@ -1,7 +1,6 @@
 """The whitelisted subset of Python in which mechanisms are written (docs/design.md, 2.3).
 
-Functions become `Function` objects: parsed, checked text. Nothing downstream touches the Python function
-object.
+Functions become `Function` objects: parsed, checked text. Nothing downstream touches the Python function.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from functools import cached_property
 from heliox.errors import MechanismError, nearest
 
 MATH = frozenset(
-    "exp expm1 log log10 log1p pow sqrt sin cos tan asin acos atan atan2 sinh cosh tanh abs fabs floor ceil fmod min max exprelr".split()
+    "exp expm1 log log10 log1p pow sqrt sin cos tan asin acos atan atan2 sinh cosh tanh "
+    "abs fabs floor ceil fmod min max exprelr".split()
 )
 RANDOM = frozenset("random_uniform random_negexp random_normal random_ipick random_set_seq".split())
 EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1}
@@ -33,9 +33,10 @@ _STATEMENTS = (
     ast.Pass,
 )
 _EXPRESSIONS = (
-    ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.IfExp, ast.Tuple, ast.Subscript, ast.List,
-    ast.Load, ast.Store, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.Mod, ast.FloorDiv, ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or,
-    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.arguments, ast.arg,
+    ast.Name, ast.Constant, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.Call, ast.IfExp, ast.Tuple,
+    ast.Subscript, ast.List, ast.Load, ast.Store, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.Mod,
+    ast.FloorDiv, ast.USub, ast.UAdd, ast.Not, ast.And, ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt,
+    ast.GtE, ast.arguments, ast.arg,
 )  # fmt: skip
 
 
@@ -44,8 +45,7 @@ class Function:
     """One checked function.
 
     ``params`` names read, ``returns`` names written (of a block; helpers may return expressions and have
-    ``()``), ``text`` its source, ``file`` and
-    ``line`` where it stands.
+    ``()``), ``text`` its source, ``file`` and ``line`` where it stands.
     """
 
     name: str
@@ -88,7 +88,9 @@ class Function:
             if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store):
                 local.add(n.id)
         return frozenset(
-            n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id not in local
+            n.id
+            for n in ast.walk(self.tree)
+            if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id not in local
         ) - self.calls - {"range"}  # fmt: skip
 
     @property
@@ -134,8 +136,10 @@ def from_python(function: Callable) -> Function:
 def collect(
     blocks: Mapping[str, Callable] | list[Callable] | tuple[Callable, ...], library: Mapping[str, Callable]
 ) -> tuple[dict, dict, dict]:
-    """Blocks, the helpers they call (found in the blocks' own modules, then in `library`) and the constants
-    they use."""
+    """Blocks, the helpers they call, and the constants they use.
+
+    Helpers are found in the blocks' own modules, then in `library`.
+    """
     functions = [from_python(f) for f in (blocks.values() if isinstance(blocks, Mapping) else blocks)]
     scopes = {f.__name__: f.__globals__ for f in (blocks.values() if isinstance(blocks, Mapping) else blocks)}
     helpers: dict[str, Function] = {}
@@ -191,15 +195,19 @@ def check(f: Function, callable_names: set[str], constants: set[str], block: boo
         if node is tree or isinstance(node, _STATEMENTS + _EXPRESSIONS):
             _check_node(f, node, callable_names)
             continue
-        raise f.fail(node, f"{type(node).__name__} is outside the subset; legal are assignments, arithmetic, comparisons, if, "
-                     "for over range(constant), and calls of helpers and mathematical functions")  # fmt: skip
+        raise f.fail(
+            node,
+            f"{type(node).__name__} is outside the subset; legal are assignments, arithmetic, comparisons, if, "
+            "for over range(constant), and calls of helpers and mathematical functions",
+        )
     unknown = f.free - constants
     if unknown:
         name = sorted(unknown)[0]
-        node = next((n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name), None)
+        at = next((n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == name), None)
         raise f.fail(
-            node,
-            f"{name!r} is neither a parameter, a local, nor a numeric constant of the module; {nearest(name, set(f.params) | constants)}",
+            at,
+            f"{name!r} is neither a parameter, a local, nor a numeric constant of the module; "
+            f"{nearest(name, set(f.params) | constants)}",
         )
     if block:
         returns = [n for n in ast.walk(tree) if isinstance(n, ast.Return)]
@@ -252,14 +260,16 @@ def _check_node(f: Function, node: ast.AST, callable_names: set[str]) -> None:
 def check_assignment(f: Function, persistent: set[str]) -> None:
     """Refuse a block whose memory would be unclear.
 
-    A returned name must be a parameter or be set on every path; a variable of the mechanism that is set must be
-    returned, since it would silently keep its old value.
+    A returned name must be a parameter or be set on every path; a variable of the mechanism that is set must
+    be returned, since it would silently keep its old value.
     """
     stored = {n.id: n for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     certain = set(f.params) | _surely_set(f.tree.body)
     for r in f.returns:
         if r not in certain:
-            raise f.fail(f.tree.body[-1], f"it returns {r!r}, which is not set on every path; add it to the parameters")
+            raise f.fail(
+                f.tree.body[-1], f"it returns {r!r}, which is not set on every path; add it to the parameters"
+            )
     for name in sorted((set(stored) & persistent) - set(f.returns)):
         raise f.fail(stored[name], f"it sets {name!r}, a variable of the mechanism, without returning it")
 
@@ -270,7 +280,12 @@ def _surely_set(body: list[ast.stmt]) -> set[str]:
     for s in body:
         if isinstance(s, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             targets = s.targets if isinstance(s, ast.Assign) else [s.target]
-            out |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            out |= {
+                n.id
+                for t in targets
+                for n in ast.walk(t)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
         elif isinstance(s, ast.If):
             out |= _surely_set(s.body) & _surely_set(s.orelse)
         elif isinstance(s, ast.For):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from heliox.errors import MechanismError, nearest
 from heliox.mechanisms import subset
@@ -18,6 +18,7 @@ BLOCKS = (
 )  # fmt: skip
 SCALARS = ("t", "dt", "celsius")
 NODE = ("v", "area", "diam")
+DECLARATIONS = ("parameters", "states", "assigned", "globals_")
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class Var:
 
 @dataclass(frozen=True)
 class Ion:
-    """Variables of an ion that a mechanism reads and writes, by NEURON's names (``ena``, ``nai``, ``nao``,
-    ``ina``)."""
+    """Variables of an ion that a mechanism reads and writes, by NEURON's names (``ena``, ``nai``, ...)."""
 
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
@@ -41,8 +41,7 @@ class Ion:
 
 @dataclass(frozen=True)
 class Table:
-    """NMODL TABLE: helper `function` of one argument `argument` is interpolated on `n` intervals of [`lo`,
-    `hi`].
+    """NMODL TABLE: helper `function` of `argument` is interpolated on `n` intervals of [`lo`, `hi`].
 
     Its other parameters are globals; ``depends`` names those whose change rebuilds the table.
     """
@@ -55,16 +54,19 @@ class Table:
     depends: tuple[str, ...] = ()
 
 
-Declaration = Mapping[str, object]
+Declared = Var | str | float | tuple[float, str]
+Declarations = Mapping[str, Declared] | Sequence[str]
 
 
-def _vars(declared: object) -> dict[str, Var]:
-    """``("a", "b")``, ``{"a": "mV"}``, ``{"a": (0.1, "mV")}``, ``{"a": 0.1}`` or ``{"a": Var(...)}`` as name
-    -> Var."""
-    if not isinstance(declared, Mapping):
-        declared = dict.fromkeys(declared, "")  # type: ignore[call-overload]
+def _vars(declared: Declarations) -> dict[str, Var]:
+    """Name -> `Var`.
+
+    Legal are ``("a", "b")``, ``{"a": "mV"}``, ``{"a": (0.1, "mV")}``, ``{"a": 0.1}`` and ``{"a": Var(...)}``.
+    """
+    named: Mapping[str, Declared]
+    named = declared if isinstance(declared, Mapping) else dict.fromkeys(declared, "")
     out = {}
-    for name, d in declared.items():
+    for name, d in named.items():
         if isinstance(d, Var):
             out[name] = d
         elif isinstance(d, str):
@@ -76,7 +78,7 @@ def _vars(declared: object) -> dict[str, Var]:
     return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class MechTemp:
     """One mechanism.
 
@@ -110,39 +112,71 @@ class MechTemp:
 
     name: str
     kind: str
-    functions: Mapping[str, Function] = field(default_factory=dict)
-    parameters: Mapping[str, Var] = field(default_factory=dict)
-    states: Mapping[str, Var] = field(default_factory=dict)
-    assigned: Mapping[str, Var] = field(default_factory=dict)
-    globals_: Mapping[str, Var] = field(default_factory=dict)
-    ions: Mapping[str, Ion] = field(default_factory=dict)
-    currents: tuple[str, ...] = ()
-    electrode: bool = False
-    weights: tuple[str, ...] = ()
-    random: tuple[str, ...] = ()
-    pointers: tuple[str, ...] = ()
-    tables: tuple[Table, ...] = ()
-    helpers: Mapping[str, Function] = field(default_factory=dict)
-    constants: Mapping[str, float] = field(default_factory=dict)
+    functions: Mapping[str, Function]
+    parameters: Mapping[str, Var]
+    states: Mapping[str, Var]
+    assigned: Mapping[str, Var]
+    globals_: Mapping[str, Var]
+    ions: Mapping[str, Ion]
+    currents: tuple[str, ...]
+    electrode: bool
+    weights: tuple[str, ...]
+    random: tuple[str, ...]
+    pointers: tuple[str, ...]
+    tables: tuple[Table, ...]
+    helpers: Mapping[str, Function]
+    constants: Mapping[str, float]
 
-    def __post_init__(self) -> None:
-        put = object.__setattr__
-        for name in ("parameters", "states", "assigned", "globals_"):
-            put(self, name, _vars(getattr(self, name)))
-        for name in ("currents", "weights", "random", "pointers", "tables"):
-            put(self, name, tuple(getattr(self, name)))
-        functions: object = self.functions
-        if isinstance(functions, Sequence):
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        functions: Mapping[str, Function] | Sequence[Callable] = (),
+        parameters: Declarations = (),
+        states: Declarations = (),
+        assigned: Declarations = (),
+        globals_: Declarations = (),
+        ions: Mapping[str, Ion] | None = None,
+        currents: Sequence[str] = (),
+        electrode: bool = False,
+        weights: Sequence[str] = (),
+        random: Sequence[str] = (),
+        pointers: Sequence[str] = (),
+        tables: Sequence[Table] = (),
+        helpers: Mapping[str, Function] | None = None,
+        constants: Mapping[str, float] | None = None,
+    ) -> None:
+        blocks: Mapping[str, Function]
+        tables = tuple(tables)
+        if isinstance(functions, Mapping):
+            blocks, helpers, constants = functions, helpers or {}, constants or {}
+        else:
             blocks, helpers, constants = subset.collect(tuple(functions), LIBRARY)
-            if self.tables:
-                named = {t.function for t in self.tables} - set(helpers)
-                if named:
-                    raise MechanismError(
-                        f"{self.name}: TABLE of {sorted(named)}, which no block calls", mechanism=self.name
-                    )
-            put(self, "functions", blocks)
-            put(self, "helpers", helpers)
-            put(self, "constants", constants)
+            named = {t.function for t in tables} - set(helpers)
+            if named:
+                raise MechanismError(
+                    f"{name}: TABLE of {sorted(named)}, which no block calls", mechanism=name
+                )
+        fields = {
+            "name": name,
+            "kind": kind,
+            "functions": blocks,
+            "parameters": _vars(parameters),
+            "states": _vars(states),
+            "assigned": _vars(assigned),
+            "globals_": _vars(globals_),
+            "ions": {} if ions is None else ions,
+            "currents": tuple(currents),
+            "electrode": electrode,
+            "weights": tuple(weights),
+            "random": tuple(random),
+            "pointers": tuple(pointers),
+            "tables": tables,
+            "helpers": helpers,
+            "constants": constants,
+        }
+        for field, value in fields.items():
+            object.__setattr__(self, field, value)  # the class is frozen
         _check(self)
 
     @property
@@ -166,11 +200,10 @@ class MechTemp:
         return block in self.functions and self.functions[block].has_effects
 
     def to_text(self) -> str:
-        """The declaration and the functions' text as JSON; `from_text` reads it back without executing
-        anything."""
+        """The declaration and the functions' text as JSON; `from_text` reads it back, executing nothing."""
         d = {
             "name": self.name, "kind": self.kind, "electrode": self.electrode,
-            **{k: {n: asdict(v) for n, v in getattr(self, k).items()} for k in ("parameters", "states", "assigned", "globals_", "ions")},
+            **{k: {n: asdict(v) for n, v in getattr(self, k).items()} for k in (*DECLARATIONS, "ions")},
             **{k: list(getattr(self, k)) for k in ("currents", "weights", "random", "pointers")},
             "tables": [asdict(t) for t in self.tables],
             "functions": {n: f.text for n, f in self.functions.items()},
@@ -192,10 +225,11 @@ class MechTemp:
             return cls(
                 name, d["kind"],
                 functions={n: Function(n, t, f"<{name}>") for n, t in d["functions"].items()},
-                **{k: {n: Var(**v) for n, v in d[k].items()} for k in ("parameters", "states", "assigned", "globals_")},
+                **{k: {n: Var(**v) for n, v in d[k].items()} for k in DECLARATIONS},
                 ions={n: Ion(**tuples(v)) for n, v in d["ions"].items()},
-                currents=d["currents"], electrode=bool(d["electrode"]), weights=d["weights"], random=d["random"],
-                pointers=d["pointers"], tables=tuple(Table(**tuples(t)) for t in d["tables"]),
+                currents=d["currents"], electrode=bool(d["electrode"]), weights=d["weights"],
+                random=d["random"], pointers=d["pointers"],
+                tables=tuple(Table(**tuples(t)) for t in d["tables"]),
                 helpers={n: Function(n, t, f"<{name}>") for n, t in d["helpers"].items()},
                 constants={n: float(v) for n, v in d["constants"].items()},
             )  # fmt: skip
@@ -241,7 +275,8 @@ def _check(m: MechTemp) -> None:
     for c in m.currents:
         if c not in writable:
             raise MechanismError(
-                f"{m.name}: current {c!r} is declared neither as assigned nor as written ion current; {nearest(c, writable)}",
+                f"{m.name}: current {c!r} is declared neither as assigned nor as written ion current; "
+                f"{nearest(c, writable)}",
                 mechanism=m.name,
                 variable=c,
             )
