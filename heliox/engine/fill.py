@@ -22,7 +22,7 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
     for k, (m, p) in enumerate(zip(model.mechanisms, plan.placements, strict=True)):
         _fill_mechanism(plan, m, p, members, P)
         for j, (name, var) in enumerate(p.struct.template.globals_.items()):
-            P[plan.globals_at[k] + j] = float(m.globals.get(name, var.default))  # type: ignore[arg-type]
+            P[plan.globals_at[k] + j] = float(m.globals.get(name, var.default))
     P[plan.head["celsius"]] = model.settings.celsius
     if plan.program.celsius_own:
         members[:, plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]]] = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ def make_plan(
     *,
     dt: float,
     batch: int = 1,
-    vary: Mapping[str, Sequence[str]] | None = None,
+    vary: Mapping[str, Collection[str]] | None = None,
     celsius_own: bool = False,
     weights_own: bool = False,
     math: str = "fast",
@@ -175,7 +175,8 @@ class _Builder:
             else:
                 chunk = self.node_chunk[m.node].astype(np.int32)
             count = np.bincount(chunk, minlength=self.part.chunks).astype(np.int64)
-            # one instance a node: storage order of the nodes makes gathers run forwards; several: NEURON's order
+            # one instance a node: in the nodes' storage order, so that gathers run forwards;
+            # several: in NEURON's order
             within = self.node_local[m.node] if m.kind in ("density", "ion") else np.zeros(len(m))
             order = np.lexsort((within, chunk))
             first = np.concatenate([[0], np.cumsum(count)])
@@ -355,7 +356,7 @@ class _Builder:
             if t.globals_:
                 globals_at[k] = self.P.take(len(t.globals_))
                 self.column(f"{t.name}_GLOBALS")[:] = globals_at[k]
-            if t.tables and float(self.model.mechanisms[k].globals.get("usetable", 1.0)):  # type: ignore[arg-type]
+            if t.tables and float(self.model.mechanisms[k].globals.get("usetable", 1.0)):
                 size = table_size(s)
                 if self.program.celsius_own:
                     at = [space.take(size) for space in self.own]

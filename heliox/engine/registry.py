@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -96,10 +96,10 @@ class Handle:
     def __len__(self) -> int:
         return len(self.variable)
 
-    def __getitem__(self, key: object) -> NDArray[np.float64]:
-        return self.values[key]  # type: ignore[index]
+    def __getitem__(self, key: Any) -> NDArray[np.float64]:  # key: whatever NumPy takes as an index
+        return self.values[key]
 
-    def __setitem__(self, key: object, value: ArrayLike) -> None:
+    def __setitem__(self, key: Any, value: ArrayLike) -> None:
         self._registry.assign(self, key, value)
 
     def __repr__(self) -> str:
@@ -185,7 +185,8 @@ class VariableRegistry:
         t = plan.placements[v.mechanism].struct.template
         if v.name not in t.globals_:
             raise ModelError(
-                f"{t.name}.{v.name} is fixed when the model is planned; freeze the model with the value wanted",
+                f"{t.name}.{v.name} is fixed when the model is planned; "
+                "freeze the model with the value wanted",
                 mechanism=t.name,
                 variable=v.name,
             )
@@ -195,9 +196,11 @@ class VariableRegistry:
             t.globals_[v.name].unit,
         )
 
-    def assign(self, handle: Handle, key: object, value: ArrayLike) -> None:
-        """Write values. A shared variable takes one value for all members; see `Simulation.var` for values
-        that differ."""
+    def assign(self, handle: Handle, key: Any, value: ArrayLike) -> None:
+        """Write values.
+
+        A shared variable takes one value for all members; see `Simulation.var` for values that differ.
+        """
         name = handle.variable.name
         if name in READ_ONLY:
             raise ModelError(
@@ -205,7 +208,7 @@ class VariableRegistry:
                 variable=name,
             )
         x = np.asarray(value, np.float64)
-        at = handle.addresses[key]  # type: ignore[index]
+        at = handle.addresses[key]
         if not np.isfinite(x).all():
             raise ModelError(f"{name}: NaN or infinity assigned; every value must be finite", variable=name)
         try:
@@ -229,6 +232,7 @@ class VariableRegistry:
         least = max(plan.partition.window, 1) * plan.dt if plan.chunks > 1 else 0.0
         if (x < 0).any() or (x < least).any():
             raise ModelError(
-                f"delay {float(x.min()):g} ms is below {least:g} ms, the window this plan was made for; set it in NEURON and freeze again",
+                f"delay {float(x.min()):g} ms is below {least:g} ms, the window this plan was made for; "
+                "set it in NEURON and freeze again",
                 variable="delay",
             )

@@ -6,12 +6,14 @@ alone cuts compilation by a quarter).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit, prange
 
 U = np.uint64
 
-_inner = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_inner: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 inline = njit(**_inner, forceinline=True)
 kernel = njit(**_inner)
 entry = njit(error_model="numpy", nogil=True, cache=True)

@@ -1,10 +1,13 @@
-"""Mechanism functions -> text of the generated module: names prefixed, numbers made floats, powers and
-effects made calls."""
+"""Mechanism functions -> text of the generated module.
+
+Names get prefixes, numbers become floats, powers and effects become calls.
+"""
 
 from __future__ import annotations
 
 import ast
 import copy
+from collections.abc import Collection
 
 from heliox.mechanisms.subset import EFFECTS, MATH, Function
 from heliox.mechanisms.template import MechTemp
@@ -99,10 +102,11 @@ def effectful_helpers(template: MechTemp) -> set[str]:
         out |= more
 
 
-def table_calls(f: Function, tabulated: set[str]) -> dict[str, tuple[str, ...]] | None:
+def table_calls(f: Function, tabulated: Collection[str]) -> dict[str, tuple[str, ...]] | None:
     """Look-ups of a block that can be made before it runs: helper -> its arguments.
 
-    None if a look-up must stay inside: it is called twice, or of something else than parameters as they come in.
+    None if a look-up must stay inside: it is called twice, or of something else than parameters as they come
+    in.
     """
     calls: dict[str, tuple[str, ...]] = {}
     stored = {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
@@ -121,9 +125,8 @@ def function_text(
 ) -> str:
     """Text of one function under a new `name`.
 
-    Functions that send events get the queue `_q` as their first parameter; functions that look tables up get
-    `_T` first.
-    `tabled` maps a helper's name to the function that interpolates it.
+    A function that sends events gets the queue `_q` as a parameter. `tabled` maps a tabulated helper to the
+    names of its values: these are parameters too, and take the place of the call.
     """
     tree = copy.deepcopy(f.tree)
     effectful = effectful_helpers(template)

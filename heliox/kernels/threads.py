@@ -10,7 +10,7 @@ import numba
 
 def available() -> int:
     """Threads Numba can use here."""
-    return int(numba.config.NUMBA_NUM_THREADS)
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -16,8 +16,7 @@ class Spikes:
     """Spikes sorted by (member, t, source).
 
     ``t`` (n,) ms, NEURON's stamp (first sample above threshold + 1e-10); ``index`` (n,) source index; ``gid``
-    (n,), -1 if none;
-    ``member`` (n,); ``source`` (n,) names.
+    (n,), -1 if none; ``member`` (n,); ``source`` (n,) names.
     """
 
     t: NDArray[np.float64]
@@ -31,8 +30,8 @@ class Spikes:
         cls, model: Model, names: Names, parts: list[tuple[NDArray, NDArray, NDArray]], batch: int
     ) -> Spikes:
         """Join the engine's records: (member, time, source) each."""
-        member, t, index = (np.concatenate([p[k] for p in parts]) if parts else np.empty(0) for k in range(3))
-        member, index = member.astype(np.int64), index.astype(np.int64)
+        joined = [np.concatenate([p[k] for p in parts]) if parts else np.empty(0) for k in range(3)]
+        member, t, index = joined[0].astype(np.int64), joined[1], joined[2].astype(np.int64)
         order = np.lexsort((index, t, member))
         gid = model.sources.gid[index] if len(index) else np.empty(0, np.int64)
         return cls(t[order], index[order], gid[order], member[order], source_names(model, names))

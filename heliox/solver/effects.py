@@ -4,7 +4,8 @@ The generator pastes these texts. ``q`` is the queue as one instance sees it; ``
 index. Names that start with an underscore belong to the arithmetic of the generated module.
 """
 
-# ruff: noqa: F821  (names of the generated module's prelude)
+# ruff: noqa: F821, RUF059  (names of the generated module's prelude; the queue is unpacked by position)
+# mypy: disable-error-code="name-defined"
 
 
 def _net_send(q, wait, flag):

@@ -7,6 +7,7 @@ ordered by (time, time of emission, rank), which no schedule, thread or grouping
 """
 
 # ruff: noqa: F821  (names of the generated module's prelude)
+# mypy: disable-error-code="name-defined"
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ forms its sums
 ``P``.
 """
 
-# ruff: noqa: F821  (U, the unsigned integer type, is supplied by the generated module's prelude)
+# ruff: noqa: F821, E741  (U, the unsigned integer type, is supplied by the generated module's prelude; I is an arena)
+# mypy: disable-error-code="name-defined"
 
 
 def clear(A, rhs, d, n):
