@@ -1,0 +1,23 @@
+"""fastpas: passive leak whose conductance is given, not taken from a difference quotient (NEURON's passive0.cpp)."""
+
+from heliox.mechanisms.template import MechTemp
+
+
+def current(v, g, e):
+    i = g * (v - e)
+    return i
+
+
+def conductance(g):
+    g_i = g
+    return g_i
+
+
+template = MechTemp(
+    "fastpas",
+    "density",
+    (current, conductance),
+    parameters={"g": (0.001, "S/cm2"), "e": (-70.0, "mV")},
+    assigned={"i": "mA/cm2"},
+    currents=("i",),
+)
