@@ -1,8 +1,8 @@
 """One block of one mechanism as two functions: vector code on a block, and the loop that feeds it.
 
 The block function computes at most `W` instances on contiguous memory and is vector code; the loop around it
-gathers what lies at nodes and ion pools into the scratch ``_S`` and scatters results in instance order, so that
-sums are formed as NEURON forms them.
+gathers what lies at nodes and ion pools into the scratch ``_S`` and scatters results in instance order, so
+that sums are formed as NEURON forms them.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class BlockWriter:
         return "\n".join(lines).replace("np_int64", "_np.int64")
 
     def _look_up(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
-        """Table look-ups of a whole block, in a loop of their own: gathers at computed places stop vector code."""
+        """Table look-ups of a block, in a loop of their own: gathers at computed places stop vector code."""
         lines = []
         for helper, values in looked_up.items():
             names = (table_calls(self.f, {helper}) or {})[helper]
@@ -310,13 +310,20 @@ class BlockWriter:
         return lines
 
     def _reversal(self, ion: str, pad: str) -> list[str]:
-        """A written concentration moves the reversal potential at once where the ion's style asks for it
-        (eion.cpp nrn_wrote_conc)."""
+        """The reversal potential follows a written concentration at once where the ion's style asks for it.
+
+        NEURON: eion.cpp, nrn_wrote_conc.
+        """
         pool = f"{ion}_ion"
         valence = self.context.by_name[pool].template.constants["valence"]
-        style = f"_P[_U(_G[_g, _{pool}_SHARED]) + _U(_I[_ion_{ion} + _first + _j]) // {pool}__OWN * {pool}__SHARED + _U(_I[_ion_{ion} + _first + _j]) % _U({W}) + {pool}__style]"
+        at = f"_U(_I[_ion_{ion} + _first + _j])"
+        style = (
+            f"_P[_U(_G[_g, _{pool}_SHARED]) + {at} // {pool}__OWN * {pool}__SHARED"
+            f" + {at} % _U({W}) + {pool}__style]"
+        )
         celsius = self.context.global_value(self.m, "celsius")
         return [
             f"{pad}if {pool}_bit_set({style}, 32.0) > 0.0:",
-            f"{pad}    _A[_at + {pool}__e{ion}] = {pool}_nernst(_A[_at + {pool}__{ion}i], _A[_at + {pool}__{ion}o], {valence!r}, {celsius})",
+            f"{pad}    _A[_at + {pool}__e{ion}] = {pool}_nernst("
+            f"_A[_at + {pool}__{ion}i], _A[_at + {pool}__{ion}o], {valence!r}, {celsius})",
         ]

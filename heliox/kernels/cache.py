@@ -1,5 +1,4 @@
-"""Generated modules as real files named by their content, so that Numba's own cache finds their machine code
-again."""
+"""Generated modules as real files named by their content: so Numba's own cache finds their machine code."""
 
 from __future__ import annotations
 

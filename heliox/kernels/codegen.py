@@ -1,8 +1,7 @@
 """Writes the module of a plan: mechanisms, loops, phases (docs/design.md, section 6).
 
 The text depends on the set of mechanisms and on options, never on sizes or values. Names of the
-infrastructure start with an underscore, which
-mechanism variables may not.
+infrastructure start with an underscore, which mechanism variables may not.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from heliox.solver import effects, events, step, tree
 
 FIXED = (
     "BASE", "CHUNK", "NODES", "ROOTS", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT",
-    "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX", "KEY", "ICAP",
+    "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX",
+    "KEY", "ICAP",
 )  # fmt: skip
 
 
@@ -59,8 +59,9 @@ def _paste(module: object, names: Sequence[str], decorator: str) -> list[str]:
 def _module(program: Program) -> str:
     names = " ".join(m.template.name for m in program.mechanisms)
     space = program.math.upper()
+    options = f"math={program.math}, secondorder={program.secondorder}"
     parts = [
-        f"# heliox generated: cpu, math={program.math}, secondorder={program.secondorder}, mechanisms: {names}\n"
+        f"# heliox generated: cpu, {options}, mechanisms: {names}\n"
         "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np, parallel, prange\n"
         f"from heliox.kernels.primitives import {space} as _m\n\n_U = U\n"
         + "".join(f"{n} = _m.{n}\n" for n in mt.MATH_NAMES)
@@ -126,9 +127,8 @@ def _step(program: Program, loops: Loops) -> str:
     }
     for phase in step.STEP[2:-1]:
         lines = special.get(phase.name) or loops.calls(phase.name)
-        if (
-            phase.name == "after_update"
-        ):  # i_cap is computed where somebody looks: recordings, the end of a run
+        if phase.name == "after_update":
+            # i_cap is computed where somebody looks: recordings, the end of a run
             lines = ["if _G[_g, _ICAP] > 0:", *[f"    {x}" for x in lines]] if lines else []
         if lines:
             body.append(f"    # {phase.name}")
@@ -169,7 +169,7 @@ def _group_phases(loops: Loops, name: str, phases: tuple[str, ...], doc: str) ->
 _WINDOW = f'''\
 @kernel
 def record(_A, _P, _R, _RA, _first, _last, _sample):
-    """Sample this group's recorded variables; an address >= 0 lies in A, others in P; every (stride)th sample is kept."""
+    """Sample this group's recorded variables, every (stride)th step: addresses >= 0 lie in A, others in P."""
     for _r in range(_first, _last):
         _k = _RA[_r, 0]
         _stride = _RA[_r, 1]
@@ -180,9 +180,10 @@ def record(_A, _P, _R, _RA, _first, _last, _sample):
 
 @kernel
 def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit):
-    """Advance group g until its step number is `until`, stopping before the last delivery (where the exchange belongs).
+    """Advance group g until its step number is `until`.
 
-    Stops early, to be entered again at the same place, when a buffer is full; stops for good at a runaway voltage.
+    Stops before the last delivery, where the exchange belongs; early, to be entered again at the same place,
+    when a buffer is full; for good at a runaway voltage.
     """
     _S = _np.empty(_U(SCRATCH * {W}))
     while True:
@@ -202,8 +203,11 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit):
                 _QN[_g, STATUS] = SPIKES_FULL
                 return
             _base = _U(_G[_g, _BASE])
-            detect(_A, _P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _g, _G[_g, _CHUNK], _base, _base + _U(_G[_g, _FLAGS]),
-                   _G[_g, _SRC0], _G[_g, _SRC1], _U(_G[_g, _THRESHOLD]), _U(_G[_g, _DELAY]), _T[_g])
+            detect(
+                _A, _P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _g, _G[_g, _CHUNK],
+                _base, _base + _U(_G[_g, _FLAGS]), _G[_g, _SRC0], _G[_g, _SRC1],
+                _U(_G[_g, _THRESHOLD]), _U(_G[_g, _DELAY]), _T[_g],
+            )
             _QN[_g, PHASE] = 1
         if not deliver({ARGS}, _g, _T[_g] + 0.5 * _dt, _dt):
             return
@@ -234,7 +238,7 @@ def settled(_QN, _group, _groups, _until):
 
 @entry
 def advance({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit):
-    """Windows of all groups, one thread: leaders (artificial cells without input) first, then the others, then the exchange.
+    """Windows of all groups, one thread: leaders (artificial cells without input), the others, the exchange.
 
     Returns the step number reached by all groups; smaller than `last` if the host has to mend a buffer.
     """
@@ -258,7 +262,9 @@ def advance({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, 
 
 
 @parallel
-def advance_parallel({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit):
+def advance_parallel(
+    {ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit
+):
     """As `advance`, the groups of a window side by side."""
     _groups = len(_order)
     _delay = _U(_G[0, _DELAY])

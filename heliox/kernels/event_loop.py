@@ -52,9 +52,8 @@ def event(context: Context, m: VarStruct, block: str) -> str:
         elif n in t.ion_names:
             ion = t.ion_names[n]
             pool = f"{ion}_ion"
-            lines.append(
-                f"    {n} = _A[_base + _U(_G[_g, _{pool}_OWN]) + _U(_I[_U(_G[_g, _{name}_ION_{ion}]) + _U(_inst)]) + {pool}__{n}]"
-            )
+            place = f"_U(_I[_U(_G[_g, _{name}_ION_{ion}]) + _U(_inst)])"
+            lines.append(f"    {n} = _A[_base + _U(_G[_g, _{pool}_OWN]) + {place} + {pool}__{n}]")
     lines.append(f"    {assigned(f)}{name}_{block}({', '.join(arguments(m, f))})")
     for r in f.returns:
         if r in m.own:
@@ -72,7 +71,10 @@ def deliver(context: Context) -> str:
     lines = [
         "@kernel",
         f"def deliver({ARGS}, _g, _until, _dt):",
-        '    """Deliver this group\'s events of time <= _until. False, to be entered again, when a buffer must be made larger first."""',
+        '    """Deliver this group\'s events of time <= _until.',
+        "",
+        "    False, to be entered again, when a buffer must be made larger first.",
+        '    """',
         "    while _QN[_g, EVENTS] > 0 and _QF[_g, 0, 0] <= _until:",
         "        if _QF.shape[1] - _QN[_g, EVENTS] < _G[_g, _FANMAX]:",
         "            _QN[_g, STATUS] = QUEUE_FULL",
@@ -91,9 +93,8 @@ def deliver(context: Context) -> str:
     ]
     for m in receivers:
         lines.append(f"        if _code == {context.code(m)}:")
-        lines.append(
-            f"            {m.template.name}_receive_event({ARGS}, _g, _inst, _connection, _flag, _time, _hops, _dt)"
-        )
+        passed = f"{ARGS}, _g, _inst, _connection, _flag, _time, _hops, _dt"
+        lines.append(f"            {m.template.name}_receive_event({passed})")
     lines += ["    return _QN[_g, STATUS] != LOST", "", ""]
     lines += [
         "@kernel",
@@ -109,9 +110,8 @@ def deliver(context: Context) -> str:
         ]
         for m in initializers:
             lines.append(f"            if (_CI[_c, 1] >> 32) == {context.code(m)}:")
-            lines.append(
-                f"                {m.template.name}_receive_initial_event({ARGS}, _g, _CI[_c, 1] & 0xFFFFFFFF, _c, 0.0, _t, 0, _dt)"
-            )
+            passed = f"{ARGS}, _g, _CI[_c, 1] & 0xFFFFFFFF, _c, 0.0, _t, 0, _dt"
+            lines.append(f"                {m.template.name}_receive_initial_event({passed})")
     if context.program.weights_own:
         cleared = [
             m

@@ -37,7 +37,9 @@ def capacitance_current({EVENTLESS}, _g, _rhs, _cj):
     _first = _U(0)
     while _first < _count:
         for _j in range(min(_count - _first, _U({W}))):
-            _A[_o + capacitance__i_cap + _j] = _c * {M}[{base} + capacitance__cm + _j] * _A[_rhs + _U(_I[_node + _first + _j])]
+            _A[_o + capacitance__i_cap + _j] = (
+                _c * {M}[{base} + capacitance__cm + _j] * _A[_rhs + _U(_I[_node + _first + _j])]
+            )
         _o += capacitance__OWN
         _p += capacitance__SHARED
         _first += _U({W})'''
@@ -56,6 +58,8 @@ def {pool}_correct({EVENTLESS}, _g, _rhs):
     _first = _U(0)
     while _first < _count:
         for _j in range(min(_count - _first, _U({W}))):
-            _A[_o + {pool}__i{ion} + _j] += _A[_o + {pool}__di{ion}_dv_ + _j] * _A[_rhs + _U(_I[_node + _first + _j])]
+            _A[_o + {pool}__i{ion} + _j] += (
+                _A[_o + {pool}__di{ion}_dv_ + _j] * _A[_rhs + _U(_I[_node + _first + _j])]
+            )
         _o += {pool}__OWN
         _first += _U({W})'''

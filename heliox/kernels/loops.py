@@ -51,11 +51,8 @@ class Loops:
             elif phase in m.template.functions:
                 out.append(self._call(m, phase))
         if phase == "initial":  # artificial cells come after everything on nodes
-            out.sort(
-                key=lambda line: (
-                    self.context.by_name[line.split("_initial_loop")[0]].template.kind == "artificial"
-                )
-            )
+            by_name = self.context.by_name
+            out.sort(key=lambda line: by_name[line.split("_initial_loop")[0]].template.kind == "artificial")
         return out
 
     def _call(self, m: VarStruct, block: str) -> str:
@@ -107,8 +104,6 @@ class Loops:
                     pad = "            "
                 else:
                     pad = "        "
-                lines.append(
-                    f"{pad}{name}_{table.function}_fill({where[0]}, {where[1]}{''.join(', ' + v for v in values)})"
-                )
+                lines.append(f"{pad}{name}_{table.function}_fill({', '.join((*where, *values))})")
         lines.append("    return 0")
         return "\n".join(lines)

@@ -7,12 +7,13 @@ from heliox.mechanisms.template import Table
 from heliox.mechanisms.varstruct import VarStruct
 
 MATH_NAMES = (
-    "exp", "expm1", "log", "log10", "log1p", "pow", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
-    "sinh", "cosh", "tanh", "fabs", "floor", "ceil", "fmod", "exprelr",
+    "exp", "expm1", "log", "log10", "log1p", "pow", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
+    "atan2", "sinh", "cosh", "tanh", "fabs", "floor", "ceil", "fmod", "exprelr",
 )  # fmt: skip
 RANDOM_NAMES = ("random_ipick", "random_uniform", "random_negexp", "random_normal")
 EVENT_CONSTANTS = (
-    "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "GENERATION",
+    "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE",
+    "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "GENERATION",
 )  # fmt: skip
 
 
