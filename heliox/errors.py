@@ -1,8 +1,7 @@
 """The exceptions of HelioX.
 
 Every error carries what it is about as fields (``section``, ``mechanism``, ``variable``, ...), so that a
-program can read what the
-message says in words.
+program can read what the message says in words.
 """
 
 from __future__ import annotations
@@ -46,8 +45,10 @@ class UnsupportedError(HelioXError):
 
 
 class NumericalError(HelioXError):
-    """A variable left the finite numbers; fields ``time``, ``cell``, ``section``, ``variable``,
-    ``member``."""
+    """A variable left the finite numbers.
+
+    Fields ``time``, ``cell``, ``section``, ``variable``, ``member`` say where.
+    """
 
 
 class DeviceError(HelioXError):

@@ -100,8 +100,15 @@ class Simulation:
     def _build(self) -> None:
         mechanisms, celsius, weights = self._parse_vary()
         self.plan: Plan = make_plan(
-            self.model, dt=self.dt, batch=self.batch, vary=mechanisms, celsius_own=celsius, weights_own=weights, math=self.math, threads=self.threads
-        )  # fmt: skip
+            self.model,
+            dt=self.dt,
+            batch=self.batch,
+            vary=mechanisms,
+            celsius_own=celsius,
+            weights_own=weights,
+            math=self.math,
+            threads=self.threads,
+        )
         self.engine = Engine(self.plan, self.threads)
         self.registry = VariableRegistry(self.engine, self._names)
         self._recorder = Recorder(self.engine)
@@ -120,7 +127,8 @@ class Simulation:
                 mechanisms.setdefault(self.model.mechanisms[v.mechanism].name, set()).add(v.name)
             elif v.kind != "node" or v.name != "v":
                 raise UnsupportedError(
-                    f"{name} cannot differ between members in this version; parameters, states, v, celsius and NetCon.weight can",
+                    f"{name} cannot differ between members in this version; "
+                    "parameters, states, v, celsius and NetCon.weight can",
                     variable=name,
                 )
         return mechanisms, celsius, weights
@@ -131,8 +139,7 @@ class Simulation:
         """A handle to a variable: ``sim.var("hh.gnabar", where="soma")``.
 
         ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run,
-        assigning a (B, n) array to a variable that members
-        share adds it to `vary`.
+        assigning a (B, n) array to a variable that members share adds it to `vary`.
         """
         return SimulationHandle(self, name, where)
 
@@ -157,7 +164,7 @@ class Simulation:
         """
         stride = 1
         if every is not None:
-            stride = int(round(every / self.dt))
+            stride = round(every / self.dt)
             if stride < 1 or abs(stride * self.dt - every) > 1e-9 * max(every, self.dt):
                 raise ModelError(
                     f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms"
@@ -243,8 +250,10 @@ class Simulation:
         return Spikes.collect(self.model, self._names, self._spikes, self.batch)
 
     def reset(self) -> None:
-        """The frozen state, time, queue and random streams again; parameters stay as they are. Recordings and
-        spikes start anew."""
+        """The frozen state, time, queue and random streams again; parameters stay as they are.
+
+        Recordings and spikes start anew.
+        """
         self.engine.reset()
         self._forget()
 
@@ -286,12 +295,17 @@ class Simulation:
         self.engine.restore(snap)
 
     def __repr__(self) -> str:
-        return f"<heliox.Simulation of {self.model!r}, batch {self.batch}, dt {self.dt:g} ms, math {self.math}, cpu, t = {self.t:g} ms>"
+        return (
+            f"<heliox.Simulation of {self.model!r}, batch {self.batch}, dt {self.dt:g} ms, math {self.math}, "
+            f"cpu, t = {self.t:g} ms>"
+        )
 
 
 class SimulationHandle:
-    """A handle that survives a new plan before the first run. See `heliox.engine.registry.Handle` for its
-    attributes."""
+    """A handle that survives a new plan before the first run.
+
+    See `heliox.engine.registry.Handle` for its attributes.
+    """
 
     def __init__(self, sim: Simulation, name: str, where: Where) -> None:
         self._sim, self._name, self._where = sim, name, where
@@ -322,7 +336,8 @@ class SimulationHandle:
             label = self._variable_name()
             if sim._ran:
                 raise ModelError(
-                    f"{label} is shared by all members; make the Simulation with vary=[{label!r}] to let it differ",
+                    f"{label} is shared by all members; "
+                    f"make the Simulation with vary=[{label!r}] to let it differ",
                     variable=label,
                 )
             sim._vary.append(label)

@@ -45,8 +45,7 @@ class Engine:
     Notes
     -----
     ``A`` and ``P`` are the arenas of docs/design.md. Per group: queue ``QF``, ``QI``, counters ``QN``, spikes
-    ``SF``, ``SI``, exchanged
-    spikes ``EX``, time ``T``.
+    ``SF``, ``SI``, exchanged spikes ``EX``, time ``T``.
     """
 
     def __init__(self, plan: Plan, threads: int = 1) -> None:
@@ -132,8 +131,10 @@ class Engine:
         self.t = snap.t
 
     def reset(self) -> None:
-        """The frozen state, time, queue and random streams; parameters, varied weights and the temperature
-        stay as they are."""
+        """The frozen state, time, queue and random streams.
+
+        Parameters, varied weights and the temperature stay as they are.
+        """
         kept = self._parameters()
         values = self.A[kept]
         self.restore(self.frozen)
@@ -181,8 +182,7 @@ class Engine:
         self.module.sample(*self._arguments(), self.groups, k)
 
     def set_recording(self, addresses: NDArray[np.int64], samples: int) -> None:
-        """Set what is recorded: ``RA`` rows (address, stride, shift) sorted by group, and room for `samples`
-        columns."""
+        """Set what is recorded: rows (address, stride, shift) sorted by group, and room for `samples`."""
         self.RA = addresses
         self.R = np.zeros((len(addresses), max(1, samples)))
 
@@ -209,7 +209,8 @@ class Engine:
                 stop = min(last, done + self._portion(window))
                 began = time.perf_counter()
                 now = call(
-                    *self._arguments(), self.T, self.EX, plan.order, plan.chunks, self._leaders(), stop, first, window, done, plan.dt, self.limit,
+                    *self._arguments(), self.T, self.EX, plan.order, plan.chunks, self._leaders(),
+                    stop, first, window, done, plan.dt, self.limit,
                 )  # fmt: skip
                 self._learn_rate(now - done, time.perf_counter() - began)
                 if self._mend():
@@ -267,8 +268,10 @@ class Engine:
     # ------------------------------------------------------------------ buffers
 
     def _mend(self, finishing: bool = False) -> bool:
-        """Make full buffers larger. Returns whether something is left to deal with: a runaway, or (finishing)
-        a mended buffer."""
+        """Make full buffers larger.
+
+        Returns whether something is left to deal with: a runaway, or (finishing) a mended buffer.
+        """
         status = self.QN[:, events.STATUS]
         if (status == events.LOST).any():
             raise DeviceError(
@@ -288,12 +291,12 @@ class Engine:
     def _check_status(self) -> None:
         if (self.QN[:, events.STATUS] != events.OK).any():
             raise DeviceError(
-                "the event queue overflowed during initialization; this is an error of HelioX, please report the model"
+                "the event queue overflowed during initialization; "
+                "this is an error of HelioX, please report the model"
             )
 
     def _initial_events(self) -> int:
-        """A bound on what INITIAL blocks can send: four events an event-driven instance, and their
-        fan-out."""
+        """A bound on what INITIAL blocks send: four events an event-driven instance, and their fan-out."""
         p = self.plan
         counts = [
             int(pl.count.max(initial=0))
@@ -315,8 +318,10 @@ class Engine:
             self.SF, self.SI = np.pad(self.SF, extra), np.pad(self.SI, extra)
 
     def _load_events(self) -> None:
-        """The frozen queue: sorted arrays are heaps. Frozen events come before later ones of equal time, in
-        their own order."""
+        """The frozen queue: sorted arrays are heaps.
+
+        Frozen events come before later ones of equal time, in their own order.
+        """
         p, e = self.plan, self.plan.model.events
         for k in range(len(e)):
             c = int(e.connection[k])

@@ -39,8 +39,10 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
 
 
 def weight_addresses(plan: Plan) -> NDArray[np.int64]:
-    """Address of every entry of ``Connections.weights``: relative to a member if weights are own, else in P;
-    -1 without a target."""
+    """Address of every entry of ``Connections.weights``.
+
+    Relative to a member if weights are own, else in P; -1 without a target.
+    """
     c = plan.model.connections
     size = np.diff(c.weight_ptr)
     inside = np.arange(len(c.weights)) - np.repeat(c.weight_ptr[:-1], size)

@@ -32,7 +32,8 @@ def raise_runaway(engine: Engine, step: int) -> None:
     t = float(engine.T[g])
     engine.t = t
     raise NumericalError(
-        f"v became {v[worst]:g} mV at t = {t:g} ms in {where}" + (f" of member {member}" if plan.batch > 1 else "")
+        f"v became {v[worst]:g} mV at t = {t:g} ms in {where}"
+        + (f" of member {member}" if plan.batch > 1 else "")
         + "; look at the parameters there, or at dt. What was recorded up to then is kept.",
         time=t, cell=cell, section=where, variable="v", member=member,
     )  # fmt: skip

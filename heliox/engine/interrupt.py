@@ -1,5 +1,4 @@
-"""Ctrl-C during a run: noted at once, acted on when the compiled call has returned, so that nothing is left
-half done."""
+"""Ctrl-C during a run: noted at once, acted on after the compiled call, so that nothing is left half done."""
 
 from __future__ import annotations
 

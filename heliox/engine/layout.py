@@ -136,8 +136,9 @@ class _Builder:
         I = np.concatenate([*self.I.parts, np.zeros(1, np.int32)])  # noqa: E741
         flag_at = base[:-1][self._flag_chunk] + flags if len(flags) else flags
         return Plan(
-            self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk, self.node_local, member, base[:-1],
-            self.P.top + 1, G, I, SR, FAN, CI, order, head, tables, globals_at, rank, weight_at, flag_at,
+            self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk,
+            self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, head, tables,
+            globals_at, rank, weight_at, flag_at,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- nodes

@@ -1,5 +1,7 @@
-"""Which cells advance together: chunks, and the window between two exchanges of spikes (docs/design.md,
-section 5)."""
+"""Which cells advance together: chunks, and the window between two exchanges of spikes.
+
+See docs/design.md, section 5.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,12 @@ from heliox.model.model import Model
 
 @dataclass(frozen=True)
 class Partition:
-    """``cell`` and ``artificial[mechanism index]`` give the chunk of every cell and artificial cell;
-    ``leaders`` are the chunks (the last
-    ones) that hold only artificial cells without input; ``window`` in steps (0: chunks never hear of each
-    other)."""
+    """Chunks of a model.
+
+    ``cell`` and ``artificial[mechanism index]`` give the chunk of every cell and artificial cell; ``leaders``
+    is the number of chunks (the last ones) that hold only artificial cells without input; ``window`` in steps
+    (0: chunks never hear of each other).
+    """
 
     chunks: int
     cell: NDArray[np.int32]
@@ -94,8 +98,7 @@ def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
 
 
 def _units(model: Model) -> tuple[dict[int, NDArray], list[NDArray]]:
-    """Unit numbers (cells first) of artificial cells, and the owning unit of every instance of every
-    mechanism."""
+    """Unit numbers (cells first) of artificial cells; owning unit of every instance of every mechanism."""
     cells = cell_of_node(model)
     at = len(model.cells.root)
     units: dict[int, NDArray] = {}
@@ -144,8 +147,7 @@ def _attach_drivers(label: NDArray, driver: NDArray, source: NDArray, target: ND
 def _pack(
     label: NDArray, size: NDArray, driver: NDArray, target: int, at_least: int
 ) -> tuple[NDArray, int, int]:
-    """Put components into chunks, in order. Drivers that serve several chunks form leader chunks at the
-    end."""
+    """Put components into chunks, in order; drivers of several chunks form leader chunks at the end."""
     names, component = np.unique(label, return_inverse=True)
     total = np.bincount(component, weights=size, minlength=len(names))
     alone = np.ones(len(names), bool)

@@ -1,5 +1,7 @@
-"""Model + dt + batch -> `Plan`: groups, addresses of every variable, index tables (docs/design.md, sections 3
-and 5)."""
+"""Model + dt + batch -> `Plan`: groups, addresses of every variable, index tables.
+
+See docs/design.md, sections 3 and 5.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,10 @@ from heliox.model.model import Model
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the instances of one mechanism lie: ``chunk`` and ``local`` index of each, and per chunk the
-    count and block bases."""
+    """Where the instances of one mechanism lie.
+
+    ``chunk`` and ``local`` index of each instance; per chunk their ``count`` and the bases of the blocks.
+    """
 
     struct: VarStruct
     chunk: NDArray[np.int32]
@@ -44,12 +48,11 @@ def inside(local: NDArray, slots: int) -> NDArray[np.int64]:
 
 @dataclass
 class Plan:
-    """Everything the engine needs. Addresses in ``A`` are relative to a member's base ``member *
-    member_size``.
+    """Everything the engine needs.
 
-    ``A_size`` and ``P_size`` count float64; ``G`` is (B * chunks, columns), ``I`` int32, ``SR`` (detectors,
-    2), ``FAN`` (sources + 1,), ``CI``
-    (connections, 5): target chunk, target, weight offset, active, k-th created.
+    Addresses in ``A`` are relative to a member's base ``member * member_size``. ``A_size`` and ``P_size``
+    count float64; ``G`` is (B * chunks, columns), ``I`` int32, ``SR`` (detectors, 2), ``FAN`` (sources + 1,),
+    ``CI`` (connections, 5): target chunk, target, weight offset, active, k-th created.
     """
 
     model: Model

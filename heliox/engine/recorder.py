@@ -17,8 +17,8 @@ class Recording:
     Attributes
     ----------
     t : (samples,) ms
-    values : (samples,) for one place of one member; (n, samples) for several places; a leading axis of length
-    B for a batch
+    values : (samples,)
+        For one place of one member; (n, samples) for several places; a leading axis of length B for a batch.
     names : list of str
     unit : str
     """
@@ -59,7 +59,8 @@ class Recording:
         self._values.append(values)
 
     def __repr__(self) -> str:
-        return f"<heliox recording of {len(self.names)} x {self.handle.variable.name} ({self.unit}): {len(self.t)} samples>"
+        what = f"{len(self.names)} x {self.handle.variable.name} ({self.unit})"
+        return f"<heliox recording of {what}: {len(self.t)} samples>"
 
 
 class Recorder:

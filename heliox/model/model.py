@@ -46,11 +46,11 @@ class Cells:
 
 @dataclass(frozen=True)
 class Sections:
-    """Unbranched cables. ``parent`` -1 for a root section; it is attached with its ``child_end`` (0 or 1) at
-    ``parent_x``.
+    """Unbranched cables.
 
-    ``head`` is the node shared with the parent (or the root node); ``L`` um, ``Ra`` ohm cm, ``rallbranch``
-    branches represented.
+    ``parent`` -1 for a root section; it is attached with its ``child_end`` (0 or 1) at ``parent_x``. ``head``
+    is the node shared with the parent (or the root node); ``L`` um, ``Ra`` ohm cm, ``rallbranch`` branches
+    represented.
     """
 
     name: tuple[str, ...]
@@ -70,10 +70,9 @@ class Nodes:
     """Compartments and zero-area nodes in solver order (parent index < own index).
 
     ``parent`` -1 for roots; ``section`` -1 for a root node that no section owns as a segment; ``x`` place in
-    the section, 0 or 1 for zero-area
-    nodes; ``area`` um2 (100 for zero-area nodes); ``a``, ``b`` coupling coefficients (effect of the node on
-    its parent's equation and the
-    reverse, negative); ``diam`` um; ``v`` mV at the freeze.
+    the section, 0 or 1 for zero-area nodes; ``area`` um2 (100 for zero-area nodes); ``a``, ``b`` coupling
+    coefficients (effect of the node on its parent's equation and the reverse, negative); ``diam`` um; ``v``
+    mV at the freeze.
     """
 
     parent: NDArray[np.int32]
@@ -94,10 +93,9 @@ class Mechanism:
     """All instances of one mechanism.
 
     ``node`` (n,), -1 for artificial cells; ``values`` name -> (n,) or (n, size); ``globals`` name -> float or
-    (size,) array;
-    ``number`` (n,) the k of NEURON's ``Name[k]`` for point processes and artificial cells, else empty;
-    ``style`` (n,) ion style words for ions, else empty. Instances are in NEURON's order: ascending node, then
-    the node's own order.
+    (size,) array; ``number`` (n,) the k of NEURON's ``Name[k]`` for point processes and artificial cells,
+    else empty; ``style`` (n,) ion style words for ions, else empty. Instances are in NEURON's order:
+    ascending node, then the node's own order.
     """
 
     name: str
@@ -117,11 +115,9 @@ class Sources:
     """What can emit spikes, in NEURON's order of detection.
 
     ``mechanism`` -1: a node voltage, ``index`` its node; otherwise an index into ``Model.mechanisms`` and
-    ``index`` the instance.
-    ``variable`` is the watched variable (``"v"`` for a voltage) or ``""`` for a mechanism that emits by
-    net_event. ``threshold`` in
-    the unit of the variable; ``gid`` -1 if none; ``above`` whether the variable was above threshold at the
-    freeze.
+    ``index`` the instance. ``variable`` is the watched variable (``"v"`` for a voltage) or ``""`` for a
+    mechanism that emits by net_event. ``threshold`` in the unit of the variable; ``gid`` -1 if none;
+    ``above`` whether the variable was above threshold at the freeze.
     """
 
     mechanism: NDArray[np.int32]
@@ -137,11 +133,11 @@ class Sources:
 
 @dataclass(frozen=True)
 class Connections:
-    """Connections in NEURON's order of creation. ``source`` index into `Sources` or -1 (never fires by
-    itself).
+    """Connections in NEURON's order of creation.
 
-    ``mechanism``, ``instance`` the target (-1, -1: none, it only records); ``delay`` ms; connection k owns
-    ``weights[weight_ptr[k]:weight_ptr[k+1]]``; ``active``; ``number`` the k of ``NetCon[k]``.
+    ``source`` index into `Sources` or -1 (never fires by itself); ``mechanism``, ``instance`` the target (-1,
+    -1: none, it only records); ``delay`` ms; connection k owns ``weights[weight_ptr[k]:weight_ptr[k+1]]``;
+    ``active``; ``number`` the k of ``NetCon[k]``.
     """
 
     source: NDArray[np.int32]
@@ -162,8 +158,7 @@ class Events:
     """What waits in the queue at the freeze, in order of delivery.
 
     ``connection`` -1 for a self event, whose target is ``mechanism``, ``instance`` and which carries ``flag``
-    (and, if it holds weights, the connection
-    it carries is ``connection`` with ``self_event`` true).
+    (and, if it holds weights, the connection it carries is ``connection`` with ``self_event`` true).
     """
 
     time: NDArray[np.float64]
@@ -179,8 +174,10 @@ class Events:
 
 @dataclass(frozen=True)
 class Definition:
-    """The text of a mechanism. ``language``: ``"library"``, ``"python"`` (a declaration in JSON) or
-    ``"nmodl"``."""
+    """The text of a mechanism.
+
+    ``language``: ``"library"``, ``"python"`` (a declaration in JSON) or ``"nmodl"``.
+    """
 
     name: str
     language: str
@@ -266,12 +263,14 @@ class Model:
         s = self.settings
         lines = [
             f"heliox.Model {self.hash[:12]}" + (f" from {self.origin}" if self.origin else ""),
-            f"  {len(self.cells.name)} cells, {len(self.sections.name)} sections, {segments} segments, {len(n)} nodes",
+            f"  {len(self.cells.name)} cells, {len(self.sections.name)} sections, "
+            f"{segments} segments, {len(n)} nodes",
             f"  t {s.t:g} ms, dt {s.dt:g} ms, celsius {s.celsius:g} degC, secondorder {s.secondorder}",
         ]
         lines += [f"  {m.name:<16} {m.kind:<10} {len(m):>8}" for m in self.mechanisms]
         lines.append(
-            f"  {len(self.connections)} connections from {len(self.sources)} sources, {len(self.events)} events waiting"
+            f"  {len(self.connections)} connections from {len(self.sources)} sources, "
+            f"{len(self.events)} events waiting"
         )
         return "\n".join(lines)
 

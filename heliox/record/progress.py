@@ -20,9 +20,12 @@ class Progress:
         self.began = time.perf_counter()
         self.done = 0
         self.bar = tqdm(
-            total=round(self.steps * self.dt, 6), unit="ms", delay=DELAY, disable=None if self.show else True,  # None: silent unless a person looks on leave=False,
+            total=round(self.steps * self.dt, 6),
+            unit="ms",
+            delay=DELAY,
+            disable=None if self.show else True,  # None: silent unless a person looks on
             bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} ms [{elapsed}<{remaining}{postfix}]",
-        )  # fmt: skip
+        )
         return self
 
     def update(self, steps: int) -> None:
