@@ -1,5 +1,4 @@
-"""Name -> template. The library is found by name, a user's own mechanisms are registered; conflicts are
-errors."""
+"""Name -> template: the library's by name, a user's own once registered; conflicts are errors."""
 
 from __future__ import annotations
 
@@ -11,7 +10,8 @@ from heliox.mechanisms.template import MechTemp
 from heliox.model.model import Definition
 
 LIBRARY = {
-    "capacitance": "capacitance", "pas": "pas", "hh": "hh", "IClamp": "iclamp", "ExpSyn": "expsyn", "Exp2Syn": "exp2syn", "NetStim": "netstim",
+    "capacitance": "capacitance", "pas": "pas", "hh": "hh", "IClamp": "iclamp",
+    "ExpSyn": "expsyn", "Exp2Syn": "exp2syn", "NetStim": "netstim",
 }  # fmt: skip
 _registered: dict[str, MechTemp] = {}
 
@@ -35,8 +35,8 @@ def register(template: MechTemp) -> None:
     if known is not None or template.name in LIBRARY:
         where = "the library" if template.name in LIBRARY else "this process"
         raise MechanismError(
-            f"a mechanism {template.name!r} with other text is already registered in {where}; choose another name "
-            f"or remove it with heliox.mechanisms.catalogue.unregister({template.name!r})",
+            f"a mechanism {template.name!r} with other text is already registered in {where}; choose another "
+            f"name or remove it with heliox.mechanisms.catalogue.unregister({template.name!r})",
             mechanism=template.name,
         )
     _registered[template.name] = template
@@ -81,8 +81,10 @@ def define(template: MechTemp) -> Definition:
 
 @cache
 def resolve(definition: Definition) -> MechTemp:
-    """The template of a model's definition: from the library, or lowered again from its text. Nothing stored
-    is executed."""
+    """The template of a model's definition: from the library, or lowered again from its text.
+
+    Nothing stored is executed.
+    """
     if definition.language == "library":
         try:
             valence = float(definition.text) if definition.text else None
@@ -92,7 +94,8 @@ def resolve(definition: Definition) -> MechTemp:
             ) from None
         if definition.name not in LIBRARY and not definition.name.endswith("_ion"):
             raise MechanismError(
-                f"the library of this HelioX has no mechanism {definition.name!r}; {nearest(definition.name, LIBRARY)}",
+                f"the library of this HelioX has no mechanism {definition.name!r}; "
+                f"{nearest(definition.name, LIBRARY)}",
                 mechanism=definition.name,
             )
         return get(definition.name, valence)

@@ -1,8 +1,8 @@
 """Calls with an effect or a memory outside the function: events and random streams.
 
 Mechanism files import them so that their text is complete Python. In a simulation the generator puts HelioX's
-own code in their place; called in plain
-Python, the random ones ask the stream object they are given and the events say that they need a simulation.
+own code in their place; called in plain Python, the random ones ask the stream object they are given and the
+events say that they need a simulation.
 """
 
 from heliox.errors import MechanismError

@@ -1,8 +1,7 @@
 """Helpers every mechanism may call: integration methods, reversal potentials.
 
 They are lowered from this text like a user's own helpers, so they stay within the subset. Formulas and their
-order of operations are NEURON's
-(NMODL's nocmodl translator and eion.cpp), because bits depend on them.
+order of operations are NEURON's (NMODL's nocmodl translator and eion.cpp), because bits depend on them.
 """
 
 from __future__ import annotations
@@ -55,8 +54,7 @@ def ghk_factor(x):
 
 
 def bit_set(word, bit):
-    """1.0 where the power of two `bit` is set in the non-negative integer `word` (both as floats), else
-    0.0."""
+    """1.0 if the power of two `bit` is set in the non-negative integer `word` (both floats), else 0.0."""
     return floor(word / bit) - 2.0 * floor(word / (2.0 * bit))
 
 

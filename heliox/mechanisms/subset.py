@@ -197,8 +197,8 @@ def check(f: Function, callable_names: set[str], constants: set[str], block: boo
             continue
         raise f.fail(
             node,
-            f"{type(node).__name__} is outside the subset; legal are assignments, arithmetic, comparisons, if, "
-            "for over range(constant), and calls of helpers and mathematical functions",
+            f"{type(node).__name__} is outside the subset; legal are assignments, arithmetic, comparisons, "
+            "if, for over range(constant), and calls of helpers and mathematical functions",
         )
     unknown = f.free - constants
     if unknown:

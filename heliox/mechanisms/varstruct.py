@@ -15,8 +15,8 @@ class VarStruct:
     """Slots of a template's variables.
 
     ``own`` variables change in a run or differ between members; ``shared`` ones are stored once. Both map a
-    name to its first
-    slot; `size` gives the number of consecutive slots (a random stream has four: id1, id2, id3, sequence).
+    name to its first slot; `size` gives the number of consecutive slots (a random stream has four: id1, id2,
+    id3, sequence).
     """
 
     template: MechTemp

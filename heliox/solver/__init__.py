@@ -1,2 +1,1 @@
-"""The numerics as plain functions and NumPy schedules. No Numba here: `heliox.kernels` compiles these
-texts."""
+"""The numerics as plain functions and NumPy schedules, without Numba: `heliox.kernels` compiles the texts."""

@@ -1,9 +1,8 @@
 """Dendritic Hierarchical Scheduling: which nodes are worked on together when a tree is solved with k lanes.
 
 Zhang et al. 2023 (Nat Commun 14:5798): at every step the k deepest nodes whose children are done are taken.
-One lane is Hines' order, unbounded lanes are
-the levels of the tree. Because a node gathers its children in one fixed order, every schedule gives the same
-bits.
+One lane is Hines' order, unbounded lanes are the levels of the tree. Because a node gathers its children in
+one fixed order, every schedule gives the same bits.
 """
 
 from __future__ import annotations
@@ -33,13 +32,12 @@ def levels(parent: NDArray[np.integer]) -> NDArray[np.int32]:
 
 
 def schedule(parent: NDArray[np.integer], lanes: int) -> list[NDArray[np.int32]]:
-    """Steps of the elimination with at most `lanes` nodes each, deepest first; the substitution runs them
-    backwards.
+    """Steps of the elimination, at most `lanes` nodes each, deepest first; backwards for the substitution.
 
     Returns
     -------
-    list of (<= lanes,) int32 arrays of node indices; every node stands in a later step than all of its
-    children.
+    list of (<= lanes,) int32 arrays
+        Node indices; every node stands in a later step than all of its children.
     """
     if lanes < 1:
         raise ValueError(f"lanes is {lanes}; it must be at least 1")

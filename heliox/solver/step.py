@@ -1,8 +1,7 @@
-"""One time step, and initialization, as lists of named phases (docs/design.md, section 4; NEURON's fadvance
-and finitialize).
+"""One time step, and initialization, as lists of named phases (docs/design.md, section 4).
 
-The generator walks these lists; each name is a function of the generated module, or a loop over the
-mechanisms that have that block.
+They are NEURON's fadvance and finitialize. The generator walks these lists; each name is a function of the
+generated module, or a loop over the mechanisms that have that block.
 """
 
 from __future__ import annotations
@@ -12,8 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase: its name, what it reads and writes, and its adjoint in the reverse pass (``""``: it needs
-    none, ``None``: not differentiable)."""
+    """A phase: its name, what it reads and writes, and its adjoint in the reverse pass.
+
+    An `adjoint` of ``""`` means that none is needed, ``None`` that the phase is not differentiable.
+    """
 
     name: str
     reads: tuple[str, ...]

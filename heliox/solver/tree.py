@@ -1,11 +1,9 @@
 """The cable equation of a forest of nodes: axial terms, elimination, substitution.
 
 Nodes are stored by level, inside a level by ascending NEURON index, roots first; the parent of node i is
-``I[parent + i]``. Forward sweeps then meet
-the children of a node in ascending, backward sweeps in descending NEURON index: the order in which NEURON
-forms its sums
-(NEURON's solve.cpp and treeset.cpp; Hines 1984). All offsets are unsigned integers into the arenas ``A`` and
-``P``.
+``I[parent + i]``. Forward sweeps then meet the children of a node in ascending, backward sweeps in descending
+NEURON index: the order in which NEURON forms its sums (NEURON's solve.cpp and treeset.cpp; Hines 1984). All
+offsets are unsigned integers into the arenas ``A`` and ``P``.
 """
 
 # ruff: noqa: F821, E741  (U, the unsigned integer type, is supplied by the generated module's prelude; I is an arena)
@@ -20,8 +18,7 @@ def clear(A, rhs, d, n):
 
 
 def axial(A, P, I, v, rhs, d, a, b, parent, roots, n):
-    """Currents along the cable into rhs, couplings into the diagonal: own term first, then children
-    ascending."""
+    """Currents along the cable into rhs, couplings into the diagonal: own term, then children ascending."""
     for i in range(roots, n):
         p = U(I[parent + i])
         dv = A[v + p] - A[v + i]

@@ -1,5 +1,7 @@
-"""Membrane capacitance. The solver adds 0.001*cj*cm to the diagonal and sets i_cap (phases `capacitance` and
-`after_update`)."""
+"""Membrane capacitance.
+
+The solver adds 0.001*cj*cm to the diagonal (phase `capacitance`) and sets i_cap (phase `after_update`).
+"""
 
 from heliox.mechanisms.template import MechTemp
 

@@ -1,5 +1,7 @@
-"""Exp2Syn: conductance synapse with exponential rise and decay, peak normalised to the weight (NEURON's
-exp2syn.mod)."""
+"""Exp2Syn: conductance synapse with exponential rise and decay (NEURON's exp2syn.mod).
+
+Its peak is normalised to the weight.
+"""
 
 from math import exp, log
 

@@ -1,4 +1,4 @@
-"""fastpas: passive leak whose conductance is given, not taken from a difference quotient (NEURON's passive0.cpp)."""
+"""fastpas: passive leak whose conductance is given, not a difference quotient (NEURON's passive0.cpp)."""
 
 from heliox.mechanisms.template import MechTemp
 

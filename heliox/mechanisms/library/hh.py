@@ -80,7 +80,7 @@ template = MechTemp(
         "mtau": "ms",
         "htau": "ms",
         "ntau": "ms",
-    },  # fmt: skip
+    },
     ions={"na": Ion(("ena",), ("ina",)), "k": Ion(("ek",), ("ik",))},
     currents=("ina", "ik", "il"),
     tables=(Table("rates", "v", -100.0, 100.0, 200, depends=("celsius",)),),

@@ -1,5 +1,7 @@
-"""IClamp: current pulse, inward positive (NEURON's stim.mod). On in a step iff delay <= t_mid < delay +
-dur."""
+"""IClamp: current pulse, inward positive (NEURON's stim.mod).
+
+On in a step iff delay <= t_mid < delay + dur.
+"""
 
 from heliox.mechanisms.template import MechTemp
 

@@ -1,7 +1,10 @@
 """IntFire2: leaky integrator driven by a decaying synaptic current and a bias (NEURON's intfire2.mod).
 
-taus di/dt + i = ib, taum dm/dt + m = i; fires when m passes 1. Requires taum < taus. The next firing time is solved for at every input.
+taus di/dt + i = ib, taum dm/dt + m = i; fires when m passes 1. Requires taum < taus. The next firing time is
+solved for at every input.
 """
+
+# ruff: noqa: B007  (a name with an underscore, as for an unused counter, is no legal name in a mechanism)
 
 from math import exp, log
 

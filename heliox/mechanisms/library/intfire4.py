@@ -1,8 +1,11 @@
-"""IntFire4: leaky integrator with fast excitation and slower alpha-like inhibition (NEURON's intfire4.mod; van Elburg & van Ooyen 2009).
+"""IntFire4: leaky integrator with fast excitation and slower alpha-like inhibition.
 
-E' = -ke E, I1' = -ki1 I1, I2' = -ki2 I2 + ai1 I1, M' = -km M + ae E + ai2 I2; fires when M passes 1. A lower bound of the firing time is
-sent as a self event and moved at every input.
+NEURON's intfire4.mod; van Elburg & van Ooyen 2009. E' = -ke E, I1' = -ki1 I1, I2' = -ki2 I2 + ai1 I1,
+M' = -km M + ae E + ai2 I2; fires when M passes 1. A lower bound of the firing time is sent as a self event
+and moved at every input.
 """
+
+# ruff: noqa: B007, RUF059  (a name with an underscore, as for an unused value, is no legal name in a mechanism)
 
 from math import exp, log
 
@@ -182,7 +185,8 @@ template = MechTemp(
     assigned={
         "e": "", "i1": "", "i2": "", "m": "", "nself": "", "nexcite": "", "ninhibit": "",
         "ae": "1/ms", "ai1": "1/ms", "ai2": "1/ms", "t0": "ms",
-        "ke": "1/ms", "ki1": "1/ms", "ki2": "1/ms", "km": "1/ms", "be": "", "bi1": "", "bi2": "", "a": "", "b": "",
+        "ke": "1/ms", "ki1": "1/ms", "ki2": "1/ms", "km": "1/ms",
+        "be": "", "bi1": "", "bi2": "", "a": "", "b": "",
     },
     globals_={"eps": Var(1e-6), "taueps": Var(0.01, "ms")},
     weights=("w",),

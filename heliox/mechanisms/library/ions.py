@@ -1,5 +1,4 @@
-"""Ion pools (NEURON's eion.cpp): reversal potential, concentrations and total current of one ion in one
-segment.
+"""Ion pools (NEURON's eion.cpp): reversal potential, concentrations, total current of one ion in one segment.
 
 Written with generic names; `ion_pool` binds them to NEURON's (``ena``, ``nai``, ``nao``, ``ina``,
 ``dina_dv_``).
@@ -42,7 +41,8 @@ DEFAULTS = {"na": (10.0, 140.0, 50.0), "k": (54.4, 2.5, -77.0), "ca": (5e-5, 2.0
 def field_names(ion: str) -> dict[str, str]:
     """Generic name -> NEURON's name."""
     return {
-        "e": f"e{ion}", "ci": f"{ion}i", "co": f"{ion}o", "i": f"i{ion}", "di_dv": f"di{ion}_dv_", "ci0": f"{ion}i0", "co0": f"{ion}o0",
+        "e": f"e{ion}", "ci": f"{ion}i", "co": f"{ion}o", "i": f"i{ion}", "di_dv": f"di{ion}_dv_",
+        "ci0": f"{ion}i0", "co0": f"{ion}o0",
     }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
-"""NetStim: regular to Poisson spike trains (NEURON's netstim.mod). `noise` 0 is regular, 1 has exponential
-intervals."""
+"""NetStim: regular to Poisson spike trains (NEURON's netstim.mod).
+
+`noise` 0 is regular, 1 has exponential intervals.
+"""
 
 from heliox.mechanisms.intrinsics import net_event, net_send, random_negexp, random_set_seq
 from heliox.mechanisms.template import MechTemp
