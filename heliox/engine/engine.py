@@ -74,6 +74,7 @@ class Engine:
         )
         fill(plan, self.A[:-1], self.P)
         self.fill_tables()
+        self._recover_hidden()
         self._load_events()
         self.T[:] = self.t
         self.frozen = self.snapshot()
@@ -107,6 +108,25 @@ class Engine:
         )
 
     # ------------------------------------------------------------------ state
+
+    def _recover_hidden(self) -> None:
+        """Variables that the frozen session did not show: what INITIAL makes of the frozen parameters."""
+        p = self.plan
+        parts = []
+        for m, place in zip(p.model.mechanisms, p.placements, strict=True):
+            t = place.struct.template
+            for name in sorted((t.memory & t.writes("initial") & set(place.struct.own)) - set(m.values)):
+                first = place.struct.own[name]
+                for slot in range(first, first + place.struct.size(name)):
+                    parts.append(p.chunk_base[place.chunk] + place.own_offset(slot))
+        if not parts:
+            return
+        before = self.snapshot()
+        self.initialize()
+        at = (p.member_size * np.arange(p.batch)[:, None] + np.concatenate(parts)).ravel()
+        found = self.A[at]
+        self.restore(before)
+        self.A[at] = found
 
     def fill_tables(self) -> None:
         """Rebuild every TABLE; needed after a change of what a table depends on."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heliox.frontend.cells import Anatomy
-from heliox.frontend.order import Registered, execution_order, writes_concentration
+from heliox.frontend.order import Registered, assigned_names, execution_order, writes_concentration
 
 
 @dataclass
@@ -37,6 +37,7 @@ def registered_mechanisms(h: Any) -> list[Registered]:
                     writes_concentration=writes_concentration(kinds.code() or ""),
                     receives=point and bool(kinds.is_netcon_target(k)),
                     emits=point and bool(kinds.has_net_event(k)),
+                    assigned=assigned_names(kinds.code() or "") if point else (),
                 )
             )  # fmt: skip
     return execution_order(out)

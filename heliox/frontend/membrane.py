@@ -112,8 +112,12 @@ def _read(
     hidden = [n for n in declared if n not in values]
     if hidden:
         places = [f.places[k] for k in order.tolist()]
-        if not _hidden(r, template, values, hidden, places, state):
-            text = f"{', '.join(hidden)} cannot be read from NEURON"
+        found = _hidden(r, template, values, hidden, places, state)
+        # what no step reads before setting it needs no value; what INITIAL sets is recovered by the engine
+        recoverable = template.writes("initial") | (set(declared) - template.memory)
+        lost = [n for n in hidden if n not in recoverable]
+        if not found and (lost or r.receives):
+            text = f"{', '.join(lost or hidden)} cannot be read from NEURON"
             report.add(
                 "hidden variable",
                 text,
@@ -125,7 +129,7 @@ def _read(
     if r.point:
         extra["number"] = np.array([int(t.hname().partition("[")[2][:-1]) for t in things], np.int32)
     extra["globals"] = _globals(h, template, report)
-    _add(out, template, node[order], {n: values[n] for n in declared}, things, **extra)
+    _add(out, template, node[order], {n: values[n] for n in declared if n in values}, things, **extra)
 
 
 def _add(
@@ -164,20 +168,19 @@ def _hidden(
     """Fill in hidden scalars of a mechanism that receives events; false if that cannot be done.
 
     NEURON lays out an instance as parameters, visible assigned variables, states, hidden assigned variables,
-    each in order of declaration. That the visible ones are found in this order with the same bits is the
-    proof that the place is right.
+    each in order of the mod file. That the visible ones are found in this order with the same bits is the proof
+    that the place is right.
     """
-    groups = (template.parameters, template.assigned, template.states, template.assigned)
-    layout = [n for k, g in enumerate(groups) for n in g if (n in hidden) == (k == 3)]
-    if (
-        not r.receives
-        or any(n not in layout for n in hidden)
-        or any(template.instance_names[n].size > 1 for n in layout)
-    ):
+    groups = (template.parameters, template.assigned, template.states)
+    visible = [n for g in groups for n in g if n in values and n not in template.random]
+    tail = [n for n in r.assigned if n not in values and n not in template.ion_names]
+    simple = not any(template.instance_names[n].size > 1 for n in visible) and not any("[" in n for n in tail)
+    if not r.receives or not simple or any(n not in tail for n in hidden):
         return False
-    shown = len(layout) - len(hidden)
+    layout = visible + tail
+    shown = len(visible)
     table = np.stack([values[n] for n in layout[:shown]], axis=1)
-    rows = np.empty((len(places), len(hidden)))
+    rows = np.empty((len(places), len(tail)))
     cursor: dict[tuple[int, int], int] = {}
     for k, place in enumerate(places):
         if place[0] < 0:
@@ -189,7 +192,7 @@ def _hidden(
             return False
         rows[k] = data[at + shown : at + len(layout)]
         cursor[place] = at + len(layout)
-    values.update((n, rows[:, k].copy()) for k, n in enumerate(layout[shown:]))
+    values.update((n, rows[:, k].copy()) for k, n in enumerate(tail) if n in hidden)
     return True
 
 

@@ -11,6 +11,7 @@ _COMMENT = re.compile(r"(?ms)^[ \t]*COMMENT\b.*?^[ \t]*ENDCOMMENT\b|[:?][^\n]*")
 _USEION = re.compile(
     r"\bUSEION\s+(\w+)((?:\s+(?:READ|WRITE)\s+\w+(?:\s*,\s*\w+)*|\s+VALENCE\s+\S+|\s+REPRESENTS\s+\S+)*)"
 )
+_ELSEWHERE = {"v", "t", "dt", "celsius", "area", "diam"}
 _WRITE = re.compile(r"\bWRITE\s+(\w+(?:\s*,\s*\w+)*)")
 
 
@@ -26,6 +27,7 @@ class Registered:
     writes_concentration: bool = False
     receives: bool = False
     emits: bool = False
+    assigned: tuple[str, ...] = ()
 
 
 def writes_concentration(text: str) -> bool:
@@ -35,6 +37,14 @@ def writes_concentration(text: str) -> bool:
             if {f"{ion}i", f"{ion}o"} & {n.strip() for n in names.split(",")}:
                 return True
     return False
+
+
+def assigned_names(text: str) -> tuple[str, ...]:
+    """Names of a mod file's ASSIGNED blocks, in order, without those NEURON keeps elsewhere."""
+    plain = re.sub(r"\([^)]*\)|<[^>]*>|\bFROM\s+\S+\s+TO\s+\S+", " ", _COMMENT.sub(" ", text))
+    blocks = re.findall(r"\bASSIGNED\s*\{([^}]*)\}", plain)
+    names = [n for block in blocks for n in re.findall(r"[A-Za-z_]\w*(?:\s*\[\s*\w+\s*\])?", block)]
+    return tuple(re.sub(r"\s", "", n) for n in names if n not in _ELSEWHERE)
 
 
 def execution_order(registered: Iterable[Registered]) -> list[Registered]:

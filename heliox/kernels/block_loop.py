@@ -16,7 +16,10 @@ from heliox.kernels.context import (
     W,
     arguments,
     assigned,
+    elements,
     has_effects,
+    loads,
+    stores,
 )
 from heliox.kernels.lower import table_calls
 from heliox.kernels.mechanism_text import tabled
@@ -31,16 +34,18 @@ class BlockWriter:
         self.t = m.template
         self.f = self.t.functions[block]
         self.name = self.t.name
-        self.scalar_names = [n for n in self.f.params if n in ("t", "dt", "celsius") or n in self.t.globals_]
         self.accumulates = block == "current" and self.t.kind in ("density", "point")
+        self.rule = self.t.functions.get("conductance") if self.accumulates else None
         self.effects = has_effects(m, block)
         self.slots: dict[str, int] = {}
-        params = set(self.f.params) | ({"v"} if self.accumulates else set())
+        read = dict.fromkeys((*self.f.params, *(self.rule.params if self.rule else ())))
+        self.scalar_names = [n for n in read if n in ("t", "dt", "celsius") or n in self.t.globals_]
+        params = set(read) | ({"v"} if self.accumulates else set())
         self.nodes = [n for n in NODE_ARRAYS if n in params]
-        self.ion_reads = [n for n in self.f.params if n in self.t.ion_names and n not in m.own]
+        self.ion_reads = [n for n in read if n in self.t.ion_names and n not in m.own]
         self.ion_writes = [n for n in self.f.returns if n in self.t.ion_names]
         self.ion_currents = [n for n in self.ion_writes if n in self.t.currents]
-        self.pointers = [n for n in self.f.params if n in self.t.pointers]
+        self.pointers = [n for n in read if n in self.t.pointers]
         if self.accumulates and self.t.kind == "point" and self.ion_currents and "area" not in self.nodes:
             self.nodes.append("area")
         for n in (*self.nodes, *self.ion_reads, *self.pointers):
@@ -54,10 +59,15 @@ class BlockWriter:
             if self.context.program.secondorder == 2:
                 self._slot(f"_d_{n}")
 
-        self.looked_up = {} if self.accumulates else tabled(m, block)
-        for names in self.looked_up.values():
-            for n in names:
-                self._slot(n)
+        self.looked_up = tabled(m, block)
+        for n in self._values():
+            self._slot(n)
+
+    def _values(self) -> list[str]:
+        """Names of table values: those at v, and behind them, where currents need it, those at v + 0.001."""
+        values = [n for names in self.looked_up.values() for n in names]
+        twice = self.accumulates and self.rule is None
+        return values + [f"{n}_above" for n in values] if twice else values
 
     def _slot(self, n: str) -> None:
         self.slots.setdefault(n, len(self.slots))
@@ -93,35 +103,14 @@ class BlockWriter:
         pad = "        "
         lines += self._look_up(looked_up, pad)
         lines.append("    for _j in range(_m):")
-        values = [n for names in looked_up.values() for n in names]
+        values = self._values() if looked_up else []
         lines += [f"{pad}{n} = {self.S(n)}" for n in values]
         for n in (*self.nodes, *self.ion_reads, *self.pointers):
             lines.append(f"{pad}{n} = {self.S(n)}")
-        loads = list(f.params)
-        if self.accumulates and self.t.kind == "point":
-            loads.append(SCALE)
-        for n in dict.fromkeys(loads):
-            if n in self.t.random:
-                lines.append(f"{pad}{n} = (_A, _o + {name}__{n} + _j, _key)")
-            elif n in m.own:
-                lines.append(f"{pad}{n} = _A[_o + {name}__{n} + _j]")
-            elif n in m.shared:
-                lines.append(f"{pad}{n} = _P[_p + {name}__{n} + _j]")
+        wanted = [*f.params, *(self.rule.params if self.rule else ())]
+        lines += loads(m, [*wanted, SCALE] if self.accumulates and self.t.kind == "point" else wanted, pad)
         if self.block == "initial":
-            for s in self.t.states:
-                if s not in self.t.ion_names and self.t.kind != "ion":
-                    start = f"{s}0"
-                    if start in m.own or start in m.shared:
-                        where = (
-                            f"_A[_o + {name}__{start} + _j]"
-                            if start in m.own
-                            else f"_P[_p + {name}__{start} + _j]"
-                        )
-                    else:
-                        where = "0.0"
-                    if s in f.params:
-                        lines.append(f"{pad}{s} = {where}")
-                    lines.append(f"{pad}_A[_o + {name}__{s} + _j] = {where}")
+            lines += self._state_defaults(pad)
         if self.effects:
             lines.append(f"{pad}_inst = np_int64(_first + _j)")
             lines.append(
@@ -129,12 +118,11 @@ class BlockWriter:
             )
         call = f"{function}({', '.join(values + arguments(m, f))})"
         if self.accumulates:
-            lines += self._currents(function, pad)
+            lines += self._currents(function, values, pad)
         else:
-            lines.append(f"{pad}{assigned(f)}{call}")
+            lines.append(f"{pad}{assigned(m, f)}{call}")
+        lines += stores(m, f.returns, pad)
         for r in f.returns:
-            if r in m.own:
-                lines.append(f"{pad}_A[_o + {name}__{r} + _j] = {r}")
             if f"_w_{r}" in self.slots and not (self.accumulates and r in self.ion_currents):
                 lines.append(f"{pad}{self.S(f'_w_{r}')} = {r}")
         return "\n".join(lines).replace("np_int64", "_np.int64")
@@ -142,50 +130,75 @@ class BlockWriter:
     def _look_up(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
         """Table look-ups of a block, in a loop of their own: gathers at computed places stop vector code."""
         lines = []
+        twice = self.accumulates and self.rule is None
         for helper, values in looked_up.items():
             names = (table_calls(self.f, {helper}) or {})[helper]
             lines += ["    for _j in range(_m):"]
-            for n in names:
-                if n in self.slots:
-                    lines.append(f"{pad}{n} = {self.S(n)}")
-                elif n in self.m.own:
-                    lines.append(f"{pad}{n} = _A[_o + {self.name}__{n} + _j]")
-                elif n in self.m.shared:
-                    lines.append(f"{pad}{n} = _P[_p + {self.name}__{n} + _j]")
-            call = f"{self.name}_{helper}_lookup((_TM, _tk), {', '.join(names)})"
-            lines.append(f"{pad}{', '.join(values)} = {call}")
+            lines += [f"{pad}{n} = {self.S(n)}" for n in names if n in self.slots]
+            lines += loads(self.m, [n for n in names if n not in self.slots], pad)
+            at = f"{self.name}_{helper}_lookup((_TM, _tk)"
+            lines.append(f"{pad}{', '.join(values)} = {at}, {', '.join(names)})")
             lines += [f"{pad}{self.S(n)} = {n}" for n in values]
+            if twice:
+                above = ["v + 0.001" if n == "v" else n for n in names]
+                lines.append(f"{pad}{', '.join(values)} = {at}, {', '.join(above)})")
+                lines += [f"{pad}{self.S(f'{n}_above')} = {n}" for n in values]
         return lines
 
-    def _currents(self, function: str, pad: str) -> list[str]:
-        """I(v + 0.001), then I(v); g is their difference quotient (NEURON's nrn_cur)."""
-        f, point = self.f, self.t.kind == "point"
-        args = ["_v1" if a == "v" else a for a in arguments(self.m, f)]
+    def _state_defaults(self, pad: str) -> list[str]:
+        """Before INITIAL every state is x0: a parameter of that name, else 0 (ion pools keep theirs)."""
+        lines = []
+        if self.t.kind == "ion":
+            return lines
+        for s in self.t.states:
+            start = f"{s}0"
+            if start in self.m.own or start in self.m.shared:
+                lines += [
+                    line.replace(f"{pad}{start} =", f"{pad}{s} =") for line in loads(self.m, [start], pad)
+                ]
+            else:
+                lines += [f"{pad}{x} = 0.0" for x, _ in elements(self.m, s)]
+            lines += stores(self.m, [s], pad)
+        return lines
+
+    def _currents(self, function: str, values: list[str], pad: str) -> list[str]:
+        """I(v + 0.001), then I(v); g is their difference quotient (NEURON's nrn_cur).
+
+        With a `conductance` block the current is evaluated once and g is the sum of what that block returns.
+        """
         total = "0.0"
         for c in self.t.currents:
             total = f"({total} + {c})"
-        lines = [
-            f"{pad}_v1 = v + 0.001",
-            f"{pad}{assigned(f)}{function}({', '.join(a for a in args if a)})",
-            f"{pad}_i1 = {total}",
-        ]
         second = self.context.program.secondorder == 2
-        if second:
-            lines += [f"{pad}_d_{c} = {c}" for c in self.ion_currents]
-        lines += [
-            f"{pad}{assigned(f)}{function}({', '.join(arguments(self.m, f))})",
-            f"{pad}_i0 = {total}",
-            f"{pad}_gm = (_i1 - _i0) / 0.001",
-        ]
-        scale = f" * {SCALE}" if point else ""
+        call = f"{pad}{assigned(self.m, self.f)}{function}"
+        half = len(values) // 2 if self.rule is None else len(values)
+        here = ", ".join([*values[:half], *arguments(self.m, self.f)])
+        lines = []
+        if self.rule is None:
+            above = ["_v1" if a == "v" else a for a in arguments(self.m, self.f)]
+            lines += [
+                f"{pad}_v1 = v + 0.001",
+                f"{call}({', '.join([*values[half:], *above])})",
+                f"{pad}_i1 = {total}",
+            ]
+            lines += [f"{pad}_d_{c} = {c}" for c in self.ion_currents] if second else []
+        lines += [f"{call}({here})", f"{pad}_i0 = {total}"]
+        if self.rule is None:
+            lines.append(f"{pad}_gm = (_i1 - _i0) / 0.001")
+            slopes = {c: f"(_d_{c} - {c}) / 0.001" for c in self.ion_currents}
+        else:
+            lines.append(
+                f"{pad}{assigned(self.m, self.rule)}{self.name}_conductance({', '.join(self.rule.params)})"
+            )
+            lines.append(f"{pad}_gm = {' + '.join(self.rule.returns)}")
+            slopes = {c: f"g_{c}" if f"g_{c}" in self.rule.returns else "0.0" for c in self.ion_currents}
+        point = self.t.kind == "point"
+        scale, share = (f" * {SCALE}", " * 100.0 / area") if point else ("", "")
         lines += [f"{pad}{self.S('_i')} = _i0{scale}", f"{pad}{self.S('_gm')} = _gm{scale}"]
         for c in self.ion_currents:
-            lines.append(f"{pad}{self.S(f'_w_{c}')} = {c}" + (" * 100.0 / area" if point else ""))
+            lines.append(f"{pad}{self.S(f'_w_{c}')} = {c}{share}")
             if second:
-                lines.append(
-                    f"{pad}{self.S(f'_d_{c}')} = (_d_{c} - {c}) / 0.001"
-                    + (" * 100.0 / area" if point else "")
-                )
+                lines.append(f"{pad}{self.S(f'_d_{c}')} = {slopes[c]}{share}")
         return lines
 
     def _loop(self, two: bool) -> str:
@@ -206,6 +219,8 @@ class BlockWriter:
         if "dt" in self.scalar_names:
             lines.append("    dt = _dt")
         lines += self.context.scalars(self.m, self.f, "    ")
+        if self.rule:
+            lines += self.context.scalars(self.m, self.rule, "    ")
         if self.nodes or self.accumulates:
             lines.append(f"    _node = _U(_G[_g, _{name}_NODE])")
         for n in self.nodes:

@@ -71,9 +71,11 @@ def _module(program: Program) -> str:
     ]
     parts += _paste(tree, ("clear", "axial", "eliminate", "substitute", "update"), "@kernel")
     parts += _paste(events, ("before", "put", "move"), "@inline")
-    parts += _paste(events, ("push", "drop_first", "emit", "detect"), "@kernel")
+    parts += _paste(events, ("push", "take", "movable", "emit", "detect"), "@kernel")
     parts += _paste(events, ("exchange",), "@entry")
-    parts += _paste(effects, ("_net_send", "_net_event", "random_set_seq", *mt.RANDOM_NAMES), "@inline")
+    parts += _paste(
+        effects, ("_net_send", "_net_event", "_net_move", "random_set_seq", *mt.RANDOM_NAMES), "@inline"
+    )
     loops = Loops(program)
     for m in program.mechanisms:
         parts.append(mt.slots(m, W))

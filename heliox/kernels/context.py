@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from heliox.errors import UnsupportedError
+from heliox.kernels.arrays import LARGEST, element, expanded
 from heliox.kernels.lower import effectful_helpers, table_calls
 from heliox.mechanisms.subset import Function
-from heliox.mechanisms.varstruct import VarStruct
+from heliox.mechanisms.varstruct import SCALE, VarStruct
 
 if TYPE_CHECKING:
     from heliox.kernels.codegen import Program
@@ -55,12 +57,40 @@ class Context:
 
 def arguments(m: VarStruct, f: Function) -> list[str]:
     """Arguments of a block function: what it reads, behind the queue where it needs it."""
-    return (["_q"] if has_effects(m, f.name) else []) + list(f.params)
+    return (["_q"] if has_effects(m, f.name) else []) + expanded(f.params, m.template.array_sizes)
 
 
-def assigned(f: Function) -> str:
+def assigned(m: VarStruct, f: Function) -> str:
     """Left side of a call of `f`."""
-    return f"{', '.join(f.returns)} = " if f.returns else ""
+    return f"{', '.join(expanded(f.returns, m.template.array_sizes))} = " if f.returns else ""
+
+
+def elements(m: VarStruct, name: str) -> list[tuple[str, str]]:
+    """Text and slot of a variable, or of each element of an array."""
+    slot = f"{m.template.name}__{name}"
+    size = m.template.array_sizes.get(name)
+    if size is None:
+        return [(name, slot)]
+    return [(element(name, k), f"{slot} + _U({k * W})") for k in range(size)]
+
+
+def loads(m: VarStruct, names: Iterable[str], pad: str) -> list[str]:
+    """Loads of an instance's own and shared variables, and of its streams."""
+    out = []
+    for n in dict.fromkeys(names):
+        if n in m.template.random:
+            out.append(f"{pad}{n} = (_A, _o + {m.template.name}__{n} + _j, _key)")
+        elif n in m.own:
+            out += [f"{pad}{x} = _A[_o + {slot} + _j]" for x, slot in elements(m, n)]
+        elif n == SCALE or n in m.shared:
+            slots = [(n, f"{m.template.name}__{n}")] if n == SCALE else elements(m, n)
+            out += [f"{pad}{x} = _P[_p + {slot} + _j]" for x, slot in slots]
+    return out
+
+
+def stores(m: VarStruct, names: Iterable[str], pad: str) -> list[str]:
+    """Stores of an instance's own variables."""
+    return [f"{pad}_A[_o + {slot} + _j] = {x}" for n in names if n in m.own for x, slot in elements(m, n)]
 
 
 def has_effects(m: VarStruct, block: str) -> bool:
@@ -72,14 +102,13 @@ def has_effects(m: VarStruct, block: str) -> bool:
 def _refuse(m: VarStruct) -> None:
     """What the contract allows but this generator does not write yet."""
     t = m.template
-    problems = [f"array variable {n!r}" for n, v in t.instance_names.items() if v.size > 1]
-    problems += [f"block {b!r}" for b in t.functions if b in ("conductance",) or b.startswith("watch_")]
+    problems = [f"array {n!r} of {v} elements" for n, v in t.array_sizes.items() if v > LARGEST]
+    problems += [f"block {b!r}" for b in t.functions if b.startswith("watch_")]
     problems += [f"written GLOBAL {n!r}" for n in t.globals_ if n in t.writes()]
-    problems += ["net_move" for f in (*t.functions.values(), *t.helpers.values()) if "net_move" in f.calls]
     problems += [f"written pointer {n!r}" for n in t.pointers if n in t.writes()]
     for b, f in t.functions.items():
         inside = f.calls & {x.function for x in t.tables}
-        if inside and (b == "current" or table_calls(f, inside) is None):
+        if inside and table_calls(f, inside) is None:
             problems.append(f"a TABLE looked up inside {b!r}")
     if problems:
         raise UnsupportedError(

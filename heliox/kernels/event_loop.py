@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from heliox.kernels.context import ARGS, NODE_ARRAYS, QUEUE, Context, W, arguments, assigned, has_effects
+from heliox.kernels.context import (
+    ARGS,
+    NODE_ARRAYS,
+    QUEUE,
+    Context,
+    W,
+    arguments,
+    assigned,
+    has_effects,
+    loads,
+    stores,
+)
 from heliox.mechanisms.varstruct import VarStruct
 
 
@@ -42,23 +53,17 @@ def event(context: Context, m: VarStruct, block: str) -> str:
             at = "_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])"
             lines.append(f"    {n} = {NODE_ARRAYS[n][0]}[{at} + _nd]")
     lines += context.scalars(m, f, "    ")
+    lines += loads(m, f.params, "    ")
     for n in f.params:
-        if n in m.own and n not in t.random:
-            lines.append(f"    {n} = _A[_o + {name}__{n} + _j]")
-        elif n in m.shared:
-            lines.append(f"    {n} = _P[_p + {name}__{n} + _j]")
-        elif n in t.random:
-            lines.append(f"    {n} = (_A, _o + {name}__{n} + _j, _key)")
-        elif n in t.ion_names:
+        if n in t.ion_names and n not in m.own:
             ion = t.ion_names[n]
             pool = f"{ion}_ion"
             place = f"_U(_I[_U(_G[_g, _{name}_ION_{ion}]) + _U(_inst)])"
             lines.append(f"    {n} = _A[_base + _U(_G[_g, _{pool}_OWN]) + {place} + {pool}__{n}]")
-    lines.append(f"    {assigned(f)}{name}_{block}({', '.join(arguments(m, f))})")
+    lines.append(f"    {assigned(m, f)}{name}_{block}({', '.join(arguments(m, f))})")
+    lines += stores(m, f.returns, "    ")
     for r in f.returns:
-        if r in m.own:
-            lines.append(f"    _A[_o + {name}__{r} + _j] = {r}")
-        elif r in t.weights:
+        if r in t.weights:
             lines += ["    if _connection >= 0:", f"        {M}[_w + _U({t.weights.index(r)})] = {r}"]
         elif r == "v":
             lines.append("    _A[_base + _U(_G[_g, _V]) + _nd] = v")
@@ -88,7 +93,7 @@ def deliver(context: Context) -> str:
         "        _code = _QI[_g, 0, 1] >> 32",
         "        _inst = _QI[_g, 0, 1] & 0xFFFFFFFF",
         "        _connection = _QI[_g, 0, 2]",
-        "        drop_first(_QF, _QI, _QN, _g)",
+        "        take(_QF, _QI, _QN, _g, 0)",
         "        _QN[_g, DELIVERED] += 1",
     ]
     for m in receivers:

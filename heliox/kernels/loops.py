@@ -67,6 +67,8 @@ class Loops:
             return [fixed_loops.capacitance(m)]
         out = []
         for block in m.template.functions:
+            if block == "conductance":
+                continue  # part of the loop of `current`
             if block in ("receive", "receive_initial"):
                 out.append(event(self.context, m, block))
             else:

@@ -9,6 +9,7 @@ import ast
 import copy
 from collections.abc import Collection
 
+from heliox.kernels.arrays import scalarise
 from heliox.mechanisms.subset import EFFECTS, MATH, Function
 from heliox.mechanisms.template import MechTemp
 
@@ -128,7 +129,7 @@ def function_text(
     A function that sends events gets the queue `_q` as a parameter. `tabled` maps a tabulated helper to the
     names of its values: these are parameters too, and take the place of the call.
     """
-    tree = copy.deepcopy(f.tree)
+    tree = scalarise(copy.deepcopy(f.tree), template.array_sizes)
     effectful = effectful_helpers(template)
     tabled = tabled or {}
     shadow = set(f.params) | {

@@ -10,8 +10,21 @@ from heliox.mechanisms.template import MechTemp
 from heliox.model.model import Definition
 
 LIBRARY = {
-    "capacitance": "capacitance", "pas": "pas", "hh": "hh", "IClamp": "iclamp",
-    "ExpSyn": "expsyn", "Exp2Syn": "exp2syn", "NetStim": "netstim",
+    "capacitance": "capacitance",
+    "pas": "pas",
+    "fastpas": "fastpas",
+    "hh": "hh",
+    "IClamp": "iclamp",
+    "AlphaSynapse": "alphasynapse",
+    "ExpSyn": "expsyn",
+    "Exp2Syn": "exp2syn",
+    "SEClamp": "seclamp",
+    "OClamp": "oclamp",
+    "APCount": "apcount",
+    "NetStim": "netstim",
+    "IntFire1": "intfire1",
+    "IntFire2": "intfire2",
+    "IntFire4": "intfire4",
 }  # fmt: skip
 _registered: dict[str, MechTemp] = {}
 

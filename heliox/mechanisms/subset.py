@@ -157,7 +157,7 @@ def collect(
                 )
             helpers[name] = from_python(target)
             work.append((helpers[name], target.__globals__))
-        for name in f.free:
+        for name in sorted(f.free):
             value = scope.get(name)
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 if constants.setdefault(name, float(value)) != float(value):

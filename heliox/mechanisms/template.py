@@ -185,6 +185,30 @@ class MechTemp:
         return {**self.parameters, **self.states, **self.assigned, **{r: Var() for r in self.random}}
 
     @property
+    def memory(self) -> set[str]:
+        """Instance variables whose value at the start of a step matters: read before anything sets them."""
+        out: set[str] = set()
+        done: set[str] = set()
+        for block in (
+            "receive",
+            "before_breakpoint",
+            "conductance",
+            "current",
+            "state",
+            "after_solve",
+            "before_step",
+        ):
+            if block in self.functions:
+                out |= set(self.functions[block].params) - done
+                done |= set(self.functions[block].returns) if block != "receive" else set()
+        return out & set(self.instance_names)
+
+    @property
+    def array_sizes(self) -> dict[str, int]:
+        """Array variables of an instance -> number of elements."""
+        return {n: v.size for n, v in self.instance_names.items() if v.size > 1}
+
+    @property
     def ion_names(self) -> dict[str, str]:
         """Ion variable -> ion."""
         return {v: ion for ion, d in self.ions.items() for v in (*d.read, *d.write)}
@@ -293,7 +317,7 @@ def _check(m: MechTemp) -> None:
             | set(m.pointers)
         )
         if name == "conductance":
-            legal_write = {"g"}
+            legal_write = {f"g_{c}" for c in m.currents}
         if name.startswith("watch_"):
             legal_write = {f.returns[0]} if f.returns else set()
         for p in f.params:

@@ -23,6 +23,7 @@ class Progress:
             total=round(self.steps * self.dt, 6),
             unit="ms",
             delay=DELAY,
+            leave=False,
             disable=None if self.show else True,  # None: silent unless a person looks on
             bar_format="{l_bar}{bar}| {n:.1f}/{total:.1f} ms [{elapsed}<{remaining}{postfix}]",
         )

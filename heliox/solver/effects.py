@@ -1,7 +1,8 @@
 """What `net_send`, `net_event` and the random functions of a mechanism do inside a simulation.
 
-The generator pastes these texts. ``q`` is the queue as one instance sees it; ``r`` a random stream: the arena, its address, and NEURON's global
-index. Names that start with an underscore belong to the arithmetic of the generated module.
+The generator pastes these texts. ``q`` is the queue as one instance sees it; ``r`` a random stream: the
+arena, its address, and NEURON's global index. Names that start with an underscore belong to the arithmetic of
+the generated module.
 """
 
 # ruff: noqa: F821, RUF059  (names of the generated module's prelude; the queue is unpacked by position)
@@ -23,6 +24,19 @@ def _net_event(q, time):
     P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops = q
     if source >= 0:
         emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, hops)
+
+
+def _net_move(q, time):
+    """Move this instance's pending event of flag 1 to `time` ms; without one nothing happens."""
+    P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops = q
+    k = movable(QF, QI, QN, g, target)
+    if k >= 0:
+        carried = QI[g, k, 2]
+        take(QF, QI, QN, g, k)
+        serial = QN[g, SERIAL]
+        QN[g, SERIAL] = serial + 1
+        generation = hops + 1 if time == now else 0
+        push(QF, QI, QN, g, time, now, 1.0, (generation << GENERATION) + SELF + serial, target, carried)
 
 
 def random_ipick(r):

@@ -1,9 +1,8 @@
-"""The queue of a group: a binary heap of events, and the spike record. Plain functions on arrays; one text
-for every device.
+"""The queue of a group: a binary heap of events, and the spike record.
 
-``QF[g, k] = (time, emitted, flag)`` and ``QI[g, k] = (rank, target, connection)`` are event k of group g's
-heap; ``QN[g]`` counts (columns below). Events are
-ordered by (time, time of emission, rank), which no schedule, thread or grouping can change.
+Plain functions on arrays, one text for every device. ``QF[g, k] = (time, emitted, flag)`` and
+``QI[g, k] = (rank, target, connection)`` are event k of group g's heap; ``QN[g]`` counts (columns below).
+Events are ordered by (time, time of emission, rank), which no schedule, thread or grouping can change.
 """
 
 # ruff: noqa: F821  (names of the generated module's prelude)
@@ -47,8 +46,7 @@ def move(QF, QI, g, k, j):
 
 
 def push(QF, QI, QN, g, time, emitted, flag, rank, target, connection):
-    """Insert an event. Room was made before, see `deliver`; without it the group's status says that an event
-    was lost."""
+    """Insert an event. Room was made before (see `deliver`); without it the status says that one was lost."""
     k = QN[g, EVENTS]
     if k >= QF.shape[1]:
         QN[g, STATUS] = LOST
@@ -63,15 +61,17 @@ def push(QF, QI, QN, g, time, emitted, flag, rank, target, connection):
     put(QF, QI, g, k, time, emitted, flag, rank, target, connection)
 
 
-def drop_first(QF, QI, QN, g):
-    """Remove the first event (heap place 0)."""
+def take(QF, QI, QN, g, k):
+    """Remove event k of the heap (place 0: the first one)."""
     n = QN[g, EVENTS] - 1
     QN[g, EVENTS] = n
-    if n == 0:
+    if k == n:
         return
     time, emitted, rank = QF[g, n, 0], QF[g, n, 1], QI[g, n, 0]
     flag, target, connection = QF[g, n, 2], QI[g, n, 1], QI[g, n, 2]
-    k = 0
+    while k > 0 and not before(QF, QI, g, (k - 1) >> 1, time, emitted, rank):
+        move(QF, QI, g, k, (k - 1) >> 1)
+        k = (k - 1) >> 1
     while True:
         child = 2 * k + 1
         if child >= n:
@@ -85,9 +85,20 @@ def drop_first(QF, QI, QN, g):
     put(QF, QI, g, k, time, emitted, flag, rank, target, connection)
 
 
+def movable(QF, QI, QN, g, target):
+    """Place in the heap of the self event of flag 1 that `target` sent last; -1 if there is none."""
+    found = -1
+    newest = -1
+    for k in range(QN[g, EVENTS]):
+        serial = QI[g, k, 0] & ((1 << GENERATION) - 1)
+        if QI[g, k, 1] == target and QF[g, k, 2] == 1.0 and serial >= SELF and serial > newest:
+            newest = serial
+            found = k
+    return found
+
+
 def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
-    """Record a spike and queue its events for targets of this group; others wait for the exchange at the
-    window's end."""
+    """Record a spike and queue its events for targets of this group; others wait for the exchange."""
     k = QN[g, SPIKES]
     if k >= SF.shape[1]:
         QN[g, STATUS] = LOST

@@ -6,7 +6,8 @@ NEURON index: the order in which NEURON forms its sums (NEURON's solve.cpp and t
 offsets are unsigned integers into the arenas ``A`` and ``P``.
 """
 
-# ruff: noqa: F821, E741  (U, the unsigned integer type, is supplied by the generated module's prelude; I is an arena)
+# ruff: noqa: F821, E741  (U, the unsigned integer type, is supplied by the generated module's prelude; I is
+# an arena)
 # mypy: disable-error-code="name-defined"
 
 

@@ -312,7 +312,7 @@ def test_queue_is_in_order_of_delivery(h):
         ncs[k].event(when)
     model, report = examine()
     assert model is not None
-    assert [p.mechanism for p in report] == ["IntFire1"]
+    assert not list(report)
     numbers = {int(nc.hname()[7:-1]): k for k, nc in enumerate(ncs)}
     waiting = [numbers[int(model.connections.number[c])] for c in model.events.connection if c >= 0]
     while h.t < 3:
