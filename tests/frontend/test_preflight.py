@@ -39,7 +39,7 @@ def test_a_good_session_has_no_problems(h, cell):
 
 def test_everything_is_said_at_once(h, cell):
     h.CVode().active(1)
-    seclamp = h.SEClamp(cell.soma(0.5))
+    clamp = h.VClamp(cell.soma(0.5))
     cell.soma.insert("extracellular")
     h.nrn_netrec_state_adjust = 1
     try:
@@ -55,11 +55,11 @@ def test_everything_is_said_at_once(h, cell):
     assert list(report) == list(problems)
     text = str(e.value)
     assert "for 4 reasons" in text
-    assert "4. mechanism (SEClamp, Cell[0].soma): 1 instances, but no mechanism 'SEClamp'" in text
+    assert "4. mechanism (VClamp, Cell[0].soma): 1 instances, but no mechanism 'VClamp'" in text
     for p in problems:
         assert p.mend in text
     assert not report
-    assert seclamp
+    assert clamp
 
 
 def test_threads(h, cell):
