@@ -169,7 +169,10 @@ def from_cylinder(L: float, diam: float | Sequence[float], nseg: int, Ra: float)
         Axial resistivity, ohm cm.
     """
     _check(nseg, Ra)
-    diams = np.array(np.broadcast_to(np.asarray(diam, dtype=np.float64), (nseg,)))
+    diams = np.asarray(diam, dtype=np.float64)
+    if diams.shape not in ((), (nseg,)):
+        raise ModelError(f"one diameter or {nseg} expected (one per segment), not {diams.shape}", nseg=nseg)
+    diams = np.full(nseg, diams)
     if not 0.0 < L < math.inf or not ((diams > 0.0) & (diams < np.inf)).all():
         raise ModelError(f"length and diameters must be positive and finite; L is {L:g} um, diam {diam} um")
     dx = max(float(L), _SHORTEST) / nseg
@@ -203,6 +206,44 @@ def coupling(
     return -1e2 * rallbranch * rinv / parent_area, -1e2 * rinv / area
 
 
+def attachment(
+    parents: Sequence[int], parent_x: Sequence[float], nsegs: Sequence[int]
+) -> list[tuple[int, int]]:
+    """The node to which the first node of every section is coupled.
+
+    A child at the 0 end of its parent is coupled to what the parent is coupled to, as NEURON has it, when all
+    sections are attached by their 0 end.
+
+    Parameters
+    ----------
+    parents : sequence of int
+        Index of every section's parent; -1 for roots.
+    parent_x : sequence of float
+        Place on the parent, 0 to 1.
+    nsegs : sequence of int
+        Number of segments of every section.
+
+    Returns
+    -------
+    list of (section, node)
+        Nodes count from 0 in every section, `nseg` is the one at the far end, and -1 is the root's own
+        extra node without membrane, whose area counts as 100.
+    """
+    result = []
+    for section, parent in enumerate(parents):
+        x = parent_x[section]
+        for _ in range(len(parents)):
+            if parent < 0 or x != 0.0:
+                break
+            section, parent, x = parent, parents[parent], parent_x[parent]
+        if parent < 0:
+            result.append((section, -1))
+        else:
+            nseg = nsegs[parent]
+            result.append((parent, nseg if x == 1.0 else int(nseg * x)))
+    return result
+
+
 def lambda_f(
     points: np.ndarray | None = None,
     *,
@@ -226,11 +267,13 @@ def lambda_f(
     frequency : float
         Hz.
     """
-    if abs(cm) <= _HOC_EPSILON:
+    if not (0.0 < Ra < math.inf and 0.0 <= cm < math.inf and 0.0 < frequency < math.inf):
+        raise ModelError(f"Ra {Ra} ohm cm, cm {cm} uF/cm2 and frequency {frequency} Hz must be positive")
+    if cm <= _HOC_EPSILON:
         return 1e10
     if points is None:
-        if diam is None:
-            raise ModelError("lambda_f needs 3-D points or a diameter")
+        if diam is None or not 0.0 < diam < math.inf:
+            raise ModelError(f"lambda_f needs 3-D points or a positive diameter, not {diam} um", diam=diam)
         return 1e5 * math.sqrt(diam / (4 * math.pi * frequency * Ra * cm))
     arc = arc_lengths(points).tolist()
     width = np.asarray(points, dtype=np.float32)[:, 3].astype(np.float64).tolist()
@@ -255,18 +298,25 @@ def nseg_from_lambda(L: float, length_constant: float, d_lambda: float = 0.1, ma
     margin : float
         What is added before rounding down: 0.9 in the published rule, 0.999 in NEURON's CellBuilder.
     """
-    return _nseg(int((L / (d_lambda * length_constant) + margin) / 2 + _HOC_EPSILON) * 2 + 1)
+    if not (L >= 0.0 and length_constant > 0.0 and d_lambda > 0.0):
+        raise ModelError(
+            f"L {L} um, length constant {length_constant} um and d_lambda {d_lambda} must be positive"
+        )
+    return _nseg((L / (d_lambda * length_constant) + margin) / 2)
 
 
 def nseg_from_length(L: float, longest: float = 40.0) -> int:
     """One segment, and two more for every `longest` um of the length `L` in um."""
-    return _nseg(1 + 2 * int(L / longest + _HOC_EPSILON))
+    if not (L >= 0.0 and longest > 0.0):
+        raise ModelError(f"L {L} um and the longest segment {longest} um must be positive")
+    return _nseg(L / longest)
 
 
-def _nseg(count: int) -> int:
-    if not 1 <= count <= MAX_NSEG:
-        raise ModelError(f"the rule gives {count} segments; legal are 1 to {MAX_NSEG}", nseg=count)
-    return count
+def _nseg(pairs: float) -> int:
+    """One segment and as many pairs as hoc's int() gives, which forgives what is a hair below a number."""
+    if not pairs <= (MAX_NSEG - 1) / 2:
+        raise ModelError(f"the rule gives {1 + 2 * pairs:g} segments; legal are 1 to {MAX_NSEG}")
+    return 1 + 2 * int(pairs + _HOC_EPSILON)
 
 
 def _check(nseg: int, Ra: float) -> None:

@@ -129,22 +129,20 @@ def region(kind: int) -> str:
 
 def remove_short(raws: list[Raw], notes: list[str]) -> None:
     """Take out sections of one point, or of two equal ones; their children move to their parent."""
-    short = {}
-    for raw in reversed(raws):  # children come after their parents
+    short = set()
+    for raw in raws:
         own = raw.points[raw.first :]
         if raw.parent is None or len(own) > 2:
             continue
         if len(own) == 2 and not all(equal(a, b) for a, b in zip(own[0][:3], own[1][:3])):
             continue
-        short[id(raw)] = raw
+        short.add(id(raw))
         notes.append(f"line {raw.line}: a section of one point or of no length was left out, as in NEURON")
-    if not short:
-        return
-    raws[:] = [raw for raw in raws if id(raw) not in short]
-    for raw in raws:
-        while raw.parent is not None and id(raw.parent) in short:
+    for raw in raws:  # parents first, so one step up is enough
+        if raw.parent is not None and id(raw.parent) in short:
             gone = raw.parent
             raw.parent, raw.parent_x = gone.parent, gone.parent_x
+    raws[:] = [raw for raw in raws if id(raw) not in short]
 
 
 def polyline(raw: Raw, path: str) -> list[tuple[float, float, float, float]]:

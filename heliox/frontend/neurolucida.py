@@ -213,7 +213,7 @@ class Parser:
         text = tokens.take("number")
         value = float(text)
         if not math.isfinite(value):
-            raise error(self.path, line, f"{shown(text)} is too large")
+            raise error(self.path, line, f"{shown(text)} is not a finite number")
         return value
 
     def tree(self) -> None:

@@ -33,7 +33,7 @@ def attach(sections: list[Raw], path: str, notes: list[str]) -> list[Raw]:
             free = [raw for raw in free if raw.parent is None]
         for raw in free:
             k = nearest_soma(raw, centres)
-            notes.append(f"line {raw.line}: a tree begins outside of the somas and is attached to the nearest")
+            notes.append(f"line {raw.line}: a tree begins outside of the somas: attached to the nearest")
             join(raw, somas[k], centres[k])
     return contours + others
 

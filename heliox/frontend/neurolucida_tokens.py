@@ -12,6 +12,7 @@ _TOKEN = re.compile(
     rb'|"(?P<string>[^"\n]*)"|(?P<label>[A-Za-z0-9_]+)|(?P<other>[^\n]))?'
 )
 _SETS = (b"set", b"Set", b"SET")
+_NOT_FINITE = (b"nan", b"inf", b"infinity")  # numbers for C, and so for NEURON
 END = "the end of the file"
 
 
@@ -35,7 +36,7 @@ class Tokens:
             if kind == "sign":
                 kind = text.decode()
             elif kind == "label":
-                kind = "set" if text in _SETS else "rgb" if text == b"RGB" else kind
+                kind = _kind_of_word(text)
             self.kinds.append(kind)
             self.texts.append(text)
             self.places.append(match.start(match.lastgroup or 0))
@@ -79,6 +80,14 @@ class Tokens:
         if self.kind in ("number", "label", "set", "rgb", "string", "other"):
             found = shown(self.texts[self.at])
         raise error(self.path, self.line, f"{words}, found {found}")
+
+
+def _kind_of_word(text: bytes) -> str:
+    if text in _SETS:
+        return "set"
+    if text == b"RGB":
+        return "rgb"
+    return "number" if text.lower() in _NOT_FINITE else "label"
 
 
 def _named(kind: str) -> str:

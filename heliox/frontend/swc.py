@@ -304,7 +304,7 @@ class Sectioning:
             if self.parent[i] != i - 1:
                 number, parent = self.points.id[i], self.points.id[self.parent[i]]
                 self.notes.append(
-                    f"line {self.points.line[i]}: point {number} is joined to the point before it, as in NEURON, "
-                    f"and not to its parent {parent}; "
+                    f"line {self.points.line[i]}: point {number} is joined to the point before it, "
+                    f"as in NEURON, and not to its parent {parent}; "
                     "a file that runs every branch to its end before the next avoids this"
                 )

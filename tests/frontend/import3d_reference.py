@@ -6,6 +6,7 @@ costs milliseconds per file.
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,15 +41,20 @@ def _imported(h, path: str, python_object: bool) -> list[dict[str, Any]]:
     reader.input(path)
     cell = type("Cell", (), {"__str__": lambda self: "cell"})() if python_object else None
     h.Import3d_GUI(reader, 0).instantiate(cell)
-    return [_described(h, section) for section in h.allsec()]
+    sections = list(h.allsec())
+    if not sections:
+        raise RuntimeError("a parse error ends the reading, but raises nothing")
+    for section in sections:
+        section.Ra, section.cm = RA, CM
+        section.nseg = 1 + 2 * int(section.L / 40)
+    h.finitialize()
+    return [_described(h, section) for section in sections]
 
 
 def _described(h, section) -> dict[str, Any]:
     points = [
         (section.x3d(i), section.y3d(i), section.z3d(i), section.diam3d(i)) for i in range(section.n3d())
     ]
-    section.Ra, section.cm = RA, CM
-    section.nseg = 1 + 2 * int(section.L / 40)
     segment = section.parentseg()
     places = [s.x for s in section] + [1.0]
     anchor = [h.ref(0.0) for _ in range(3)]
@@ -67,7 +73,8 @@ def _described(h, section) -> dict[str, Any]:
         "diam": [s.diam for s in section],
         "ri": [section(x).ri() for x in places],
         "lambda_f": h.lambda_f(100.0, sec=section) if all(p[3] > 0 for p in points) else None,
-        "ab": [(h.fmatrix(x, 1, sec=section), h.fmatrix(x, 3, sec=section)) for x in places],
+        "a": [h.fmatrix(x, 1, sec=section) for x in places],
+        "b": [h.fmatrix(x, 3, sec=section) for x in places],
     }
 
 
@@ -84,6 +91,7 @@ def _main(folder: Path) -> None:
         child = os.fork()
         if child == 0:
             code = 1
+            signal.alarm(60)  # a parse error can make NEURON read the end of the file for ever
             try:
                 result = pickle.dumps(_imported(h, path, python_object))
                 (folder / str(i)).write_bytes(result)
