@@ -1,0 +1,281 @@
+"""The functions of a mechanism: which block of NMODL becomes which, what each reads and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from heliox.nmodl import syntax as ast
+from heliox.nmodl.ir import Binary, Call, Effect, Flow, Name, Num, Set, Step, Unary, calls, expressions, flow, names, walk
+from heliox.nmodl.lowering import PERMANENT, Frame, Lowering
+from heliox.nmodl.memory import Symbol
+from heliox.nmodl.solve import solve
+
+FOLLOWING = {
+    "BEFORE BREAKPOINT": "before_breakpoint", "BEFORE STEP": "before_step", "AFTER SOLVE": "after_solve",
+    "BEFORE INITIAL": "before_initial", "AFTER INITIAL": "after_initial",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Made:
+    """A block function: steps, then what it reads and returns."""
+
+    name: str
+    body: list[Step]
+    frame: Frame
+    before: tuple[str, ...] = ()
+    at: int = 0
+    params: list[str] = field(default_factory=list)
+    returns: list[str] = field(default_factory=list)
+    fixed: tuple[str, ...] = ()  # returned whatever its kind
+
+
+class BlockLowering(Lowering):
+    """Lowers what stands in blocks (not in FUNCTIONs): SOLVE, CONDUCTANCE, WATCH, FOR_NETCONS."""
+
+    made: list[Made]
+    conductances: list[tuple[str, str]]
+    watches: list[Made]
+    weights: dict[str, str]
+
+    def setup(self) -> None:
+        self.made, self.conductances, self.watches, self.weights = [], [], [], {}
+        self.solving = True
+
+    def statement(self, s: ast.Statement, frame: Frame) -> list[Step]:
+        if isinstance(s, ast.Solve):
+            return solve(self, s, frame) if self.solving else []
+        if isinstance(s, ast.Conductance):
+            self.conductances.append((frame.find(s.name) or s.name, s.ion))
+            return []
+        if isinstance(s, ast.Watch):
+            return self._watch(s, frame)
+        if isinstance(s, ast.ForNetcons):
+            return self._for_netcons(s, frame)
+        if isinstance(s, ast.Initial):
+            return []
+        return super().statement(s, frame)
+
+    def block_frame(self, body: list[ast.Statement]) -> Frame:
+        """A frame in which no local hides a variable of the mechanism: several blocks may become one function."""
+        frame = self.frame(body)
+        frame.avoid |= {n.name for n in self.memory.symbols.values() if n.kind != "weight"}
+        return frame
+
+    def _watch(self, s: ast.Watch, frame: Frame) -> list[Step]:
+        out: list[Step] = []
+        for a, op, b, flag in s.conditions:
+            inner = self.block_frame([])
+            difference = Binary("-", self.expression(a, inner), self.expression(b, inner), s.at)
+            value = difference if op == ">" else Unary("-", difference, s.at)
+            k = len(self.watches)
+            made = Made(f"watch_{k}", [Set(targets=(Name("difference"),), value=value)], inner, at=s.at, fixed=("difference",))
+            self.watches.append(made)
+            out.append(Effect(call=Call("watch", (Num(str(k)), flag), s.at), before=s.before, note=s.note))
+        return out
+
+    def _for_netcons(self, s: ast.ForNetcons, frame: Frame) -> list[Step]:
+        own = [w for w in self.weights.values()]
+        if len(s.args) != len(own):
+            raise self.fail(s.at, f"FOR_NETCONS takes the arguments of NET_RECEIVE: {len(own)}")
+        if any(m.name == "receive_each" for m in self.made):
+            raise self.fail(s.at, "one FOR_NETCONS is possible in a NET_RECEIVE")
+        inner = self.block_frame(s.body)
+        inner.scopes.append(dict(zip(s.args, own)))
+        self.made.append(Made("receive_each", self.statements(s.body, inner), inner, at=s.at))
+        return [Effect(call=Call("for_connections", (), s.at), before=s.before, note=s.note)]
+
+
+def build(low: BlockLowering) -> list[Made]:
+    """All block functions, with what they read and return."""
+    low.setup()
+    blocks = low.program.blocks
+    _receive(low, [b for b in blocks if b.kind == "NET_RECEIVE"])
+    _joined(low, "initial", [b for b in blocks if b.kind == "INITIAL"])
+    _breakpoint(low, [b for b in blocks if b.kind == "BREAKPOINT"])
+    for kind, name in FOLLOWING.items():
+        _joined(low, name, [b for b in blocks if b.kind == kind])
+    for b in blocks:
+        if b.kind in ("CONSTRUCTOR", "DESTRUCTOR"):
+            for s in statements(b.body):
+                if isinstance(s, ast.Verbatim):
+                    low.verbatim(s)
+        elif b.kind.startswith(("BEFORE", "AFTER")) and b.kind not in FOLLOWING:
+            raise low.fail(b.at, f"{b.kind} is no block of NEURON; legal are {', '.join(FOLLOWING)}")
+    low.made += low.watches
+    _interfaces(low)
+    return low.made
+
+
+def statements(body: list[ast.Statement]) -> Iterator[ast.Statement]:
+    """All statements, also inside others."""
+    for s in body:
+        yield s
+        for inner in (getattr(s, "body", None), getattr(s, "orelse", None), *(b for _, b in getattr(s, "branches", ()))):
+            if inner:
+                yield from statements(inner)
+
+
+def _joined(low: BlockLowering, name: str, blocks: list[ast.Block]) -> None:
+    """One function of all blocks of a kind, in their order."""
+    if not blocks:
+        return
+    body = [s for b in blocks for s in b.body]
+    frame = low.block_frame(body)
+    steps = [step for b in blocks for step in low.statements(b.body, frame)]
+    low.made.append(Made(name, steps, frame, blocks[0].before, blocks[0].at))
+
+
+def _breakpoint(low: BlockLowering, blocks: list[ast.Block]) -> None:
+    """SOLVE goes to `state`; the rest to `current`, or behind SOLVE in a mechanism without currents."""
+    if not blocks:
+        return
+    body = [s for b in blocks for s in b.body]
+    solves = [s for s in statements(body) if isinstance(s, ast.Solve)]
+    currents = low.program.current_order
+    rest = [s for s in body if not isinstance(s, ast.Solve)]
+    steps: list[Step] = []
+    frame = low.block_frame([*_solved(low, solves), *([] if currents else rest)])
+    for s in solves:
+        steps += low.statement(s, frame)
+    low.solving = False
+    if not currents:
+        steps += low.statements(rest, frame)
+    if solves or (not currents and steps):
+        low.made.append(Made("state", steps, frame, () if currents else blocks[0].before, blocks[0].at))
+    if currents:
+        frame = low.block_frame(rest)
+        made = Made("current", low.statements(rest, frame), frame, blocks[0].before, blocks[0].at)
+        low.made.append(made)
+        if low.conductances:
+            _conductance(low, rest)
+    low.solving = True
+
+
+def _solved(low: BlockLowering, solves: list[ast.Solve]) -> list[ast.Statement]:
+    return [x for s in solves if s.block in low.blocks for x in low.blocks[s.block].body]
+
+
+def _conductance(low: BlockLowering, rest: list[ast.Statement]) -> None:
+    """The body again, for the named conductances; a current without one counts as none."""
+    ions = {f"i{ion}": name for name, ion in low.conductances if ion}
+    plain = [name for name, ion in low.conductances if not ion]
+    frame = low.block_frame(rest)
+    low.conductances = []
+    steps = low.statements(rest, frame)
+    out = []
+    for c in low.program.current_order:
+        g = ions.get(c)
+        if g is None and plain and c in (*low.program.nonspecific, *low.program.electrode):
+            g = plain.pop(0)
+        name = f"g_{c}"
+        if name != g:
+            steps.append(Set(targets=(Name(name),), value=Num("0.0") if g is None else Name(g)))
+        out.append(name)
+    low.made.append(Made("conductance", steps, frame, fixed=tuple(out)))
+
+
+def _receive(low: BlockLowering, blocks: list[ast.Block]) -> None:
+    if not blocks:
+        return
+    if len(blocks) > 1:
+        raise low.fail(blocks[1].at, "a second NET_RECEIVE block")
+    b = blocks[0]
+    if not b.args:
+        raise low.fail(b.at, "NET_RECEIVE needs at least one argument, the weight")
+    for a in b.args:
+        name = a
+        while name in low.memory or name == "flag":
+            name += "_"
+        low.weights[a] = name
+    for name in (*low.weights.values(), "flag"):
+        low.memory.symbols[name] = Symbol(name, "weight")
+    frame = low.block_frame(b.body)
+    frame.scopes.append({**low.weights, "flag": "flag"})
+    made = Made("receive", [], frame, b.before, b.at)
+    low.made.append(made)
+    made.body = low.statements(b.body, frame)
+    for s in statements(b.body):
+        if isinstance(s, ast.Initial):
+            inner = low.block_frame(s.body)
+            inner.scopes.append(dict(low.weights))
+            low.made.append(Made("receive_initial", low.statements(s.body, inner), inner, at=s.at))
+
+
+# ---------------------------------------------------------------- what is read and returned
+
+
+def _interfaces(low: BlockLowering) -> None:
+    """Parameters and returns of every block, helpers freed of results nobody uses, locals that may be unset set to 0."""
+    currents = set(low.program.current_order)
+    flows = [flow(m.body) for m in low.made]
+    read = {n for f, m in zip(flows, low.made) for n in f.exposed if n not in m.frame.used}
+    written = {n for _, write, _ in low.memory.ions.values() for n in write}
+    kept = {s.name for s in low.memory.symbols.values() if s.kind in PERMANENT or s.name in read or s.name in currents}
+    # NEURON's own, and ion variables that are only read, may be assigned: copies that end with the block
+    kept -= {"flag"} | {s.name for s in low.memory.of("builtin", "ion") if s.name not in written}
+    prune(low, kept)
+    for m in low.made:
+        f = flow(m.body)
+        m.returns = sorted((n for n in f.written if n in kept and n in low.memory and n not in m.frame.used), key=low.memory.rank)
+        if m.name == "receive" and "v" in f.written:
+            m.returns.insert(0, "v")
+        if m.name == "conductance" or m.name.startswith("watch_"):
+            m.returns = list(m.fixed)
+        m.body = _undefined(low, m, f)
+        f = flow(m.body)
+        unsure = [n for n in m.returns if n not in f.sure and n in low.memory]
+        wanted = {n for n in (*f.exposed, *unsure) if n in low.memory and low.memory[n].kind != "constant" and n not in m.frame.used}
+        m.params = sorted(wanted, key=low.memory.rank)
+    for s in low.memory.symbols.values():
+        # memory that blocks only set is per instance; what some block reads first is truly shared
+        if s.kind == "global_assigned":
+            s.kind = "global" if s.name in read else "assigned"
+        elif s.kind == "hidden":
+            s.kind = "assigned" if s.name in kept else "local"
+        elif s.kind == "shared":
+            s.kind = "global" if s.name in kept else "local"
+
+
+def _undefined(low: BlockLowering, m: Made, f: Flow) -> list[Step]:
+    body = low.defined(m.body, set(), m.frame)
+    local = [s for s in low.memory.symbols.values() if s.kind in ("hidden", "shared") and s.size and s.name in f.written]
+    first: list[Step] = []
+    for s in local:
+        if s.name not in m.returns and s.name not in f.exposed:
+            first.append(Set(targets=(Name(s.name),), value=Call("zeros", (Num(str(s.size)),))))
+    return first + body
+
+
+def prune(low: BlockLowering, kept: set[str]) -> None:
+    """Take out of helpers the results that are neither kept nor read by a caller."""
+    bodies: dict[str, list[Step]] = {f"block {m.name}": m.body for m in low.made}
+    bodies |= {name: sig.body for name, sig in low.helpers.items()}
+    reads = {k: {n for s in walk(b) for e in expressions(s) for n in names(e)} for k, b in bodies.items()}
+    called = {k: {c.id for c in calls(b)} for k, b in bodies.items()}
+    outs = {name: {o for o in sig.outs if o in kept} for name, sig in low.helpers.items()}
+    changed = True
+    while changed:
+        changed = False
+        for name, sig in low.helpers.items():
+            for caller, these in called.items():
+                if name in these:
+                    needed = {o for o in sig.outs if o in reads[caller] or o in outs.get(caller, ())}
+                    if not needed <= outs[name]:
+                        outs[name] |= needed
+                        changed = True
+    for name, sig in low.helpers.items():
+        sig.outs = [o for o in sig.outs if o in outs[name]]
+    for body in bodies.values():
+        _drop_targets(low, body)
+
+
+def _drop_targets(low: BlockLowering, body: list[Step]) -> None:
+    """Assignments of helpers' results, without those no longer returned."""
+    for s in walk(body):
+        if isinstance(s, Set) and isinstance(s.value, Call) and s.value.id in low.helpers:
+            sig = low.helpers[s.value.id]
+            if len(s.targets) > 1 or not sig.value:
+                first = s.targets[: len(sig.leading) + bool(sig.value)]
+                s.targets = (*first, *(Name(o) for o in sig.outs))

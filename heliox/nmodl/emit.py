@@ -1,0 +1,145 @@
+"""A translated mod file as functions and as the text of a Python file that can be kept and edited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from heliox.mechanisms.methods import LIBRARY
+from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
+from heliox.nmodl.blocks import BlockLowering, Made
+from heliox.nmodl.ir import Branch, Expr, Name, Return, Set, Step, calls, expressions, names, walk
+from heliox.nmodl.lowering import Signature
+from heliox.nmodl.printer import WIDTH, Printer, renamed, wrap
+
+BUILTIN_PYTHON = frozenset(("abs", "min", "max", "pow", "range"))
+
+
+class Emitted:
+    """Everything `MechTemp` needs, as text: ``functions`` and ``helpers`` (name -> text), ``constants``, ``rename``."""
+
+    def __init__(self, low: BlockLowering, made: list[Made]) -> None:
+        self.low, self.made = low, made
+        used = {n for m in made for n in _names(m.body)} | {n for s in low.helpers.values() for n in (*_names(s.body), *s.args)}
+        self.rename = renamed({*low.memory.symbols, *low.helpers, *used} - {"zeros"} - _intrinsic_names(low, used))
+        self.reachable = self._reachable()
+        self.printer = Printer(self.rename, low.helpers)
+        self.helpers = {self.rename.get(n, n): self._helper(low.helpers[n]) for n in self.reachable}
+        self.functions = {m.name: self._block(m) for m in made}
+        self.constants = self._constants(used)
+
+    def _reachable(self) -> list[str]:
+        """Helpers the blocks need, callees first."""
+        out: dict[str, None] = {}
+
+        def visit(body: list[Step]) -> None:
+            for c in calls(body):
+                if c.id in self.low.helpers and c.id not in out:
+                    visit(self.low.helpers[c.id].body)
+                    out.setdefault(c.id)
+
+        for m in self.made:
+            visit(m.body)
+        return list(out)
+
+    def called(self) -> set[str]:
+        """Everything called that is not a helper of the file."""
+        bodies = [m.body for m in self.made] + [self.low.helpers[n].body for n in self.reachable]
+        return {c.id for b in bodies for c in calls(b)} - set(self.low.helpers)
+
+    def library(self) -> list[str]:
+        """Functions of `heliox.mechanisms.methods` it calls."""
+        return sorted(self.called() & set(LIBRARY))
+
+    def _helper(self, sig: Signature) -> str:
+        values = [Name(n) for n in (*([sig.value] if sig.value else []), *sig.leading, *sig.outs)]
+        body = list(sig.body)
+        if sig.value and not sig.outs and _only_last(body, sig.value):
+            body = _returning(_without_start(body, sig.value), sig.value)
+        elif values:
+            body.append(Return(values=tuple(values)))
+        return self.printer.function(self.printer.name(sig.name), [*sig.args, *sig.reads], body, sig.before)
+
+    def _block(self, m: Made) -> str:
+        body = list(m.body)
+        if m.returns:
+            body.append(Return(values=tuple(Name(r) for r in m.returns)))
+        return self.printer.function(m.name, m.params, body, m.before)
+
+    def _constants(self, used: set[str]) -> dict[str, float]:
+        out = {}
+        for s in self.low.memory.of("constant"):
+            if s.name in used:
+                out[self.rename.get(s.name, s.name)] = s.value
+        return out
+
+
+def _intrinsic_names(low: BlockLowering, used: set[str]) -> set[str]:
+    """Names that stand for functions of the subset, not for variables of the file."""
+    return (MATH | RANDOM | set(EFFECTS) | set(LIBRARY)) - set(low.memory.symbols) - set(low.helpers) - used
+
+
+def _names(body: list[Step]) -> set[str]:
+    out: set[str] = set()
+    for s in walk(body):
+        for e in expressions(s):
+            out |= names(e)
+        if isinstance(s, Set):
+            out |= {t.id for t in s.targets}
+        var = getattr(s, "var", "")
+        if var:
+            out.add(var)
+    return out
+
+
+# ---------------------------------------------------------------- FUNCTION values as return
+
+
+def _without_start(body: list[Step], value: str) -> list[Step]:
+    return [s for s in body if not (isinstance(s, Set) and s.targets == (Name(value),) and s is not body[-1])]
+
+
+def _only_last(body: list[Step], value: str) -> bool:
+    """Whether the value of a FUNCTION is set only where the function ends, on every path, and read nowhere."""
+    if any(value in names(e) for s in walk(body) for e in expressions(s)):
+        return False
+    start = 1 if body and isinstance(body[0], Set) and body[0].targets == (Name(value),) and len(body) > 1 else 0
+    sets = sum(1 for s in walk(body[start:]) if isinstance(s, Set) and any(t.id == value for t in s.targets))
+    return sets == _ends(body, value)
+
+
+def _ends(body: list[Step], value: str) -> int:
+    """Number of ends that set `value`, -1 if some end does not."""
+    last = body[-1] if body else None
+    if isinstance(last, Set) and last.targets == (Name(value),):
+        return 1
+    if isinstance(last, Branch) and last.orelse:
+        counts = [_ends(b, value) for b in (*(b for _, b in last.branches), last.orelse)]
+        return -1 if min(counts) < 0 else sum(counts)
+    return -1
+
+
+def _returning(body: list[Step], value: str) -> list[Step]:
+    last = body[-1]
+    if isinstance(last, Set):
+        return [*body[:-1], Return(values=(last.value,), before=last.before, note=last.note)]
+    assert isinstance(last, Branch)
+    branches: list[tuple[Expr, list[Step]]] = [(t, _returning(b, value)) for t, b in last.branches]
+    return [*body[:-1], Branch(branches=branches, before=last.before, note=last.note), *_returning(last.orelse, value)]
+
+
+# ---------------------------------------------------------------- the file
+
+
+def declaration(arguments: Iterable[tuple[str, object]]) -> str:
+    """Keyword arguments of MechTemp, one a line."""
+    lines = []
+    for key, value in arguments:
+        if isinstance(value, dict) and value:
+            inner = "".join(f"        {k!r}: {v!r},\n".replace("'", '"') for k, v in value.items())
+            lines.append(f"    {key}={{\n{inner}    }},\n")
+        elif value:
+            lines += [x + "\n" for x in wrap(f"    {key}={value!r},".replace("'", '"'))]
+    return "".join(lines)
+
+
+__all__ = ["WIDTH", "Emitted", "declaration"]

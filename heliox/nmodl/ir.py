@@ -1,0 +1,193 @@
+"""What blocks are lowered to: assignments, branches, loops and calls, with everything a function reads and writes in sight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from heliox.nmodl.syntax import Binary, Call, Expr, Index, Name, Num, Text, Unary
+
+Target = Name | Index
+
+
+@dataclass(slots=True)
+class Step:
+    """Base: ``before`` comment lines above, ``note`` the comment on the line."""
+
+    before: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Set(Step):
+    """``targets = value``; several targets take the values of a helper."""
+
+    targets: tuple[Target, ...] = ()
+    value: Expr = Num("0")
+
+
+@dataclass(slots=True)
+class Effect(Step):
+    """A call whose value is not used: events."""
+
+    call: Call = Call("", ())
+
+
+@dataclass(slots=True)
+class Branch(Step):
+    branches: list[tuple[Expr, list[Step]]] = field(default_factory=list)
+    orelse: list[Step] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Loop(Step):
+    """``for var in range(first, stop)``."""
+
+    var: str = ""
+    first: int = 0
+    stop: int = 0
+    step: int = 1
+    body: list[Step] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Break(Step):
+    """``if not test: break`` (``negate``) or ``if test: break``."""
+
+    test: Expr = Num("0")
+    negate: bool = False
+
+
+@dataclass(slots=True)
+class Return(Step):
+    values: tuple[Expr, ...] = ()
+
+
+def walk(steps: list[Step]) -> Iterator[Step]:
+    """All steps, also inside branches and loops."""
+    for s in steps:
+        yield s
+        if isinstance(s, Branch):
+            for _, body in s.branches:
+                yield from walk(body)
+            yield from walk(s.orelse)
+        elif isinstance(s, Loop):
+            yield from walk(s.body)
+
+
+def parts(e: Expr) -> Iterator[Expr]:
+    """An expression and everything inside it."""
+    yield e
+    if isinstance(e, Call):
+        for a in e.args:
+            yield from parts(a)
+    elif isinstance(e, Unary):
+        yield from parts(e.x)
+    elif isinstance(e, Binary):
+        yield from parts(e.a)
+        yield from parts(e.b)
+    elif isinstance(e, Index):
+        yield from parts(e.index)
+
+
+def names(e: Expr) -> set[str]:
+    """Names of variables an expression reads."""
+    return {p.id for p in parts(e) if isinstance(p, (Name, Index))}
+
+
+def expressions(s: Step) -> list[Expr]:
+    """Expressions a step evaluates itself."""
+    if isinstance(s, Set):
+        return [s.value, *(t.index for t in s.targets if isinstance(t, Index))]
+    if isinstance(s, Effect):
+        return list(s.call.args)
+    if isinstance(s, Branch):
+        return [test for test, _ in s.branches]
+    if isinstance(s, Break):
+        return [s.test]
+    if isinstance(s, Return):
+        return list(s.values)
+    return []
+
+
+def calls(steps: list[Step]) -> Iterator[Call]:
+    """All calls, effects included."""
+    for s in walk(steps):
+        if isinstance(s, Effect):
+            yield s.call
+        for e in expressions(s):
+            for p in parts(e):
+                if isinstance(p, Call):
+                    yield p
+
+
+def rebuild(e: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """A copy with `change` applied to every part, innermost first."""
+    if isinstance(e, Call):
+        e = Call(e.id, tuple(rebuild(a, change) for a in e.args), e.at)
+    elif isinstance(e, Unary):
+        e = Unary(e.op, rebuild(e.x, change), e.at)
+    elif isinstance(e, Binary):
+        e = Binary(e.op, rebuild(e.a, change), rebuild(e.b, change), e.at)
+    elif isinstance(e, Index):
+        e = Index(e.id, rebuild(e.index, change), e.at)
+    return change(e)
+
+
+@dataclass(slots=True)
+class Flow:
+    """Of a list of steps: names read before they are surely set, names set, names surely set."""
+
+    exposed: dict[str, None] = field(default_factory=dict)
+    written: dict[str, None] = field(default_factory=dict)
+    sure: set[str] = field(default_factory=set)
+
+    def read(self, names: set[str]) -> None:
+        for n in sorted(names):
+            if n not in self.sure:
+                self.exposed.setdefault(n)
+
+
+def flow(steps: list[Step], sure: set[str] | None = None) -> Flow:
+    """Reads and writes of `steps`, of which the names in `sure` are known to be set before."""
+    out = Flow(sure=set(sure or ()))
+    for s in steps:
+        if isinstance(s, Branch):
+            after: list[set[str]] = []
+            for test, body in s.branches:
+                out.read(names(test))
+                after.append(_inner(body, out))
+            after.append(_inner(s.orelse, out))
+            out.sure |= set.intersection(*after)
+            continue
+        if isinstance(s, Loop):
+            inside = _inner(s.body, out, {s.var})
+            if s.stop > s.first and not any(isinstance(x, Break) for x in s.body):
+                out.sure |= inside
+            out.sure.discard(s.var)
+            continue
+        for e in expressions(s):
+            out.read(names(e))
+        if isinstance(s, Set):
+            for t in s.targets:
+                out.written.setdefault(t.id)
+                if isinstance(t, Index):
+                    out.read({t.id})  # the other elements stay
+                else:
+                    out.sure.add(t.id)
+    return out
+
+
+def _inner(body: list[Step], out: Flow, known: set[str] | None = None) -> set[str]:
+    inner = flow(body, out.sure | (known or set()))
+    for n in inner.exposed:
+        out.exposed.setdefault(n)
+    for n in inner.written:
+        out.written.setdefault(n)
+    return inner.sure
+
+
+__all__ = [
+    "Binary", "Branch", "Break", "Call", "Effect", "Expr", "Flow", "Index", "Loop", "Name", "Num", "Return", "Set", "Step", "Target",
+    "Text", "Unary", "calls", "expressions", "flow", "names", "parts", "rebuild", "walk",
+]  # fmt: skip

@@ -1,0 +1,534 @@
+"""From blocks to functions: names are resolved, procedures become helpers that take what they read and return what they write.
+
+A `Frame` is one function in the making. Everything is bottom up: a helper's `Signature` is known before its callers are lowered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from heliox.errors import MechanismError, nearest
+from heliox.nmodl import intrinsic_calls as intrinsic
+from heliox.nmodl import syntax as ast
+from heliox.nmodl.ir import (
+    Branch, Break, Call, Effect, Expr, Index, Loop, Name, Num, Set, Step, Target, calls, expressions, flow, names, rebuild, walk,
+)  # fmt: skip
+from heliox.nmodl.memory import Memory
+from heliox.nmodl.source import Source
+
+WHILE_LIMIT = 100_000
+PERMANENT = ("state", "assigned", "parameter", "global", "ion", "pointer", "weight", "global_assigned")
+
+
+@dataclass(slots=True)
+class Table:
+    argument: str
+    outs: tuple[str, ...]
+    lo: float
+    hi: float
+    n: int
+    depends: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Signature:
+    """A helper: explicit arguments, memory it reads (further parameters) and writes (returned), name of its value ("": none)."""
+
+    name: str
+    args: list[str]
+    body: list[Step]
+    reads: list[str] = field(default_factory=list)
+    outs: list[str] = field(default_factory=list)
+    value: str = ""
+    leading: list[str] = field(default_factory=list)  # returned first, by helpers the translator makes
+    table: Table | None = None
+    before: tuple[str, ...] = ()
+    at: int = 0
+
+
+class Frame:
+    """Scopes of one function: NMODL's local names -> names in Python."""
+
+    def __init__(self, avoid: Iterable[str] = ()) -> None:
+        self.scopes: list[dict[str, str]] = [{}]
+        self.avoid = set(avoid)
+        self.arrays: dict[str, int] = {}
+        self.loops: dict[str, str] = {}
+        self.hoisted: list[Step] = []
+        self.constants: dict[str, int] = {}  # counters of unrolled loops
+        self.result = ("", "")  # FUNCTION name, its variable
+        self.count = 0
+        self.used: set[str] = set()
+
+    def find(self, name: str) -> str | None:
+        for scope in reversed(self.scopes):
+            if name in scope:
+                return scope[name]
+        return None
+
+    def declare(self, name: str, size: int = 0) -> str:
+        new = name
+        outer = {x for scope in self.scopes[:-1] for x in scope.values()}
+        while new in self.avoid or new in outer or (new in self.arrays and self.arrays[new] != size):
+            new += "_"
+        self.scopes[-1][name] = new
+        self.used.add(new)
+        if size:
+            self.arrays[new] = size
+        return new
+
+    def fresh(self, base: str) -> str:
+        """A new name that nothing else has."""
+        name = base
+        while name in self.avoid or name in self.used:
+            self.count += 1
+            name = f"{base}_{self.count}"
+        self.used.add(name)
+        return name
+
+
+class Lowering:
+    """Statements of NMODL -> steps; helpers on demand."""
+
+    def __init__(self, program: ast.Program, memory: Memory, source: Source) -> None:
+        self.program, self.memory, self.source = program, memory, source
+        self.blocks = {b.name: b for b in program.blocks if b.name}
+        self.helpers: dict[str, Signature] = {}
+        self.busy: list[str] = []
+        self.notes: list[str] = []
+
+    def fail(self, at: int, what: str) -> MechanismError:
+        return self.source.fail(at, what, mechanism=self.program.suffix)
+
+    # -------------------------------------------------------- helpers
+
+    def helper(self, name: str, at: int) -> Signature:
+        """The signature of a FUNCTION or PROCEDURE."""
+        if name in self.helpers:
+            return self.helpers[name]
+        if name in self.busy:
+            raise self.fail(at, f"{name} calls itself; write it as a loop")
+        b = self.blocks[name]
+        self.busy.append(name)
+        frame = self.frame(b.body, b.args)
+        args = [frame.declare(a) for a in b.args]
+        value = ""
+        if b.kind == "FUNCTION":
+            value = frame.fresh(f"{name}_value")
+            frame.result = (name, value)
+        steps = self.statements(b.body, frame)
+        sig = Signature(name, args, steps, value=value, before=b.before, at=b.at)
+        self.settle(sig, frame)
+        table = next((s for s in b.body if isinstance(s, ast.Tabulate)), None)
+        if table is not None:
+            self._tabulate(sig, table, frame)
+        self.busy.pop()
+        self.helpers[name] = sig
+        return sig
+
+    def settle(self, sig: Signature, frame: Frame) -> None:
+        """Reads and writes of a helper from its steps; locals that C leaves undefined start at 0."""
+        sig.body = self.defined(sig.body, set(sig.args), frame, sig.value)
+        found = flow(sig.body, set(sig.args))
+        memory = [n for n in found.written if n in self.memory and n not in frame.used]
+        sig.outs = sorted(memory, key=self.memory.rank)
+        unsure = [n for n in sig.outs if n not in found.sure]
+        reads = {n for n in (*found.exposed, *unsure) if self._is_memory(n, frame)}
+        sig.reads = sorted(reads, key=self.memory.rank)
+
+    def _is_memory(self, name: str, frame: Frame) -> bool:
+        return name not in frame.used and name in self.memory and self.memory[name].kind != "constant"
+
+    def defined(self, steps: list[Step], known: set[str], frame: Frame, value: str = "") -> list[Step]:
+        """`steps` behind assignments of 0 to locals that may be read, or returned, unset."""
+        found = flow(steps, known)
+        first: list[Step] = []
+        for name in frame.arrays:
+            if name in found.exposed or name in found.written:
+                first.append(Set(targets=(Name(name),), value=Call("zeros", (Num(str(frame.arrays[name])),))))
+        loose = [n for n in found.exposed if n in frame.used and n not in frame.arrays]
+        if value and value not in found.sure and value not in loose:
+            loose.append(value)
+        first += [Set(targets=(Name(n),), value=Num("0.0")) for n in loose if n not in known]
+        return first + steps
+
+    def _tabulate(self, sig: Signature, t: ast.Tabulate, frame: Frame) -> None:
+        if len(sig.args) != 1:
+            raise self.fail(t.at, f"TABLE needs a function of one argument; {sig.name} has {len(sig.args)}")
+        if not 1 <= t.n <= 100_000:
+            raise self.fail(t.at, "TABLE ... WITH n: n is from 1 to 100000")
+        outs = [sig.value] if sig.value else t.names
+        for n in t.names:
+            if not sig.value and (n not in self.memory or n not in sig.outs):
+                raise self.fail(t.at, f"TABLE {n}: {sig.name} does not set it; {nearest(n, sig.outs)}")
+            if not sig.value and self.memory[n].size:
+                raise self.fail(t.at, f"TABLE of the array {n}; write its elements as variables of their own")
+        own = [r for r in sig.reads if r not in outs]
+        for r in own:
+            if self.memory[r].kind not in ("global", "global_assigned", "shared", "builtin") or r in ("v", "area", "diam", "t"):
+                raise self.fail(
+                    t.at,
+                    f"TABLE of {sig.name}, which depends on {r}, a variable of the instance: NEURON would tabulate the first instance's "
+                    f"value; take {r} out of RANGE, or remove TABLE",
+                )
+        lo, hi = self.constant(t.first, t.at), self.constant(t.last, t.at)
+        if not lo < hi:
+            raise self.fail(t.at, f"TABLE FROM {lo:g} TO {hi:g} is empty")
+        sig.table = Table(sig.args[0], tuple(outs), lo, hi, t.n, tuple(d for d in t.depend if d in self.memory))
+        sig.reads = own
+        if not sig.value:
+            sig.outs = [n for n in t.names]
+
+    def constant(self, e: Expr, at: int) -> float:
+        """The value of an expression of numbers, constants and defaults of global parameters."""
+        if isinstance(e, Num):
+            return float(e.text)
+        if isinstance(e, Name) and e.id in self.memory and self.memory[e.id].kind in ("constant", "global"):
+            return self.memory[e.id].value
+        if isinstance(e, ast.Unary) and e.op == "-":
+            return -self.constant(e.x, at)
+        if isinstance(e, ast.Binary) and e.op in "+-*/":
+            a, b = self.constant(e.a, at), self.constant(e.b, at)
+            if e.op != "/" or b != 0.0:
+                return {"+": a + b, "-": a - b, "*": a * b}[e.op] if e.op != "/" else a / b
+        raise self.fail(at, "a constant expression is expected here")
+
+    # -------------------------------------------------------- frames
+
+    def frame(self, body: list[ast.Statement], args: Iterable[str] = ()) -> Frame:
+        """A frame whose locals avoid the memory that called helpers read or write."""
+        avoid: set[str] = set()
+        for name in _called(body):
+            if name in self.blocks and self.blocks[name].kind in ("FUNCTION", "PROCEDURE"):
+                sig = self.helper(name, self.blocks[name].at)
+                avoid |= set(sig.reads) | set(sig.outs)
+            if name in intrinsic.SPECIAL:
+                avoid |= {"t", "dt", "celsius"}
+        return Frame(avoid | set(self.blocks))
+
+    # -------------------------------------------------------- expressions
+
+    def expression(self, e: Expr, frame: Frame) -> Expr:
+        """Names resolved, calls given the memory they need; what a called function writes is hoisted in front."""
+        if isinstance(e, Num):
+            return e
+        if isinstance(e, Name):
+            return self._name(e, frame)
+        if isinstance(e, Index):
+            return self.element(e, frame)
+        if isinstance(e, Call):
+            return self._call(e, frame)
+        if isinstance(e, ast.Unary):
+            return ast.Unary(e.op, self.expression(e.x, frame), e.at)
+        if isinstance(e, ast.Binary):
+            return ast.Binary(e.op, self.expression(e.a, frame), self.expression(e.b, frame), e.at)
+        raise self.fail(e.at, "text is legal only as an argument of printf")
+
+    def _name(self, e: Name, frame: Frame) -> Expr:
+        if e.id in frame.constants:
+            return Num(str(frame.constants[e.id]), e.at)
+        local = frame.find(e.id)
+        if local is not None:
+            return Name(local, e.at)
+        if e.id == frame.result[0]:
+            return Name(frame.result[1], e.at)
+        self.known(e.id, e.at)
+        if self.memory[e.id].kind == "random":
+            raise self.fail(e.at, f"{e.id} is a RANDOM stream: it is legal only as the first argument of random_ functions")
+        return Name(e.id, e.at)
+
+    def known(self, name: str, at: int) -> None:
+        if name in self.memory:
+            return
+        if name in self.blocks:
+            raise self.fail(at, f"{name} is a {self.blocks[name].kind}; call it with parentheses")
+        legal = [s.name for s in self.memory.symbols.values()]
+        raise self.fail(at, f"{name!r} is not declared; {nearest(name, legal)}")
+
+    def element(self, e: Index, frame: Frame) -> Index:
+        local = frame.find(e.id)
+        name = local if local is not None else e.id
+        if local is None:
+            self.known(e.id, e.at)
+        size = frame.arrays.get(name, 0) if local is not None else self.memory[e.id].size
+        if not size:
+            raise self.fail(e.at, f"{e.id} is not an array")
+        index = self.index(e.index, frame)
+        if isinstance(index, Num) and not 0 <= int(index.text) < size:
+            raise self.fail(e.at, f"{e.id}[{index.text}] is outside its {size} elements")
+        return Index(name, index, e.at)
+
+    def index(self, e: Expr, frame: Frame) -> Expr:
+        """An integer expression of loop counters and constants."""
+        value = self.integer(e, frame)
+        if value is not None:
+            return Num(str(value))
+        if isinstance(e, Name) and e.id in frame.loops:
+            return Name(frame.loops[e.id], e.at)
+        if isinstance(e, ast.Binary) and e.op in "+-*":
+            return ast.Binary(e.op, self.index(e.a, frame), self.index(e.b, frame), e.at)
+        raise self.fail(e.at, "an index is made of loop counters and integers; compare with if for any other")
+
+    def integer(self, e: Expr, frame: Frame) -> int | None:
+        """The value of an integer expression, None if it varies."""
+        if isinstance(e, Num):
+            return int(float(e.text)) if float(e.text).is_integer() and abs(float(e.text)) < 1e9 else None
+        if isinstance(e, Name):
+            return frame.constants.get(e.id)
+        if isinstance(e, ast.Unary) and e.op == "-":
+            x = self.integer(e.x, frame)
+            return None if x is None else -x
+        if isinstance(e, ast.Binary) and e.op in "+-*/":
+            a, b = self.integer(e.a, frame), self.integer(e.b, frame)
+            if a is None or b is None or (e.op == "/" and b == 0):
+                return None
+            return {"+": a + b, "-": a - b, "*": a * b}[e.op] if e.op != "/" else int(a / b)
+        return None
+
+    def _call(self, e: Call, frame: Frame) -> Expr:
+        name = e.id
+        block = self.blocks.get(name)
+        if block is not None and block.kind in ("FUNCTION", "PROCEDURE"):
+            if len(e.args) != len(block.args):
+                raise self.fail(e.at, f"{name} takes {len(block.args)} argument(s), not {len(e.args)}")
+            sig = self.helper(name, e.at)
+            args = tuple(self.expression(a, frame) for a in e.args) + tuple(Name(r, e.at) for r in sig.reads)
+            call = Call(name, args, e.at)
+            if block.kind == "PROCEDURE" and not sig.outs:
+                raise self.fail(e.at, f"{name} is a PROCEDURE and has no value; make it a FUNCTION")
+            if not sig.outs:
+                return call
+            value = frame.fresh(f"{name}_result")
+            targets: list[Target] = [Name(value)] if sig.value else []
+            frame.hoisted.append(Set(targets=(*targets, *(Name(o) for o in sig.outs)), value=call))
+            return Name(value, e.at) if sig.value else Num("0.0", e.at)
+        if block is not None and block.kind == "FUNCTION_TABLE":
+            raise self.fail(
+                e.at, f"{name} is a FUNCTION_TABLE, whose values are given at run time; write a FUNCTION with the interpolation"
+            )
+        return self._intrinsic(e, frame)
+
+    def _intrinsic(self, e: Call, frame: Frame) -> Expr:
+        name = e.id
+        if name in intrinsic.RANDOM:
+            new, counts = intrinsic.RANDOM[name]
+            stream = e.args[0] if e.args else Num("0")
+            if not isinstance(stream, Name) or stream.id not in self.program.random or len(e.args) not in counts:
+                raise self.fail(e.at, f"{name} takes a RANDOM stream first and {counts[-1] - 1} further argument(s)")
+            args = tuple(self.expression(a, frame) for a in e.args[1:])
+            if name == "random_normal" and not args:
+                args = (Num("0.0"), Num("1.0"))
+            if name == "random_negexp" and not args:
+                args = (Num("1.0"),)
+            drawn = Call(new, (Name(stream.id, e.at), *args[: 1 if name == "random_negexp" else 2]), e.at)
+            if name == "random_uniform" and args:
+                drawn = Call(new, (Name(stream.id, e.at),), e.at)
+                return ast.Binary("+", args[0], ast.Binary("*", drawn, ast.Binary("-", args[1], args[0])))
+            return drawn
+        if name in intrinsic.SAME:
+            count = intrinsic.ARGUMENTS.get(name, 1)
+            if len(e.args) != count:
+                raise self.fail(e.at, f"{name} takes {count} argument(s)")
+            return Call(name, tuple(self.expression(a, frame) for a in e.args), e.at)
+        if name == "at_time" and e.args:
+            return intrinsic.at_time(self.expression(e.args[-1], frame), e.at)
+        if name == "nrn_ghk" and len(e.args) == 4:
+            return intrinsic.ghk(tuple(self.expression(a, frame) for a in e.args), e.at)
+        if name == "nrn_pointing":
+            return Num("1.0", e.at)
+        if name in intrinsic.REFUSED:
+            raise self.fail(e.at, f"{name} cannot be translated; {intrinsic.REFUSED[name]}")
+        if name in self.memory and self.memory[name].size == 0 and len(e.args) == 1:
+            raise self.fail(e.at, f"{name} is a variable, not a function; is an operator missing before the parenthesis?")
+        raise self.fail(e.at, f"{name} is not a function of this file or of NMODL; {nearest(name, set(self.blocks) | intrinsic.KNOWN)}")
+
+    # -------------------------------------------------------- statements
+
+    def statements(self, body: list[ast.Statement], frame: Frame) -> list[Step]:
+        """Steps of a list of statements, with a scope of its own."""
+        frame.scopes.append({})
+        out: list[Step] = []
+        for s in body:
+            out += self.statement(s, frame)
+        frame.scopes.pop()
+        return out
+
+    def with_hoisted(self, frame: Frame, step: Step) -> list[Step]:
+        before, frame.hoisted = frame.hoisted, []
+        if before and step.before:
+            before[0].before, step.before = step.before, ()
+        return [*before, step]
+
+    def statement(self, s: ast.Statement, frame: Frame) -> list[Step]:
+        if isinstance(s, ast.Assign):
+            return self.assign(s, frame)
+        if isinstance(s, ast.Local):
+            for name, size in s.names:
+                frame.declare(name, size)
+            return []
+        if isinstance(s, ast.If):
+            return self._if(s, frame)
+        if isinstance(s, ast.Do):
+            return self.do(s, frame)
+        if isinstance(s, ast.Group):
+            return self.statements(s.body, frame)
+        if isinstance(s, ast.For):
+            return self._for(s, frame)
+        if isinstance(s, ast.While):
+            return self._while(s, frame)
+        if isinstance(s, ast.Verbatim):
+            return self.verbatim(s)
+        if isinstance(s, ast.Tabulate):
+            return []  # read by `helper`
+        raise self.fail(s.at, f"{type(s).__name__.upper()} cannot stand here")
+
+    def assign(self, s: ast.Assign, frame: Frame) -> list[Step]:
+        if s.primes:
+            raise self.fail(s.at, "a derivative is set in DERIVATIVE blocks only")
+        value = self.expression(s.value, frame)
+        target = self.target(s.target, frame)
+        return self.with_hoisted(frame, Set(targets=(target,), value=value, before=s.before, note=s.note))
+
+    def target(self, t: Name | Index, frame: Frame) -> Target:
+        """What is assigned; constants and NEURON's own are refused."""
+        if isinstance(t, Index):
+            return self.element(t, frame)
+        local = frame.find(t.id)
+        if local is not None:
+            return Name(local, t.at)
+        if t.id == frame.result[0]:
+            return Name(frame.result[1], t.at)
+        self.known(t.id, t.at)
+        s = self.memory[t.id]
+        if s.size:
+            raise self.fail(t.at, f"{t.id} is an array; give an index")
+        if s.kind == "constant" or t.id in ("t", "dt", "celsius", "area", "diam"):
+            raise self.fail(t.at, f"{t.id} may not be assigned; copy it to a LOCAL first")
+        return Name(t.id, t.at)
+
+    def _if(self, s: ast.If, frame: Frame) -> list[Step]:
+        """Branches; what an `else if` test must hoist nests it."""
+        test, body = s.branches[0]
+        first = self.expression(test, frame)
+        before, frame.hoisted = frame.hoisted, []
+        out = Branch(branches=[(first, self.statements(body, frame))], before=s.before, note=s.note)
+        for k, (test, body) in enumerate(s.branches[1:], 1):
+            other = self.expression(test, frame)
+            if frame.hoisted:
+                frame.hoisted = []
+                rest = ast.If(s.at, branches=s.branches[k:], orelse=s.orelse)
+                out.orelse = self._if(rest, frame)
+                return [*before, out]
+            out.branches.append((other, self.statements(body, frame)))
+        out.orelse = self.statements(s.orelse, frame)
+        return [*before, out]
+
+    def _for(self, s: ast.For, frame: Frame) -> list[Step]:
+        first, last = self.integer(s.first, frame), self.integer(s.last, frame)
+        step = 1 if s.step is None else self.integer(s.step, frame)
+        if first is None or step is None or step == 0:
+            raise self.fail(s.at, "FROM ... TO ... BY ... needs a constant start and step; write a while loop")
+        if last is not None and abs(last - first) > WHILE_LIMIT:
+            raise self.fail(s.at, f"a loop of more than {WHILE_LIMIT} rounds")
+        head: list[Step] = []
+        bound = self.expression(s.last, frame) if last is None else Num("0")
+        hoisted, frame.hoisted = frame.hoisted, []
+        frame.scopes.append({})
+        var = frame.declare(s.var)
+        was = frame.loops.get(s.var)
+        frame.loops[s.var] = var
+        if last is None:
+            head = [*hoisted, Break(test=ast.Binary(">" if step > 0 else "<", Name(var), bound))]
+            last = first + WHILE_LIMIT * step - 1
+        body = [*head, *self.statements(s.body, frame)]
+        frame.scopes.pop()
+        if was is None:
+            del frame.loops[s.var]
+        else:
+            frame.loops[s.var] = was
+        return [Loop(var=var, first=first, stop=last + 1, step=step, body=body, before=s.before, note=s.note)]
+
+    def _while(self, s: ast.While, frame: Frame) -> list[Step]:
+        test = self.expression(s.test, frame)
+        before, frame.hoisted = frame.hoisted, []
+        body: list[Step] = [*before, Break(test=test, negate=True), *self.statements(s.body, frame)]
+        return [Loop(var=frame.fresh("turn"), stop=WHILE_LIMIT, body=body, before=s.before, note=s.note)]
+
+    def do(self, s: ast.Do, frame: Frame) -> list[Step]:
+        """A call as a statement."""
+        call = s.call
+        if call.id in intrinsic.DROPPED:
+            return []
+        if call.id == "at_time":
+            return []  # fixed steps need no warning of a discontinuity
+        if call.id == "state_discontinuity":
+            if len(call.args) != 2 or not isinstance(call.args[0], (Name, Index)):
+                raise self.fail(s.at, "state_discontinuity(state, value)")
+            return self.assign(ast.Assign(s.at, s.before, s.note, call.args[0], call.args[1]), frame)
+        if call.id in intrinsic.EFFECTS and call.id not in self.blocks:
+            if len(call.args) != intrinsic.EFFECTS[call.id]:
+                raise self.fail(s.at, f"{call.id} takes {intrinsic.EFFECTS[call.id]} argument(s)")
+            args = tuple(self.expression(a, frame) for a in call.args)
+            return self.with_hoisted(frame, Effect(call=Call(call.id, args, s.at), before=s.before, note=s.note))
+        if call.id in self.blocks and self.blocks[call.id].kind in ("FUNCTION", "PROCEDURE"):
+            return self._do_helper(s, frame)
+        e = self.expression(call, frame)
+        if call.id in intrinsic.RANDOM and isinstance(e, Call):
+            return self.with_hoisted(frame, Effect(call=e, before=s.before, note=s.note))
+        return []
+
+    def _do_helper(self, s: ast.Do, frame: Frame) -> list[Step]:
+        call, block = s.call, self.blocks[s.call.id]
+        if len(call.args) != len(block.args):
+            raise self.fail(s.at, f"{call.id} takes {len(block.args)} argument(s), not {len(call.args)}")
+        sig = self.helper(call.id, s.at)
+        args = tuple(self.expression(a, frame) for a in call.args) + tuple(Name(r, s.at) for r in sig.reads)
+        made = Call(call.id, args, s.at)
+        if not sig.outs and not has_effects(sig.body, self.helpers):
+            return []
+        targets: list[Target] = [Name(o) for o in sig.outs]
+        if sig.value:
+            targets.insert(0, Name(frame.fresh(f"{call.id}_result")))
+        if not targets:
+            return self.with_hoisted(frame, Effect(call=made, before=s.before, note=s.note))
+        return self.with_hoisted(frame, Set(targets=tuple(targets), value=made, before=s.before, note=s.note))
+
+    def verbatim(self, s: ast.Verbatim) -> list[Step]:
+        from heliox.nmodl.verbatim import refusal
+
+        what = refusal(s.text)
+        if what is not None:
+            raise self.fail(s.at, what)
+        return []
+
+
+def has_effects(steps: list[Step], helpers: dict[str, Signature]) -> bool:
+    """Whether steps send events, draw numbers, or call what does."""
+    for c in calls(steps):
+        if c.id in intrinsic.EFFECTS or c.id.startswith("random_") or c.id in ("watch", "for_connections"):
+            return True
+        if c.id in helpers and has_effects(helpers[c.id].body, helpers):
+            return True
+    return False
+
+
+def _called(body: list[ast.Statement]) -> list[str]:
+    """Names called anywhere in statements."""
+    out: dict[str, None] = {}
+
+    def visit(x: object) -> None:
+        if isinstance(x, Call):
+            out.setdefault(x.id)
+        if isinstance(x, (list, tuple)):
+            for y in x:
+                visit(y)
+        elif hasattr(x, "__dataclass_fields__"):
+            for f in x.__dataclass_fields__:
+                visit(getattr(x, f))
+
+    visit(body)
+    return list(out)
+
+
+__all__ = ["Branch", "Frame", "Lowering", "Signature", "Table", "expressions", "flow", "has_effects", "names", "rebuild", "walk"]

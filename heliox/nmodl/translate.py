@@ -1,0 +1,169 @@
+"""`translate` and `python_text`: a mod file as a `MechTemp`, and as the text of a Python file."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from heliox.errors import MechanismError
+from heliox.mechanisms import subset
+from heliox.mechanisms.methods import LIBRARY
+from heliox.mechanisms.subset import Function
+from heliox.mechanisms.template import Ion, MechTemp, Table, Var
+from heliox.nmodl.blocks import BlockLowering, build
+from heliox.nmodl.checks import check
+from heliox.nmodl.emit import Emitted, declaration
+from heliox.nmodl.memory import Memory, Symbol
+from heliox.nmodl.parser import parse
+from heliox.nmodl.source import Source
+from heliox.nmodl.syntax import Program
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A mod file translated: the arguments of `MechTemp`, names that had to change, remarks for the user."""
+
+    program: Program
+    emitted: Emitted
+    declared: Mapping[str, object]
+    rename: Mapping[str, str]
+    notes: tuple[str, ...]
+    file: str
+
+
+def analyse(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> Translation:
+    """Parse, check and lower a mod file.
+
+    Parameters
+    ----------
+    text : str
+        The file's text.
+    file : str
+        Its name, for messages.
+    folders : sequence of path
+        Where its INCLUDE files are.
+
+    Raises
+    ------
+    MechanismError
+        With file, line, column and the offending text, for anything that cannot be translated.
+    """
+    try:
+        source = Source(text, file, folders)
+        program = parse(source)
+        memory = Memory(program, source)
+        check(program, memory, source)
+        low = BlockLowering(program, memory, source)
+        made = build(low)
+        emitted = Emitted(low, made)
+    except RecursionError:
+        raise MechanismError(f"{file}: nested too deeply; give parts of its expressions names", file=file, line=1) from None
+    return Translation(program, emitted, _declared(low, emitted), emitted.rename, tuple(low.notes), file)
+
+
+def translate(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> MechTemp:
+    """The mechanism of a mod file. Arguments and errors as for `analyse`."""
+    t = analyse(text, file, folders)
+    e = t.emitted
+    _, library, constants = subset.collect([LIBRARY[n] for n in e.library()], LIBRARY) if e.library() else ({}, {}, {})
+    helpers = {n: Function(n, x, f"{file} ({n})") for n, x in e.helpers.items()}
+    for n in e.library():
+        helpers[n] = subset.from_python(LIBRARY[n])
+    helpers |= library
+    return MechTemp(
+        t.program.suffix, t.program.kind,
+        functions={n: Function(n, x, f"{file} ({n})") for n, x in e.functions.items()},
+        helpers=helpers, constants={**constants, **e.constants},
+        **t.declared,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _declared(low: BlockLowering, e: Emitted) -> dict[str, object]:
+    p, memory, rename = low.program, low.memory, e.rename
+
+    def new(n: str) -> str:
+        return rename.get(n, n)
+
+    def variables(*kinds: str) -> dict[str, Var]:
+        return {new(s.name): _variable(s) for s in memory.of(*kinds)}
+
+    functions = e.functions
+    return {
+        "parameters": variables("parameter"),
+        "states": variables("state"),
+        "assigned": variables("assigned"),
+        "globals_": variables("global"),
+        "ions": {ion: Ion(tuple(read), tuple(write), valence) for ion, (read, write, valence) in memory.ions.items()},
+        "currents": tuple(new(c) for c in p.current_order) if "current" in functions else (),
+        "electrode": bool(p.electrode),
+        "weights": tuple(new(w) for w in low.weights.values()),
+        "random": tuple(new(r) for r in p.random),
+        "pointers": tuple(new(s.name) for s in memory.of("pointer")),
+        "tables": tuple(
+            Table(new(n), new(s.table.argument), s.table.lo, s.table.hi, s.table.n, tuple(new(d) for d in s.table.depends))
+            for n in e.reachable
+            for s in (low.helpers[n],)
+            if s.table is not None
+        ),
+    }
+
+
+def _variable(s: Symbol) -> Var:
+    return Var(s.value, s.unit, s.size or 1)
+
+
+def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> str:
+    """The text of a Python file with the mechanism's functions and declaration. Arguments and errors as for `analyse`."""
+    t = analyse(text, file, folders)
+    e, p = t.emitted, t.program
+    out = [_head(t)]
+    called = e.called()
+    imports = [f"from math import {', '.join(names)}"] if (names := sorted(called & _MATH)) else []
+    imports.append("")
+    intrinsics = sorted(called & (subset.RANDOM | set(subset.EFFECTS) | {"watch", "for_connections"}))
+    if intrinsics:
+        imports.append(f"from heliox.mechanisms.intrinsics import {', '.join(intrinsics)}")
+    if e.library():
+        imports.append(f"from heliox.mechanisms.methods import {', '.join(e.library())}")
+    classes = [c for c, used in (("Ion", t.declared["ions"]), ("Table", t.declared["tables"]), ("Var", True)) if used]
+    imports.append(f"from heliox.mechanisms.template import {', '.join(sorted([*classes, 'MechTemp']))}")
+    out.append("\n".join(imports).strip("\n"))
+    if e.constants:
+        out.append("\n".join(f"{n} = {v!r}" for n, v in e.constants.items()))
+    out += [x.rstrip("\n") for x in (*e.helpers.values(), *e.functions.values())]
+    arguments = [(k, _plain(v)) for k, v in t.declared.items()]
+    blocks = "".join(f"{n}, " for n in e.functions)
+    out.append(
+        f'template = MechTemp(\n    "{p.suffix}",\n    "{p.kind}",\n    ({blocks.rstrip() or ""}),\n{declaration(arguments)})'
+    )
+    return "\n\n\n".join(out) + "\n"
+
+
+_MATH = frozenset("exp log log10 sqrt sin cos tan asin acos atan atan2 sinh cosh tanh fabs floor ceil fmod pow".split())
+
+
+def _plain(value: object) -> object:
+    """Declarations in their shortest legal form."""
+    if isinstance(value, dict):
+        return {k: _short(v) if isinstance(v, Var) else v for k, v in value.items()}
+    return value
+
+
+def _short(v: Var) -> object:
+    if v.size != 1:
+        return v
+    return (v.default, v.unit) if v.default and v.unit else v.default or v.unit
+
+
+def _head(t: Translation) -> str:
+    title = t.program.title or f"{t.program.suffix}, translated from {Path(t.file).name}"
+    lines = textwrap.wrap(f"{t.program.suffix}: {title}".replace("\\", "/").replace('"""', "'''"), 108)
+    for line in t.program.comments:
+        lines += textwrap.wrap(line.replace("\\", "/").replace('"""', "'''"), 108) if line else [""]
+    if t.rename:
+        lines += ["", "Renamed, since Python or HelioX uses the name: " + ", ".join(f"{a} -> {b}" for a, b in t.rename.items())]
+    lines += [f"Note: {n}" for n in t.notes]
+    body = "\n".join(lines)
+    return f'"""{body}"""' if len(lines) == 1 else f'"""{body}\n"""'
