@@ -343,17 +343,21 @@ class Engine:
         Frozen events come before later ones of equal time, in their own order.
         """
         p, e = self.plan, self.plan.model.events
+        c = p.model.connections
         for k in range(len(e)):
-            c = int(e.connection[k])
-            place = p.placements[int(e.mechanism[k])]
-            chunk = int(place.chunk[e.instance[k]])
-            target = (int(e.mechanism[k]) << 32) + int(place.local[e.instance[k]])
+            j = int(e.connection[k])
+            mechanism, instance = int(e.mechanism[k]), int(e.instance[k])
+            if not e.self_event[k]:
+                mechanism, instance = int(c.mechanism[j]), int(c.instance[j])
+            place = p.placements[mechanism]
+            chunk = int(place.chunk[instance])
+            target = (mechanism << 32) + int(place.local[instance])
             rank = k + (events.SELF if e.self_event[k] else 0)
-            connection = int(p.connection_rank[c]) if c >= 0 else -1
+            connection = int(p.connection_rank[j]) if j >= 0 else -1
             for member in range(p.batch):
                 g = member * p.chunks + chunk
-                j = int(self.QN[g, events.EVENTS])
-                self.QF[g, j] = e.time[k], -1e300, e.flag[k]
-                self.QI[g, j] = rank, target, connection
+                place_in_heap = int(self.QN[g, events.EVENTS])
+                self.QF[g, place_in_heap] = e.time[k], -1e300, e.flag[k]
+                self.QI[g, place_in_heap] = rank, target, connection
                 self.QN[g, events.EVENTS] += 1
         self.QN[:, events.SERIAL] = len(e)

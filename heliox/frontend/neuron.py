@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import tempfile
+import warnings
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,12 @@ def examine(h: Any = None) -> tuple[Model | None, Report]:
     if not check_session(h, report):
         return None, report
     sections = list(h.allsec())
-    if _verify_structure(h, sections) and _waiting(h):
+    changed = _verify_structure(h, sections)
+    if (changed or h.t == 0.0) and _artificial(h) and _never_initialised(h):
+        text = "there are artificial cells, and the session was never initialized"
+        report.add("not initialized", text, "call h.finitialize, or pass v_init")
+        return None, report
+    if changed and _waiting(h):
         # entries of objects that are gone would bring the process down
         text = "the model was changed, and events from before still wait in the queue"
         report.add("queue", text, "call h.finitialize, or pass v_init")
@@ -95,8 +101,10 @@ def _session(h: Any) -> Any:
 
 
 def _anything(h: Any) -> bool:
-    if next(iter(h.allsec()), None) is not None:
-        return True
+    return next(iter(h.allsec()), None) is not None or _artificial(h)
+
+
+def _artificial(h: Any) -> bool:
     kinds, name = h.MechanismType(1), h.ref("")
     for k in range(int(kinds.count())):
         if kinds.is_artificial(k):
@@ -130,6 +138,27 @@ def _verify_structure(h: Any, sections: list) -> bool:
         if own_stdout:
             h.hoc_stdout()
     return count() != before
+
+
+def _never_initialised(h: Any) -> bool:
+    """Whether NEURON would stop the process if the state of artificial cells were saved now.
+
+    Their storage has a place only from the first finitialize on, and nothing tells whether there was one. So a copy
+    of the process tries.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child runs none
+        child = os.fork()
+    if child == 0:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        try:
+            h.SaveState().save()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] != 0
 
 
 def _waiting(h: Any) -> int:

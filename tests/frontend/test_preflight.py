@@ -229,3 +229,13 @@ def test_alignment_uses_waiting_events():
     shared = np.array([False, True, False])
     place = align(nothing, busy, np.zeros(3, bool), shared, [2])
     assert place[1] == 2
+
+
+def test_artificial_cells_never_initialised(h):
+    """NEURON would stop the process here; preflight says what to do instead."""
+    section, stim = h.Section(name="s"), h.IntFire4()
+    known = kinds()
+    assert known in ([], ["not initialized"])  # an earlier test of this process may have initialised this type
+    h.finitialize(-65)
+    assert kinds() == []
+    assert section and stim
