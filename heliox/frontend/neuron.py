@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import io
 import os
 import sys
@@ -150,6 +151,7 @@ def _never_initialised(h: Any) -> bool:
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child runs none
         child = os.fork()
     if child == 0:
+        faulthandler.disable()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
         os.dup2(nowhere, 2)
