@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from heliox.mechanisms.template import BLOCKS
 from heliox.nmodl import syntax as ast
-from heliox.nmodl.ir import Binary, Call, Effect, Flow, Name, Num, Set, Step, Unary, calls, expressions, flow, names, walk
+from heliox.nmodl.ir import Binary, Call, Effect, Flow, Name, Num, Set, Step, Unary, flow
+from heliox.nmodl.liveness import prune
 from heliox.nmodl.lowering import PERMANENT, Frame, Lowering
 from heliox.nmodl.memory import Symbol
 from heliox.nmodl.solve import solve
@@ -70,7 +72,13 @@ class BlockLowering(Lowering):
             difference = Binary("-", self.expression(a, inner), self.expression(b, inner), s.at)
             value = difference if op == ">" else Unary("-", difference, s.at)
             k = len(self.watches)
-            made = Made(f"watch_{k}", [Set(targets=(Name("difference"),), value=value)], inner, at=s.at, fixed=("difference",))
+            made = Made(
+                f"watch_{k}",
+                [Set(targets=(Name("difference"),), value=value)],
+                inner,
+                at=s.at,
+                fixed=("difference",),
+            )
             self.watches.append(made)
             out.append(Effect(call=Call("watch", (Num(str(k)), flag), s.at), before=s.before, note=s.note))
         return out
@@ -104,6 +112,7 @@ def build(low: BlockLowering) -> list[Made]:
         elif b.kind.startswith(("BEFORE", "AFTER")) and b.kind not in FOLLOWING:
             raise low.fail(b.at, f"{b.kind} is no block of NEURON; legal are {', '.join(FOLLOWING)}")
     low.made += low.watches
+    low.made.sort(key=lambda m: (BLOCKS.index(m.name) if m.name in BLOCKS else len(BLOCKS), m.name))
     _interfaces(low)
     return low.made
 
@@ -112,7 +121,11 @@ def statements(body: list[ast.Statement]) -> Iterator[ast.Statement]:
     """All statements, also inside others."""
     for s in body:
         yield s
-        for inner in (getattr(s, "body", None), getattr(s, "orelse", None), *(b for _, b in getattr(s, "branches", ()))):
+        for inner in (
+            getattr(s, "body", None),
+            getattr(s, "orelse", None),
+            *(b for _, b in getattr(s, "branches", ())),
+        ):
             if inner:
                 yield from statements(inner)
 
@@ -212,21 +225,33 @@ def _interfaces(low: BlockLowering) -> None:
     flows = [flow(m.body) for m in low.made]
     read = {n for f, m in zip(flows, low.made) for n in f.exposed if n not in m.frame.used}
     written = {n for _, write, _ in low.memory.ions.values() for n in write}
-    kept = {s.name for s in low.memory.symbols.values() if s.kind in PERMANENT or s.name in read or s.name in currents}
+    kept = {
+        s.name
+        for s in low.memory.symbols.values()
+        if s.kind in PERMANENT or s.name in read or s.name in currents
+    }
     # NEURON's own, and ion variables that are only read, may be assigned: copies that end with the block
     kept -= {"flag"} | {s.name for s in low.memory.of("builtin", "ion") if s.name not in written}
-    prune(low, kept)
-    for m in low.made:
-        f = flow(m.body)
-        m.returns = sorted((n for n in f.written if n in kept and n in low.memory and n not in m.frame.used), key=low.memory.rank)
+    for m, f in zip(low.made, flows):
+        m.returns = sorted(
+            (n for n in f.written if n in kept and n in low.memory and n not in m.frame.used),
+            key=low.memory.rank,
+        )
         if m.name == "receive" and "v" in f.written:
             m.returns.insert(0, "v")
         if m.name == "conductance" or m.name.startswith("watch_"):
             m.returns = list(m.fixed)
+    prune({m.name: (m.body, set(m.returns)) for m in low.made}, low.helpers, kept)
+    for m in low.made:
+        f = flow(m.body)
         m.body = _undefined(low, m, f)
         f = flow(m.body)
         unsure = [n for n in m.returns if n not in f.sure and n in low.memory]
-        wanted = {n for n in (*f.exposed, *unsure) if n in low.memory and low.memory[n].kind != "constant" and n not in m.frame.used}
+        wanted = {
+            n
+            for n in (*f.exposed, *unsure)
+            if n in low.memory and low.memory[n].kind != "constant" and n not in m.frame.used
+        }
         m.params = sorted(wanted, key=low.memory.rank)
     for s in low.memory.symbols.values():
         # memory that blocks only set is per instance; what some block reads first is truly shared
@@ -240,42 +265,13 @@ def _interfaces(low: BlockLowering) -> None:
 
 def _undefined(low: BlockLowering, m: Made, f: Flow) -> list[Step]:
     body = low.defined(m.body, set(), m.frame)
-    local = [s for s in low.memory.symbols.values() if s.kind in ("hidden", "shared") and s.size and s.name in f.written]
+    local = [
+        s
+        for s in low.memory.symbols.values()
+        if s.kind in ("hidden", "shared") and s.size and s.name in f.written
+    ]
     first: list[Step] = []
     for s in local:
         if s.name not in m.returns and s.name not in f.exposed:
             first.append(Set(targets=(Name(s.name),), value=Call("zeros", (Num(str(s.size)),))))
     return first + body
-
-
-def prune(low: BlockLowering, kept: set[str]) -> None:
-    """Take out of helpers the results that are neither kept nor read by a caller."""
-    bodies: dict[str, list[Step]] = {f"block {m.name}": m.body for m in low.made}
-    bodies |= {name: sig.body for name, sig in low.helpers.items()}
-    reads = {k: {n for s in walk(b) for e in expressions(s) for n in names(e)} for k, b in bodies.items()}
-    called = {k: {c.id for c in calls(b)} for k, b in bodies.items()}
-    outs = {name: {o for o in sig.outs if o in kept} for name, sig in low.helpers.items()}
-    changed = True
-    while changed:
-        changed = False
-        for name, sig in low.helpers.items():
-            for caller, these in called.items():
-                if name in these:
-                    needed = {o for o in sig.outs if o in reads[caller] or o in outs.get(caller, ())}
-                    if not needed <= outs[name]:
-                        outs[name] |= needed
-                        changed = True
-    for name, sig in low.helpers.items():
-        sig.outs = [o for o in sig.outs if o in outs[name]]
-    for body in bodies.values():
-        _drop_targets(low, body)
-
-
-def _drop_targets(low: BlockLowering, body: list[Step]) -> None:
-    """Assignments of helpers' results, without those no longer returned."""
-    for s in walk(body):
-        if isinstance(s, Set) and isinstance(s.value, Call) and s.value.id in low.helpers:
-            sig = low.helpers[s.value.id]
-            if len(s.targets) > 1 or not sig.value:
-                first = s.targets[: len(sig.leading) + bool(sig.value)]
-                s.targets = (*first, *(Name(o) for o in sig.outs))

@@ -18,9 +18,15 @@ def check(program: Program, memory: Memory, source: Source) -> None:
 
 def c1_has_a_name(p: Program, m: Memory, s: Source) -> None:
     if not p.suffix:
-        raise s.fail(0, "the file declares no mechanism; write NEURON { SUFFIX name } (or POINT_PROCESS, ARTIFICIAL_CELL)")
+        raise s.fail(
+            0,
+            "the file declares no mechanism; write NEURON { SUFFIX name } (or POINT_PROCESS, ARTIFICIAL_CELL)",
+        )
     if p.suffix == "nothing":
-        raise s.fail(p.suffix_at, "SUFFIX nothing declares functions for hoc, not a mechanism; there is nothing to simulate")
+        raise s.fail(
+            p.suffix_at,
+            "SUFFIX nothing declares functions for hoc, not a mechanism; there is nothing to simulate",
+        )
 
 
 def c2_blocks_once(p: Program, m: Memory, s: Source) -> None:
@@ -40,18 +46,27 @@ def c3_names_of_blocks(p: Program, m: Memory, s: Source) -> None:
 
 def c4_electrode(p: Program, m: Memory, s: Source) -> None:
     if p.electrode and p.kind != "point":
-        raise s.fail(p.suffix_at, "ELECTRODE_CURRENT needs a POINT_PROCESS; in a SUFFIX mechanism use NONSPECIFIC_CURRENT with the sign turned")
+        raise s.fail(
+            p.suffix_at,
+            "ELECTRODE_CURRENT needs a POINT_PROCESS; in a SUFFIX mechanism use NONSPECIFIC_CURRENT with the sign turned",
+        )
 
 
 def c5_artificial(p: Program, m: Memory, s: Source) -> None:
     if p.kind == "artificial" and (p.current_order or p.ions):
-        raise s.fail(p.suffix_at, "an ARTIFICIAL_CELL has no node, hence no currents and no ions; make it a POINT_PROCESS")
+        raise s.fail(
+            p.suffix_at,
+            "an ARTIFICIAL_CELL has no node, hence no currents and no ions; make it a POINT_PROCESS",
+        )
 
 
 def c6_external(p: Program, m: Memory, s: Source) -> None:
     for name, at in p.external.items():
         if name not in BUILTIN:
-            raise s.fail(at, f"EXTERNAL {name}: variables of other files cannot be read; make it a PARAMETER and set it, or a POINTER")
+            raise s.fail(
+                at,
+                f"EXTERNAL {name}: variables of other files cannot be read; make it a PARAMETER and set it, or a POINTER",
+            )
 
 
 def c7_spelling(p: Program, m: Memory, s: Source) -> None:
@@ -73,7 +88,12 @@ def c9_range(p: Program, m: Memory, s: Source) -> None:
             raise s.fail(at, f"{name} is NEURON's own and may not be RANGE")
     for name, at in p.global_.items():
         if name in p.range_:
-            raise s.fail(at, f"{name} is both RANGE and GLOBAL; {nearest(name, ())}".replace("; there are none.", "; keep one of them"))
+            raise s.fail(
+                at,
+                f"{name} is both RANGE and GLOBAL; {nearest(name, ())}".replace(
+                    "; there are none.", "; keep one of them"
+                ),
+            )
 
 
 def c10_written_state(p: Program, m: Memory, s: Source) -> None:

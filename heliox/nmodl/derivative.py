@@ -63,9 +63,14 @@ class Slopes(Lowering):
 def state_name(low: Lowering, s: ast.Assign) -> str:
     """The state whose derivative is set."""
     if s.primes > 1:
-        raise low.fail(s.at, "higher derivatives cannot be translated; make the first derivative a STATE of its own")
+        raise low.fail(
+            s.at, "higher derivatives cannot be translated; make the first derivative a STATE of its own"
+        )
     if isinstance(s.target, ast.Index):
-        raise low.fail(s.at, "derivatives of arrays cannot be translated; write the elements as states of their own, or a KINETIC block")
+        raise low.fail(
+            s.at,
+            "derivatives of arrays cannot be translated; write the elements as states of their own, or a KINETIC block",
+        )
     name = s.target.id
     if name not in low.memory or low.memory[name].kind not in ("state", "ion"):
         raise low.fail(s.at, f"{name}' needs {name} among STATE")

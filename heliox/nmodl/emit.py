@@ -19,8 +19,12 @@ class Emitted:
 
     def __init__(self, low: BlockLowering, made: list[Made]) -> None:
         self.low, self.made = low, made
-        used = {n for m in made for n in _names(m.body)} | {n for s in low.helpers.values() for n in (*_names(s.body), *s.args)}
-        self.rename = renamed({*low.memory.symbols, *low.helpers, *used} - {"zeros"} - _intrinsic_names(low, used))
+        used = {n for m in made for n in _names(m.body)} | {
+            n for s in low.helpers.values() for n in (*_names(s.body), *s.args)
+        }
+        self.rename = renamed(
+            {*low.memory.symbols, *low.helpers, *used} - {"zeros"} - _intrinsic_names(low, used)
+        )
         self.reachable = self._reachable()
         self.printer = Printer(self.rename, low.helpers)
         self.helpers = {self.rename.get(n, n): self._helper(low.helpers[n]) for n in self.reachable}
@@ -102,7 +106,9 @@ def _only_last(body: list[Step], value: str) -> bool:
     """Whether the value of a FUNCTION is set only where the function ends, on every path, and read nowhere."""
     if any(value in names(e) for s in walk(body) for e in expressions(s)):
         return False
-    start = 1 if body and isinstance(body[0], Set) and body[0].targets == (Name(value),) and len(body) > 1 else 0
+    start = (
+        1 if body and isinstance(body[0], Set) and body[0].targets == (Name(value),) and len(body) > 1 else 0
+    )
     sets = sum(1 for s in walk(body[start:]) if isinstance(s, Set) and any(t.id == value for t in s.targets))
     return sets == _ends(body, value)
 
@@ -124,7 +130,11 @@ def _returning(body: list[Step], value: str) -> list[Step]:
         return [*body[:-1], Return(values=(last.value,), before=last.before, note=last.note)]
     assert isinstance(last, Branch)
     branches: list[tuple[Expr, list[Step]]] = [(t, _returning(b, value)) for t, b in last.branches]
-    return [*body[:-1], Branch(branches=branches, before=last.before, note=last.note), *_returning(last.orelse, value)]
+    return [
+        *body[:-1],
+        Branch(branches=branches, before=last.before, note=last.note),
+        *_returning(last.orelse, value),
+    ]
 
 
 # ---------------------------------------------------------------- the file

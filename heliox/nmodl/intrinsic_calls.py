@@ -21,7 +21,8 @@ SPECIAL = frozenset(("at_time", "state_discontinuity", "nrn_ghk", "nrn_pointing"
 _USE_RANDOM = "declare RANDOM r in NEURON and call random_uniform(r), random_normal(r, mean, std) or random_negexp(r, mean)"
 REFUSED = {
     **dict.fromkeys(
-        ("scop_random", "exprand", "normrand", "poisrand", "poisson", "gauss", "set_seed", "setseed"), _USE_RANDOM
+        ("scop_random", "exprand", "normrand", "poisrand", "poisson", "gauss", "set_seed", "setseed"),
+        _USE_RANDOM,
     ),
     "random_dpick": "call random_uniform(r)",
     "random_setids": "set the ids of the stream from Python",
@@ -40,7 +41,9 @@ KNOWN = SAME | set(RANDOM) | set(EFFECTS) | DROPPED | SPECIAL
 def at_time(te: Expr, at: int) -> Expr:
     """True in the step that ends at or just after `te`."""
     x = Binary("-", te, Num("1e-11"), at)
-    return Binary("&&", Binary("<=", x, Name("t"), at), Binary(">", x, Binary("-", Name("t"), Name("dt")), at), at)
+    return Binary(
+        "&&", Binary("<=", x, Name("t"), at), Binary(">", x, Binary("-", Name("t"), Name("dt")), at), at
+    )
 
 
 def ghk(args: tuple[Expr, ...], at: int) -> Expr:

@@ -35,7 +35,12 @@ def split(e: Expr, x: str) -> Split:
     if isinstance(e, Binary) and e.op in ("+", "-"):
         p, q = split(e.a, x), split(e.b, x)
         return Split(
-            e, _sum(e.op, p.slope, q.slope), _sum(e.op, p.a, q.a), _sum(e.op, p.b, q.b), p.linear and q.linear, p.smooth and q.smooth
+            e,
+            _sum(e.op, p.slope, q.slope),
+            _sum(e.op, p.a, q.a),
+            _sum(e.op, p.b, q.b),
+            p.linear and q.linear,
+            p.smooth and q.smooth,
         )
     if isinstance(e, Binary) and e.op == "*":
         return _product(e, split(e.a, x), split(e.b, x))

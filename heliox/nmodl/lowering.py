@@ -166,7 +166,12 @@ class Lowering:
                 raise self.fail(t.at, f"TABLE of the array {n}; write its elements as variables of their own")
         own = [r for r in sig.reads if r not in outs]
         for r in own:
-            if self.memory[r].kind not in ("global", "global_assigned", "shared", "builtin") or r in ("v", "area", "diam", "t"):
+            if self.memory[r].kind not in ("global", "global_assigned", "shared", "builtin") or r in (
+                "v",
+                "area",
+                "diam",
+                "t",
+            ):
                 raise self.fail(
                     t.at,
                     f"TABLE of {sig.name}, which depends on {r}, a variable of the instance: NEURON would tabulate the first instance's "
@@ -175,7 +180,9 @@ class Lowering:
         lo, hi = self.constant(t.first, t.at), self.constant(t.last, t.at)
         if not lo < hi:
             raise self.fail(t.at, f"TABLE FROM {lo:g} TO {hi:g} is empty")
-        sig.table = Table(sig.args[0], tuple(outs), lo, hi, t.n, tuple(d for d in t.depend if d in self.memory))
+        sig.table = Table(
+            sig.args[0], tuple(outs), lo, hi, t.n, tuple(d for d in t.depend if d in self.memory)
+        )
         sig.reads = own
         if not sig.value:
             sig.outs = [n for n in t.names]
@@ -235,7 +242,10 @@ class Lowering:
             return Name(frame.result[1], e.at)
         self.known(e.id, e.at)
         if self.memory[e.id].kind == "random":
-            raise self.fail(e.at, f"{e.id} is a RANDOM stream: it is legal only as the first argument of random_ functions")
+            raise self.fail(
+                e.at,
+                f"{e.id} is a RANDOM stream: it is legal only as the first argument of random_ functions",
+            )
         return Name(e.id, e.at)
 
     def known(self, name: str, at: int) -> None:
@@ -305,7 +315,8 @@ class Lowering:
             return Name(value, e.at) if sig.value else Num("0.0", e.at)
         if block is not None and block.kind == "FUNCTION_TABLE":
             raise self.fail(
-                e.at, f"{name} is a FUNCTION_TABLE, whose values are given at run time; write a FUNCTION with the interpolation"
+                e.at,
+                f"{name} is a FUNCTION_TABLE, whose values are given at run time; write a FUNCTION with the interpolation",
             )
         return self._intrinsic(e, frame)
 
@@ -314,8 +325,14 @@ class Lowering:
         if name in intrinsic.RANDOM:
             new, counts = intrinsic.RANDOM[name]
             stream = e.args[0] if e.args else Num("0")
-            if not isinstance(stream, Name) or stream.id not in self.program.random or len(e.args) not in counts:
-                raise self.fail(e.at, f"{name} takes a RANDOM stream first and {counts[-1] - 1} further argument(s)")
+            if (
+                not isinstance(stream, Name)
+                or stream.id not in self.program.random
+                or len(e.args) not in counts
+            ):
+                raise self.fail(
+                    e.at, f"{name} takes a RANDOM stream first and {counts[-1] - 1} further argument(s)"
+                )
             args = tuple(self.expression(a, frame) for a in e.args[1:])
             if name == "random_normal" and not args:
                 args = (Num("0.0"), Num("1.0"))
@@ -340,8 +357,13 @@ class Lowering:
         if name in intrinsic.REFUSED:
             raise self.fail(e.at, f"{name} cannot be translated; {intrinsic.REFUSED[name]}")
         if name in self.memory and self.memory[name].size == 0 and len(e.args) == 1:
-            raise self.fail(e.at, f"{name} is a variable, not a function; is an operator missing before the parenthesis?")
-        raise self.fail(e.at, f"{name} is not a function of this file or of NMODL; {nearest(name, set(self.blocks) | intrinsic.KNOWN)}")
+            raise self.fail(
+                e.at, f"{name} is a variable, not a function; is an operator missing before the parenthesis?"
+            )
+        raise self.fail(
+            e.at,
+            f"{name} is not a function of this file or of NMODL; {nearest(name, set(self.blocks) | intrinsic.KNOWN)}",
+        )
 
     # -------------------------------------------------------- statements
 
@@ -428,7 +450,9 @@ class Lowering:
         first, last = self.integer(s.first, frame), self.integer(s.last, frame)
         step = 1 if s.step is None else self.integer(s.step, frame)
         if first is None or step is None or step == 0:
-            raise self.fail(s.at, "FROM ... TO ... BY ... needs a constant start and step; write a while loop")
+            raise self.fail(
+                s.at, "FROM ... TO ... BY ... needs a constant start and step; write a while loop"
+            )
         if last is not None and abs(last - first) > WHILE_LIMIT:
             raise self.fail(s.at, f"a loop of more than {WHILE_LIMIT} rounds")
         head: list[Step] = []
@@ -470,7 +494,9 @@ class Lowering:
             if len(call.args) != intrinsic.EFFECTS[call.id]:
                 raise self.fail(s.at, f"{call.id} takes {intrinsic.EFFECTS[call.id]} argument(s)")
             args = tuple(self.expression(a, frame) for a in call.args)
-            return self.with_hoisted(frame, Effect(call=Call(call.id, args, s.at), before=s.before, note=s.note))
+            return self.with_hoisted(
+                frame, Effect(call=Call(call.id, args, s.at), before=s.before, note=s.note)
+            )
         if call.id in self.blocks and self.blocks[call.id].kind in ("FUNCTION", "PROCEDURE"):
             return self._do_helper(s, frame)
         e = self.expression(call, frame)
@@ -531,4 +557,16 @@ def _called(body: list[ast.Statement]) -> list[str]:
     return list(out)
 
 
-__all__ = ["Branch", "Frame", "Lowering", "Signature", "Table", "expressions", "flow", "has_effects", "names", "rebuild", "walk"]
+__all__ = [
+    "Branch",
+    "Frame",
+    "Lowering",
+    "Signature",
+    "Table",
+    "expressions",
+    "flow",
+    "has_effects",
+    "names",
+    "rebuild",
+    "walk",
+]

@@ -88,7 +88,8 @@ class Memory:
             for name in (*u.read, *u.write):
                 if name not in (f"e{u.ion}", f"i{u.ion}", f"{u.ion}i", f"{u.ion}o"):
                     raise self.source.fail(
-                        u.at, f"{name!r} is no variable of ion {u.ion!r}; legal are e{u.ion}, {u.ion}i, {u.ion}o, i{u.ion}"
+                        u.at,
+                        f"{name!r} is no variable of ion {u.ion!r}; legal are e{u.ion}, {u.ion}i, {u.ion}o, i{u.ion}",
                     )
                 self._add(name, "ion", at=u.at)
 

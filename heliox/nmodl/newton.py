@@ -51,30 +51,40 @@ def implicit(low: Lowering, block: ast.Block, frame: Frame, dt: Expr) -> list[St
     return [Set(targets=targets, value=Call(name, args, block.at))]
 
 
-def make(low: Lowering, block: ast.Block, unknowns: list[str], fixed: list[str], steps: list[Step], frame: Frame) -> None:
+def make(
+    low: Lowering, block: ast.Block, unknowns: list[str], fixed: list[str], steps: list[Step], frame: Frame
+) -> None:
     """The helpers of a block: `steps` set ``r_<unknown>`` from the unknowns and the `fixed` arguments."""
     n = len(unknowns)
     if n > LARGEST:
-        raise low.fail(block.at, f"{block.name} couples {n} unknowns; at most {LARGEST} are translated. A KINETIC block has no such limit")
+        raise low.fail(
+            block.at,
+            f"{block.name} couples {n} unknowns; at most {LARGEST} are translated. A KINETIC block has no such limit",
+        )
     for x in unknowns:
         if any(isinstance(s, Set) and any(t.id == x for t in s.targets) for s in steps):
             raise low.fail(block.at, f"{block.name} assigns {x}, for which it solves; assign it elsewhere")
     residual = Signature(f"{block.name}_residual", [*unknowns, *fixed], steps, at=block.at)
-    _settle(low, residual, frame, [f"r_{x}" for x in unknowns])
+    settle(low, residual, frame, [f"r_{x}" for x in unknowns])
     low.helpers[residual.name] = residual
     if n > 1:
-        low.helpers[f"{block.name}_solve"] = _solver(block.name, n)
+        low.helpers[f"{block.name}_solve"] = solver(block.name, n)
     low.helpers[f"{block.name}_newton"] = _newton(block.name, unknowns, fixed, residual)
 
 
-def _settle(low: Lowering, sig: Signature, frame: Frame, first: list[str]) -> None:
+def settle(low: Lowering, sig: Signature, frame: Frame, first: list[str]) -> None:
     """Reads and returns: `first`, then the memory it sets."""
     args = set(sig.args)
     sig.body = low.defined(sig.body, args, frame)
     found = flow(sig.body, args)
-    memory = sorted((x for x in found.written if x in low.memory and x not in frame.used and x not in args), key=low.memory.rank)
+    memory = sorted(
+        (x for x in found.written if x in low.memory and x not in frame.used and x not in args),
+        key=low.memory.rank,
+    )
     unsure = {x for x in memory if x not in found.sure}
-    reads = {x for x in (*found.exposed, *unsure) if x in low.memory and x not in args and x not in frame.used}
+    reads = {
+        x for x in (*found.exposed, *unsure) if x in low.memory and x not in args and x not in frame.used
+    }
     sig.reads = sorted((r for r in reads if low.memory[r].kind != "constant"), key=low.memory.rank)
     sig.leading, sig.outs = first, memory
 
@@ -94,7 +104,9 @@ def _newton(name: str, unknowns: list[str], fixed: list[str], residual: Signatur
         jacobian += [put("step", step), put(x, Binary("+", Name(x), Name("step"))), evaluate("high")]
         jacobian += [put(x, Binary("-", Name(x), two)), evaluate("low")]
         for i, y in enumerate(unknowns):
-            jacobian.append(put(f"J_{i}_{j}", Binary("/", Binary("-", Name(f"high_{y}"), Name(f"low_{y}")), two)))
+            jacobian.append(
+                put(f"J_{i}_{j}", Binary("/", Binary("-", Name(f"high_{y}"), Name(f"low_{y}")), two))
+            )
         jacobian.append(put(x, Binary("+", Name(x), Name("step"))))
     jacobian.append(evaluate("r"))
 
@@ -104,7 +116,12 @@ def _newton(name: str, unknowns: list[str], fixed: list[str], residual: Signatur
         body.append(put(f"d_{unknowns[0]}", Binary("/", minus[0], Name("J_0_0"))))
     else:
         matrix: list[Expr] = [Name(f"J_{i}_{j}") for i in range(n) for j in range(n)]
-        body.append(Set(targets=tuple(Name(f"d_{x}") for x in unknowns), value=Call(f"{name}_solve", (*matrix, *minus))))
+        body.append(
+            Set(
+                targets=tuple(Name(f"d_{x}") for x in unknowns),
+                value=Call(f"{name}_solve", (*matrix, *minus)),
+            )
+        )
     body.append(put("change", Num("0.0")))
     for x in unknowns:
         relative = fabs(Binary("/", Name(f"d_{x}"), Name(x)))
@@ -122,12 +139,18 @@ def _newton(name: str, unknowns: list[str], fixed: list[str], residual: Signatur
     start += [put(z, Num("0.0")) for z in zero]
     start += [put(o, Num("0.0")) for o in residual.outs if o not in residual.reads]
     loop = Loop(var="turn", stop=TURNS, body=body)
-    sig = Signature(f"{name}_newton", [*unknowns, *fixed], [*start, loop], reads=list(residual.reads), outs=list(residual.outs))
+    sig = Signature(
+        f"{name}_newton",
+        [*unknowns, *fixed],
+        [*start, loop],
+        reads=list(residual.reads),
+        outs=list(residual.outs),
+    )
     sig.leading = list(unknowns)
     return sig
 
 
-def _solver(name: str, n: int) -> Signature:
+def solver(name: str, n: int) -> Signature:
     """Gaussian elimination with partial pivoting, row exchanges included, unrolled."""
 
     def a(i: int, j: int) -> Name:
@@ -146,7 +169,9 @@ def _solver(name: str, n: int) -> Signature:
         for r in range(c + 1, n):
             body.append(put("factor", Binary("/", a(r, c), a(c, c))))
             for j in range(c + 1, n):
-                body.append(Set(targets=(a(r, j),), value=Binary("-", a(r, j), Binary("*", Name("factor"), a(c, j)))))
+                body.append(
+                    Set(targets=(a(r, j),), value=Binary("-", a(r, j), Binary("*", Name("factor"), a(c, j))))
+                )
             body.append(Set(targets=(y(r),), value=Binary("-", y(r), Binary("*", Name("factor"), y(c)))))
     for r in reversed(range(n)):
         e: Expr = y(r)

@@ -14,7 +14,20 @@ from heliox.nmodl.ir import (
 WIDTH = 110
 _COMPARE = frozenset(("==", "!=", "<", ">", "<=", ">="))
 _LOGIC = {"&&": "and", "||": "or"}
-_PRECEDENCE = {"+": 10, "-": 10, "*": 11, "/": 11, "neg": 12, "^": 13, "atom": 20, "if": 0, "or": 1, "and": 2, "not": 3, "compare": 4}
+_PRECEDENCE = {
+    "+": 10,
+    "-": 10,
+    "*": 11,
+    "/": 11,
+    "neg": 12,
+    "^": 13,
+    "atom": 20,
+    "if": 0,
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    "compare": 4,
+}
 # names a mechanism may not have in Python: the language's own, those of the functions it may call, and those of generated code
 RESERVED = (
     frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | MATH | RANDOM | frozenset(EFFECTS) | frozenset(LIBRARY)
@@ -133,7 +146,11 @@ class Printer:
         note = f"  # {s.note}" if s.note else ""
         if isinstance(s, Set):
             targets = ", ".join(self.value(t) for t in s.targets)
-            return _line(f"{pad}{targets} = {self.value(s.value)}" if targets else f"{pad}{self.value(s.value)}", note, pad)
+            return _line(
+                f"{pad}{targets} = {self.value(s.value)}" if targets else f"{pad}{self.value(s.value)}",
+                note,
+                pad,
+            )
         if isinstance(s, Effect):
             return _line(f"{pad}{self.value(s.call)}", note, pad)
         if isinstance(s, Return):
@@ -170,7 +187,9 @@ def number(text: str) -> str:
         sign = "-" if text.startswith("-") else ""
         digits = text.lstrip("-").lstrip("0") or "0"
         return f"{sign}{digits}.0" if len(digits) < 16 else repr(float(text))
-    return repr(float(text)) if text.lstrip("-").startswith("0") and len(text.rstrip("0")) > 17 else _tidy(text)
+    return (
+        repr(float(text)) if text.lstrip("-").startswith("0") and len(text.rstrip("0")) > 17 else _tidy(text)
+    )
 
 
 def _tidy(text: str) -> str:
@@ -208,7 +227,11 @@ def wrap(text: str) -> list[str]:
         if not sign or "(" in head or body.startswith("def "):
             head, sign, tail = body.partition("(")
             close = tail.rfind(")")
-            return [indent + head + sign, *_filled(tail[:close], indent + "    "), indent + tail[close:]] if close >= 0 else [text]
+            return (
+                [indent + head + sign, *_filled(tail[:close], indent + "    "), indent + tail[close:]]
+                if close >= 0
+                else [text]
+            )
     colon = ":" if sign in ("if ", "elif ") else ""
     tail = tail.removesuffix(":") if colon else tail
     return [f"{indent}{head}{sign}(", *_filled(tail, indent + "    "), f"{indent}){colon}"]

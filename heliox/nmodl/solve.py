@@ -29,9 +29,10 @@ def solve(low: Lowering, s: ast.Solve, frame: Frame) -> list[Step]:
         raise low.fail(s.at, f"SOLVE {s.block}: no such block; {nearest(s.block, legal)}")
     legal_methods = METHODS[block.kind]
     if s.method and s.method not in legal_methods:
-        advice = {"runge": "use cnexp or derivimplicit", "sparse": "use derivimplicit, or write a KINETIC block"}.get(
-            s.method, nearest(s.method, legal_methods)
-        )
+        advice = {
+            "runge": "use cnexp or derivimplicit",
+            "sparse": "use derivimplicit, or write a KINETIC block",
+        }.get(s.method, nearest(s.method, legal_methods))
         raise low.fail(s.at, f"METHOD {s.method} is not translated for a {block.kind} block; {advice}")
     if block.kind == "PROCEDURE":
         return low.do(ast.Do(s.at, s.before, s.note, ast.Call(block.name, (), s.at)), frame)
@@ -45,7 +46,11 @@ def solve(low: Lowering, s: ast.Solve, frame: Frame) -> list[Step]:
     else:
         from heliox.nmodl import simultaneous
 
-        steps = simultaneous.linear(low, block, frame) if block.kind == "LINEAR" else simultaneous.nonlinear(low, block, frame)
+        steps = (
+            simultaneous.linear(low, block, frame)
+            if block.kind == "LINEAR"
+            else simultaneous.nonlinear(low, block, frame)
+        )
     if steps:
         steps[0].before = (*s.before, *block.before, *steps[0].before)
     return steps
@@ -58,7 +63,9 @@ def _derivative(low: Lowering, s: ast.Solve, block: ast.Block, frame: Frame) -> 
         steps = derivative.cnexp(low, block, frame)
         if steps is not None:
             return steps
-        low.notes.append(f"{block.name}: cnexp does not apply to these equations; solved by derivimplicit, as NEURON does")
+        low.notes.append(
+            f"{block.name}: cnexp does not apply to these equations; solved by derivimplicit, as NEURON does"
+        )
     if s.method == "euler":
         return derivative.euler(low, block, frame, Name("dt"))
     # NEURON's STEADYSTATE derivimplicit takes a step of 1e-9 ms

@@ -59,7 +59,9 @@ def analyse(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) 
         made = build(low)
         emitted = Emitted(low, made)
     except RecursionError:
-        raise MechanismError(f"{file}: nested too deeply; give parts of its expressions names", file=file, line=1) from None
+        raise MechanismError(
+            f"{file}: nested too deeply; give parts of its expressions names", file=file, line=1
+        ) from None
     return Translation(program, emitted, _declared(low, emitted), emitted.rename, tuple(low.notes), file)
 
 
@@ -67,7 +69,9 @@ def translate(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()
     """The mechanism of a mod file. Arguments and errors as for `analyse`."""
     t = analyse(text, file, folders)
     e = t.emitted
-    _, library, constants = subset.collect([LIBRARY[n] for n in e.library()], LIBRARY) if e.library() else ({}, {}, {})
+    _, library, constants = (
+        subset.collect([LIBRARY[n] for n in e.library()], LIBRARY) if e.library() else ({}, {}, {})
+    )
     helpers = {n: Function(n, x, f"{file} ({n})") for n, x in e.helpers.items()}
     for n in e.library():
         helpers[n] = subset.from_python(LIBRARY[n])
@@ -95,14 +99,24 @@ def _declared(low: BlockLowering, e: Emitted) -> dict[str, object]:
         "states": variables("state"),
         "assigned": variables("assigned"),
         "globals_": variables("global"),
-        "ions": {ion: Ion(tuple(read), tuple(write), valence) for ion, (read, write, valence) in memory.ions.items()},
+        "ions": {
+            ion: Ion(tuple(read), tuple(write), valence)
+            for ion, (read, write, valence) in memory.ions.items()
+        },
         "currents": tuple(new(c) for c in p.current_order) if "current" in functions else (),
         "electrode": bool(p.electrode),
         "weights": tuple(new(w) for w in low.weights.values()),
         "random": tuple(new(r) for r in p.random),
         "pointers": tuple(new(s.name) for s in memory.of("pointer")),
         "tables": tuple(
-            Table(new(n), new(s.table.argument), s.table.lo, s.table.hi, s.table.n, tuple(new(d) for d in s.table.depends))
+            Table(
+                new(n),
+                new(s.table.argument),
+                s.table.lo,
+                s.table.hi,
+                s.table.n,
+                tuple(new(d) for d in s.table.depends),
+            )
             for n in e.reachable
             for s in (low.helpers[n],)
             if s.table is not None
@@ -127,7 +141,9 @@ def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = 
         imports.append(f"from heliox.mechanisms.intrinsics import {', '.join(intrinsics)}")
     if e.library():
         imports.append(f"from heliox.mechanisms.methods import {', '.join(e.library())}")
-    classes = [c for c, used in (("Ion", t.declared["ions"]), ("Table", t.declared["tables"]), ("Var", True)) if used]
+    classes = [
+        c for c, used in (("Ion", t.declared["ions"]), ("Table", t.declared["tables"]), ("Var", True)) if used
+    ]
     imports.append(f"from heliox.mechanisms.template import {', '.join(sorted([*classes, 'MechTemp']))}")
     out.append("\n".join(imports).strip("\n"))
     if e.constants:
@@ -141,7 +157,9 @@ def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = 
     return "\n\n\n".join(out) + "\n"
 
 
-_MATH = frozenset("exp log log10 sqrt sin cos tan asin acos atan atan2 sinh cosh tanh fabs floor ceil fmod pow".split())
+_MATH = frozenset(
+    "exp log log10 sqrt sin cos tan asin acos atan atan2 sinh cosh tanh fabs floor ceil fmod pow".split()
+)
 
 
 def _plain(value: object) -> object:
@@ -163,7 +181,11 @@ def _head(t: Translation) -> str:
     for line in t.program.comments:
         lines += textwrap.wrap(line.replace("\\", "/").replace('"""', "'''"), 108) if line else [""]
     if t.rename:
-        lines += ["", "Renamed, since Python or HelioX uses the name: " + ", ".join(f"{a} -> {b}" for a, b in t.rename.items())]
+        lines += [
+            "",
+            "Renamed, since Python or HelioX uses the name: "
+            + ", ".join(f"{a} -> {b}" for a, b in t.rename.items()),
+        ]
     lines += [f"Note: {n}" for n in t.notes]
     body = "\n".join(lines)
     return f'"""{body}"""' if len(lines) == 1 else f'"""{body}\n"""'

@@ -34,5 +34,7 @@ def refusal(text: str) -> str | None:
         return None
     lines = [x.strip() for x in _COMMENT.sub(" ", text).split("\n") if x.strip()]
     shown = lines[0][:60] if lines else ""
-    advice = next((a for p, a in _ADVICE if p.search(text)), "write it in NMODL: assignments, if, while and FUNCTIONs")
+    advice = next(
+        (a for p, a in _ADVICE if p.search(text)), "write it in NMODL: assignments, if, while and FUNCTIONs"
+    )
     return f"VERBATIM holds C code, which is not run ({shown!r}); {advice}"

@@ -1,0 +1,418 @@
+"""KINETIC blocks: reactions become one implicit step, eliminated symbolically into straight-line code.
+
+Unknowns are the increments of the states over dt, as in NEURON's ``sparse``: for state x with volume V the row is
+``(V/dt + partials) d = -V (x - x_old)/dt + fluxes``; CONSERVE replaces the row of the last state it names. A scheme without products of
+states is solved once; others are iterated until the increments add up to 1e-6, negative states set to 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from heliox.nmodl import syntax as ast
+from heliox.nmodl.elimination import eliminate
+from heliox.nmodl.ir import Binary, Branch, Break, Call, Expr, Index, Loop, Name, Num, Set, Step, Target, Unary, expressions, names
+from heliox.nmodl.lowering import Frame, Lowering, Signature
+from heliox.nmodl.newton import put
+
+TURNS = 22  # NEURON gives up after 20 and two more
+CONVERGED = Num("1e-6")
+STEADY_DT = Num("1e9")
+TRIES = 7
+LARGEST = 400  # unknowns
+Key = tuple[str, int]  # state, element (-1: scalar)
+Side = list[tuple[int, Name | Index]]
+
+
+@dataclass(slots=True)
+class Scheme:
+    """What the reactions of a block say."""
+
+    steps: list[Step] = field(default_factory=list)
+    order: list[Key] = field(default_factory=list)
+    rhs: dict[Key, list[tuple[str, Expr]]] = field(default_factory=dict)
+    matrix: dict[tuple[Key, Key], list[tuple[str, Expr]]] = field(default_factory=dict)
+    volume: dict[Key, Expr] = field(default_factory=dict)
+    conserve: list[tuple[Side, Expr]] = field(default_factory=list)
+    linear: bool = True
+    count: int = 0
+
+
+class Reactions(Lowering):
+    """Lowers a KINETIC block: plain statements stay, reactions fill the `Scheme`."""
+
+    def __init__(self, base: Lowering, block: ast.Block) -> None:
+        self.__dict__.update(base.__dict__)
+        self.scheme, self.block = Scheme(), block
+        self.fluxes = any(n in ("f_flux", "b_flux") for n in read_names(block.body))
+        self.inside_if = 0
+
+    def statement(self, s: ast.Statement, frame: Frame) -> list[Step]:
+        if isinstance(s, ast.Reaction):
+            return self._reaction(s, frame)
+        if isinstance(s, ast.Conserve):
+            side = [(c, self._species(x, frame)) for c, x in s.species]
+            self.scheme.conserve.append((side, self.expression(s.total, frame)))
+            return []
+        if isinstance(s, ast.Compartment):
+            return self._compartment(s, frame)
+        if isinstance(s, ast.For) and any(isinstance(x, (ast.Reaction, ast.Conserve)) for x in s.body):
+            return self._unrolled(s, frame)
+        if isinstance(s, ast.If):
+            self.inside_if += 1
+            out = super().statement(s, frame)
+            self.inside_if -= 1
+            return out
+        return super().statement(s, frame)
+
+    def _unrolled(self, s: ast.For, frame: Frame) -> list[Step]:
+        first, last = self.integer(s.first, frame), self.integer(s.last, frame)
+        step = 1 if s.step is None else self.integer(s.step, frame)
+        if first is None or last is None or not step:
+            raise self.fail(s.at, "reactions in a FROM loop need constant bounds")
+        if abs(last - first) > 10 * LARGEST:
+            raise self.fail(s.at, f"a loop of more than {10 * LARGEST} rounds")
+        out: list[Step] = []
+        was = frame.constants.get(s.var)
+        for value in range(first, last + 1, step):
+            frame.constants[s.var] = value
+            out += self.statements(s.body, frame)
+        frame.constants.pop(s.var)
+        if was is not None:
+            frame.constants[s.var] = was
+        return out
+
+    def _compartment(self, s: ast.Compartment, frame: Frame) -> list[Step]:
+        if s.longitudinal:
+            raise self.fail(s.at, "LONGITUDINAL_DIFFUSION is not translated yet: diffusion along the cell; remove it for a single segment")
+        for name in s.names:
+            size = self.memory[name].size if name in self.memory else 0
+            for k in range(size) if size else [-1]:
+                if s.var:
+                    frame.constants[s.var] = k
+                value = self.expression(s.value, frame)
+                frame.constants.pop(s.var, None)
+                self.scheme.volume[name, k] = value
+        return []
+
+    def _species(self, x: Name | Index, frame: Frame) -> Name | Index:
+        e = self.element(x, frame) if isinstance(x, Index) else self._name(x, frame)
+        if isinstance(e, Index) and not isinstance(e.index, Num):
+            raise self.fail(x.at, f"{x.id}[...]: the element must be known in advance")
+        if not isinstance(e, (Name, Index)):
+            raise self.fail(x.at, f"{x.id} is no species")
+        if isinstance(e, Name) and e.id in self.memory and self.memory[e.id].size:
+            raise self.fail(x.at, f"{e.id} is an array; give an index")
+        return e
+
+    def is_state(self, x: Name | Index) -> bool:
+        return x.id in self.program.states
+
+    def _key(self, x: Name | Index) -> Key:
+        key = (x.id, int(x.index.text) if isinstance(x, Index) and isinstance(x.index, Num) else -1)
+        if key not in self.scheme.rhs:
+            self.scheme.rhs[key] = []
+            self.scheme.order.append(key)
+            if len(self.scheme.order) > LARGEST:
+                raise self.fail(x.at, f"more than {LARGEST} states in one KINETIC block")
+        return key
+
+    # -------------------------------------------------------- reactions
+
+    def _reaction(self, s: ast.Reaction, frame: Frame) -> list[Step]:
+        if self.inside_if:
+            raise self.fail(s.at, "a reaction inside if; give it a rate that is 0 where it does not happen")
+        sc = self.scheme
+        out: list[Step] = []
+        sc.count += 1
+        if sc.count > 10 * LARGEST:
+            raise self.fail(s.at, f"more than {10 * LARGEST} reactions")
+        left = [(c, self._species(x, frame)) for c, x in s.left]
+        right = [(c, self._species(x, frame)) for c, x in s.right]
+        forward, steps = self._rate(s.forward, frame, f"forward_{sc.count}")
+        out += steps
+        if s.kind == "<<":
+            if len(left) != 1 or not self.is_state(left[0][1]):
+                raise self.fail(s.at, "~ state << (flux) takes one STATE")
+            sc.rhs[self._key(left[0][1])].append(("+", forward))
+            return self._commented(s, out)
+        backward: Expr | None = None
+        if s.kind == "<->":
+            backward, steps = self._rate(s.backward, frame, f"backward_{sc.count}")
+            out += steps
+        flows = _flow(forward, left)
+        if backward is not None:
+            flows = Binary("-", flows, _flow(backward, right))
+        if self.fluxes:
+            out.append(put(frame.scopes[0].setdefault("f_flux", "f_flux"), _flow(forward, left)))
+            out.append(put(frame.scopes[0].setdefault("b_flux", "b_flux"), Num("0.0") if backward is None else _flow(backward, right)))
+        name = frame.fresh(f"flux_{sc.count}")
+        out.append(put(name, flows))
+        changes = self._changes(left, right)
+        for key, n in changes.items():
+            amount: Expr = Name(name) if abs(n) == 1 else Binary("*", Num(str(abs(n))), Name(name))
+            sc.rhs[key].append(("+" if n > 0 else "-", amount))
+        self._partials(changes, left, forward, 1)
+        if backward is not None:
+            self._partials(changes, right, backward, -1)
+        return self._commented(s, out)
+
+    def _commented(self, s: ast.Reaction, out: list[Step]) -> list[Step]:
+        if out:
+            out[0].before, out[-1].note = s.before, s.note
+        return out
+
+    def _rate(self, e: Expr, frame: Frame, name: str) -> tuple[Expr, list[Step]]:
+        """A rate as something cheap to repeat: a number, or a local holding its value at this place of the block."""
+        value = self.expression(e, frame)
+        if isinstance(value, Num):
+            return value, []
+        new = frame.fresh(name)
+        return Name(new), self.with_hoisted(frame, put(new, value))
+
+    def _changes(self, left: Side, right: Side) -> dict[Key, int]:
+        out: dict[Key, int] = {}
+        for sign, side in ((-1, left), (1, right)):
+            for c, x in side:
+                if self.is_state(x):
+                    key = self._key(x)
+                    out[key] = out.get(key, 0) + sign * c
+        return out
+
+    def _partials(self, changes: dict[Key, int], side: Side, rate: Expr, sign: int) -> None:
+        """d(flux)/d(species) into the rows of all species that the reaction changes."""
+        total = sum(c for c, x in side if self.is_state(x))
+        if total > 1:
+            self.scheme.linear = False
+        for j, (c, x) in enumerate(side):
+            if not self.is_state(x):
+                continue
+            term = rate if c == 1 else Binary("*", rate, Num(str(c)))
+            for k, (count, other) in enumerate(side):
+                for _ in range(count - 1 if k == j else count):
+                    term = Binary("*", term, other)
+            for key, n in changes.items():
+                if n == 0:
+                    continue
+                part: Expr = term if abs(n) == 1 else Binary("*", Num(str(abs(n))), term)
+                positive = (n < 0) == (sign > 0)
+                self.scheme.matrix.setdefault((key, self._key(x)), []).append(("+" if positive else "-", part))
+
+
+def _flow(rate: Expr, side: Side) -> Expr:
+    out = rate
+    for c, x in side:
+        for _ in range(c):
+            out = Binary("*", out, x)
+    return out
+
+
+def read_names(body: object) -> set[str]:
+    out: set[str] = set()
+
+    def visit(x: object) -> None:
+        if isinstance(x, (Name, Index)):
+            out.add(x.id)
+        if isinstance(x, (list, tuple)):
+            for y in x:
+                visit(y)
+        elif hasattr(x, "__dataclass_fields__"):
+            for f in x.__dataclass_fields__:
+                visit(getattr(x, f))
+
+    visit(body)
+    return out
+
+
+def variable(key: Key) -> Target:
+    name, k = key
+    return Name(name) if k < 0 else Index(name, Num(str(k)))
+
+
+def flat(key: Key) -> str:
+    name, k = key
+    return name if k < 0 else f"{name}_{k}"
+
+
+# ---------------------------------------------------------------- the system
+
+
+def _system(low: Reactions, frame: Frame, old: bool) -> tuple[list[Step], list[Key]]:
+    """Steps of one evaluation and solution: ``d_<state>`` for every unknown. `old` False: states have not moved yet."""
+    sc = low.scheme
+    conserved = _conserved(low)
+    order = [*conserved, *(k for k in sc.order if k not in conserved)]
+    steps = list(sc.steps)
+    per_dt = Binary("/", Num("1.0"), Name("dt"))
+    matrix: dict[tuple[int, int], Expr] = {}
+    rhs: dict[int, Expr] = {}
+    place = {k: i for i, k in enumerate(order)}
+    for key in order:
+        i = place[key]
+        if key in conserved:
+            _conservation_row(sc, conserved[key], i, place, matrix, rhs)
+            continue
+        volume = sc.volume.get(key)
+        diagonal: Expr = per_dt if volume is None else Binary("*", per_dt, volume)
+        start: Expr | None = None
+        if old:
+            moved = Binary("*", Unary("-", per_dt), Binary("-", variable(key), Name(f"{flat(key)}_old")))
+            start = moved if volume is None else Binary("*", moved, volume)
+        rhs[i] = _added(start, sc.rhs[key])
+        matrix[i, i] = _added(diagonal, sc.matrix.get((key, key), []))
+        for (row, column), terms in sc.matrix.items():
+            if row == key and column != key:
+                matrix[i, place[column]] = _added(None, terms)
+    steps += eliminate(matrix, rhs, [flat(k) for k in order], frame)
+    return steps, order
+
+
+def _conserved(low: Reactions) -> dict[Key, int]:
+    """State whose row a CONSERVE takes -> its number; the last named state that is still free."""
+    out: dict[Key, int] = {}
+    for number in reversed(range(len(low.scheme.conserve))):
+        side, _ = low.scheme.conserve[number]
+        keys = [low._key(x) for _, x in side if low.is_state(x) and isinstance(x, Name)]
+        free = [k for k in reversed(keys) if k not in out]
+        if not free:
+            raise low.fail(low.block.at, "CONSERVE needs a STATE of its own that is no array")
+        out[free[0]] = number
+    return out
+
+
+def _conservation_row(
+    sc: Scheme, number: int, i: int, place: dict[Key, int], matrix: dict[tuple[int, int], Expr], rhs: dict[int, Expr]
+) -> None:
+    side, total = sc.conserve[number]
+    terms: list[tuple[str, Expr]] = []
+    for c, x in side:
+        key = (x.id, int(x.index.text) if isinstance(x, Index) and isinstance(x.index, Num) else -1)
+        weight: Expr = Num(str(c))
+        amount: Expr = x if c == 1 else Binary("*", weight, x)
+        volume = sc.volume.get(key)
+        if volume is not None:
+            amount, weight = Binary("*", amount, volume), volume if c == 1 else Binary("*", weight, volume)
+        terms.append(("-", amount))
+        if key in place:
+            matrix[i, place[key]] = weight
+    rhs[i] = _added(total, terms)
+
+
+def _added(start: Expr | None, terms: list[tuple[str, Expr]]) -> Expr:
+    out = start
+    for sign, e in terms:
+        if out is None:
+            out = e if sign == "+" else Unary("-", e)
+        else:
+            out = Binary(sign, out, e)
+    return Num("0.0") if out is None else out
+
+
+# ---------------------------------------------------------------- helpers and calls
+
+
+def sparse(low: Lowering, s: ast.Solve, block: ast.Block, frame: Frame) -> list[Step]:
+    """Steps of SOLVE block METHOD (or STEADYSTATE) sparse."""
+    if not s.method:
+        raise low.fail(s.at, "SOLVE of a KINETIC block without METHOD; write METHOD sparse")
+    kind = "steady" if s.steady else "step"
+    name = f"{block.name}_{kind}"
+    if name not in low.helpers:
+        _make(low, block, name, s.steady)
+    sig = low.helpers[name]
+    dt: Expr = STEADY_DT if s.steady else Name("dt")
+    given = [Name(x) for x in sig.args if x != "dt"]
+    call = Call(name, (*given, dt, *(Name(r) for r in sig.reads)), block.at)
+    return [Set(targets=tuple(Name(x) for x in (*sig.leading, *sig.outs)), value=call)]
+
+
+def _make(low: Lowering, block: ast.Block, name: str, steady: bool) -> None:
+    frame = low.block_frame(block.body)  # type: ignore[attr-defined]
+    inner = Reactions(low, block)
+    if inner.fluxes:
+        frame.scopes[0] |= {"f_flux": "f_flux", "b_flux": "b_flux"}
+        frame.used |= {"f_flux", "b_flux"}
+    inner.scheme.steps = inner.statements(block.body, frame)
+    if not inner.scheme.order:
+        raise low.fail(block.at, f"{block.name} has no reactions of STATE variables")
+    linear = inner.scheme.linear
+    states = list(dict.fromkeys(k[0] for k in inner.scheme.order))
+    once = linear and not steady
+    system, order = _system(inner, frame, old=not once)
+    change = Signature(
+        f"{block.name}_change" + ("" if once else "_from"), [*states, *(() if once else (f"{flat(k)}_old" for k in order)), "dt"], system
+    )
+    change.leading = [f"d_{flat(k)}" for k in order]
+    _interface(low, change, frame)
+    low.helpers[change.name] = change
+    sig = Signature(name, [*states, "dt"], [], at=block.at)
+    sig.leading = states
+    if once:
+        sig.body = [_evaluate(change, []), *_advance(order, False)]
+    elif steady:
+        sig.body = _steady(change, order, linear)
+    else:
+        sig.body = _iterated(change, order, "dt")
+    if _depends(inner.scheme.steps, states):
+        sig.body += inner.scheme.steps  # variables the block sets are those of the new states
+    _interface(low, sig, frame)
+    low.helpers[name] = sig
+
+
+def _interface(low: Lowering, sig: Signature, frame: Frame) -> None:
+    from heliox.nmodl.newton import settle
+
+    settle(low, sig, frame, sig.leading)
+
+
+def _depends(steps: list[Step], states: list[str]) -> bool:
+    """Whether plain statements (those not made from reactions) read a state."""
+    for s in steps:
+        made = isinstance(s, Set) and s.targets[0].id.startswith(("flux_", "forward_", "backward_"))
+        if not made and any(set(states) & names(e) for e in expressions(s)):
+            return True
+        if isinstance(s, (Branch, Loop)) and _depends([x for x in getattr(s, "body", [])], states):
+            return True
+    return False
+
+
+def _evaluate(change: Signature, old: list[Key]) -> Set:
+    args = [a for a in change.args if a != "dt" and not a.endswith("_old")]
+    olds = [a for a in change.args if a.endswith("_old")]
+    call = Call(change.name, (*(Name(a) for a in (*args, *olds)), Name("dt"), *(Name(r) for r in change.reads)))
+    return Set(targets=tuple(Name(x) for x in (*change.leading, *change.outs)), value=call)
+
+
+def _advance(order: list[Key], clip: bool) -> list[Step]:
+    out: list[Step] = []
+    for key in order:
+        x = variable(key)
+        out.append(Set(targets=(x,), value=Binary("+", x, Name(f"d_{flat(key)}"))))
+        if clip:
+            out.append(Branch(branches=[(Binary("<", x, Num("0.0")), [Set(targets=(x,), value=Num("0.0"))])]))
+    return out
+
+
+def _keep_old(order: list[Key]) -> list[Step]:
+    return [put(f"{flat(k)}_old", variable(k)) for k in order]
+
+
+def _iterated(change: Signature, order: list[Key], turn: str) -> list[Step]:
+    total: Expr = Call("fabs", (Name(f"d_{flat(order[0])}"),))
+    for k in order[1:]:
+        total = Binary("+", total, Call("fabs", (Name(f"d_{flat(k)}"),)))
+    body: list[Step] = [_evaluate(change, order), *_advance(order, True), Break(test=Binary("<=", total, CONVERGED))]
+    return [*_keep_old(order), Loop(var=f"turn_{turn}", stop=TURNS, body=body)]
+
+
+def _steady(change: Signature, order: list[Key], linear: bool) -> list[Step]:
+    if linear:
+        return _iterated(change, order, "steady")
+    positive: list[Step] = [put("fine", Num("1.0"))]
+    for k in order:
+        x = variable(k)
+        mend: list[Step] = [Set(targets=(x,), value=Num("0.0")), put("fine", Num("0.0"))]
+        positive.append(Branch(branches=[(Binary("<", x, Num("-1e-6")), mend)]))
+    body: list[Step] = [*_keep_old(order), _evaluate(change, order), *_advance(order, False), *positive]
+    body.append(Break(test=Binary(">", Name("fine"), Num("0.0"))))
+    return [Loop(var="turn_first", stop=TRIES, body=body), *_iterated(change, order, "steady")]
