@@ -62,7 +62,7 @@ class Engine:
         self.SI = np.zeros((groups, SPIKE_ROOM), np.int64)
         self.EX = np.zeros(groups, np.int64)
         self.T = np.zeros(groups)
-        self.R = np.zeros((0, 1))
+        self.R = np.zeros((1, 0))
         self.RA = np.zeros((0, 3), np.int64)
         self.t = plan.model.settings.t
         self.limit = guard.LIMIT
@@ -204,7 +204,7 @@ class Engine:
     def set_recording(self, addresses: NDArray[np.int64], samples: int) -> None:
         """Set what is recorded: rows (address, stride, shift) sorted by group, and room for `samples`."""
         self.RA = addresses
-        self.R = np.zeros((len(addresses), max(1, samples)))
+        self.R = np.zeros((max(1, samples), len(addresses)))
 
     # ------------------------------------------------------------------ running
 

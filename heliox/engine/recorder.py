@@ -28,35 +28,47 @@ class Recording:
         self.stride = stride
         self.names = handle.names
         self.unit = handle.unit
-        self._t: list[NDArray[np.float64]] = []
-        self._values: list[NDArray[np.float64]] = []
+        self._times = np.empty(0)
+        self._data = np.empty((handle.addresses.size, 0))
+        self._count = 0
         self.steps = 0  # since its first sample
         self.started = False
 
     @property
     def t(self) -> NDArray[np.float64]:
-        return np.concatenate(self._t) if self._t else np.empty(0)
+        return self._times[: self._count].copy()
 
     @property
     def values(self) -> NDArray[np.float64]:
-        if len(self._values) > 1:
-            self._values = [np.concatenate(self._values, axis=-1)]
         shape = self.handle.addresses.shape
-        if not self._values:
-            return np.empty((*(shape if shape != (1,) else ()), 0))
-        out = self._values[0]
-        return out[..., 0, :] if len(self.handle) == 1 else out
+        out = self._data.reshape(*shape, self._data.shape[1])[..., : self._count]
+        out = out[..., 0, :] if len(self.handle) == 1 else out
+        out.flags.writeable = False  # a view: later runs append behind it
+        return out
 
     def clear(self) -> None:
         """Forget all samples; the next run starts with a new first one."""
-        self._t.clear()
-        self._values.clear()
+        self._times = np.empty(0)
+        self._data = np.empty((self.handle.addresses.size, 0))
+        self._count = 0
         self.steps = 0
         self.started = False
 
-    def append(self, t: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-        self._t.append(t)
-        self._values.append(values)
+    def reserve(self, samples: int) -> None:
+        """Make room for `samples` more."""
+        wanted = self._count + samples
+        if wanted > len(self._times):
+            data, times = np.empty((len(self._data), wanted)), np.empty(wanted)
+            data[:, : self._count] = self._data[:, : self._count]
+            times[: self._count] = self._times[: self._count]
+            self._data, self._times = data, times
+
+    def append(self, t: NDArray[np.float64], block: NDArray[np.float64]) -> None:
+        """Add samples: `t` (k,), `block` (k, places)."""
+        self.reserve(len(t))
+        self._times[self._count : self._count + len(t)] = t
+        self._data[:, self._count : self._count + len(t)] = block.T
+        self._count += len(t)
 
     def __repr__(self) -> str:
         what = f"{len(self.names)} x {self.handle.variable.name} ({self.unit})"
@@ -66,7 +78,7 @@ class Recording:
 class Recorder:
     """Drives the engine's recording table and collects samples, a piece of a run at a time."""
 
-    PIECE = 1024  # samples between two collections: a row of the buffer stays two pages
+    PIECE = 256  # samples between two collections: the buffer stays in the cache
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -83,6 +95,8 @@ class Recorder:
         piece = max(1, self.PIECE // window) * window if self.recordings else steps
         done = 0
         rows = self._arrange(min(piece, steps))
+        for r in self.recordings:
+            r.reserve(1 + (r.steps % r.stride + steps) // r.stride)
         while done < steps:
             n = min(piece, steps - done)
             self._shift(rows)
@@ -147,9 +161,7 @@ class Recorder:
             return
         self.engine.sample(0)
         for r, row in new:
-            r.append(
-                np.array([self.engine.t]), self.engine.R[row, :1].reshape(*r.handle.addresses.shape, 1).copy()
-            )
+            r.append(np.array([self.engine.t]), self.engine.R[:1, row])
             r.started = True
 
     def _collect(self, rows: list[NDArray[np.intp]], times: NDArray[np.float64], n: int) -> None:
@@ -158,8 +170,10 @@ class Recorder:
             k = np.arange(1, n + 1)
             k = k[(k + shift) % r.stride == 0]
             if len(k):
-                columns = (k + shift) // r.stride
-                r.append(times[k], self.engine.R[row][:, columns].reshape(*r.handle.addresses.shape, len(k)))
+                first, last = (int(k[0]) + shift) // r.stride, (int(k[-1]) + shift) // r.stride
+                kept = self.engine.R[first : last + 1]
+                whole = len(row) == kept.shape[1] and np.array_equal(row, np.arange(len(row)))
+                r.append(times[k], kept if whole else kept[:, row])
             r.steps += n
 
 

@@ -172,12 +172,16 @@ _WINDOW = f'''\
 @kernel
 def record(_A, _P, _R, _RA, _first, _last, _sample):
     """Sample this group's recorded variables, every (stride)th step: addresses >= 0 lie in A, others in P."""
-    for _r in range(_first, _last):
+    for _r in range(_first, _last):  # a sample lies together: one stream of writes
         _k = _RA[_r, 0]
         _stride = _RA[_r, 1]
-        if _stride == 1 or (_sample + _RA[_r, 2]) % _stride == 0:
-            _x = _A[_U(_k)] if _k >= 0 else _P[_U(-1 - _k)]
-            _R[_r, (_sample + _RA[_r, 2]) // _stride] = _x
+        _at = _sample
+        if _stride != 1:
+            _at = _sample + _RA[_r, 2]
+            if _at % _stride != 0:
+                continue
+            _at = _at // _stride
+        _R[_U(_at), _U(_r)] = _A[_U(_k)] if _k >= 0 else _P[_U(-1 - _k)]
 
 
 @kernel
