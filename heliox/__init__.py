@@ -20,7 +20,7 @@ from heliox.errors import (
     NumericalError,
     UnsupportedError,
 )
-from heliox.frontend.file import load
+from heliox.frontend.file import load, load_mod
 from heliox.frontend.neuron import from_neuron
 from heliox.frontend.preflight import preflight
 from heliox.mechanisms.template import mechanism
@@ -40,6 +40,7 @@ __all__ = [
     "compare",
     "from_neuron",
     "load",
+    "load_mod",
     "mechanism",
     "preflight",
 ]

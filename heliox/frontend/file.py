@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from heliox.errors import MechanismError, ModelError, nearest
 from heliox.mechanisms import catalogue
+from heliox.mechanisms.template import MechTemp
 from heliox.model import store
 from heliox.model.model import Model
+from heliox.nmodl.translate import translate
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -44,6 +47,24 @@ def load(path: str | os.PathLike[str]) -> Model:
     for name in model.definitions:
         check_definition(model, name, kinds.get(name, ""), path)
     return model
+
+
+def load_mod(path: str | Path) -> MechTemp:
+    """A mechanism from mod text, without a compiler, registered for models of this process.
+
+    Raises
+    ------
+    MechanismError
+        With file, line, column and the offending text.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as e:
+        raise MechanismError(f"{path}: {e.strerror or e}", file=str(path)) from None
+    template = translate(text, str(path), [path.parent])
+    catalogue.register(template)
+    return template
 
 
 def check_definition(model: Model, name: str, kind: str, path: str) -> None:

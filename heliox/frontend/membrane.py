@@ -16,6 +16,7 @@ from heliox.frontend.order import Registered
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
 from heliox.frontend.styles import Styles
+from heliox.frontend.templates import Templates
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.template import MechTemp
 from heliox.model.model import Mechanism
@@ -43,27 +44,30 @@ def read_membrane(h: Any, anatomy: Anatomy, state: SaveState, report: Report) ->
     order = registered_mechanisms(h)
     found = find_instances(h, anatomy, order)
     out = Membrane([], [], {r.name: r for r in order}, {}, {})
-    style = Styles(h, anatomy, found)
+    templates = Templates(h)
+    style = Styles(h, anatomy, found, templates)
     for r in order:
         if r.name == MORPHOLOGY:
             continue
         if r.name == CAPACITANCE and anatomy.handles:
             _add(out, catalogue.get(r.name), *_capacitance(anatomy), [])
         elif r.name in found:
-            template = _template(h, r, found[r.name], anatomy, report)
+            template = _template(h, r, found[r.name], anatomy, templates, report)
             if template is not None:
                 _read(h, r, template, found[r.name], anatomy, state, style, out, report)
     return out
 
 
-def _template(h: Any, r: Registered, f: Found, anatomy: Anatomy, report: Report) -> MechTemp | None:
+def _template(
+    h: Any, r: Registered, f: Found, anatomy: Anatomy, templates: Templates, report: Report
+) -> MechTemp | None:
     where = _where(f.places[0], anatomy)
     if r.name == "extracellular":
         text = f"inserted in {len(f.nodes)} segments, and HelioX has no extracellular potential"
         report.add("extracellular", text, "uninsert it", where, r.name)
         return None
     try:
-        template = catalogue.get(r.name, h.ion_charge(r.name) if r.ion else None)
+        template = templates.get(r.name, h.ion_charge(r.name) if r.ion else None)
     except MechanismError as e:
         text = f"{len(f.nodes)} instances, but {e}"
         report.add("mechanism", text, "take it out, or register it with heliox.mechanism", where, r.name)
@@ -168,7 +172,8 @@ def _hidden(
     """Fill in hidden scalars of a mechanism that receives events; false if that cannot be done.
 
     NEURON lays out an instance as parameters, visible assigned variables, states, hidden assigned variables,
-    each in order of the mod file. That the visible ones are found in this order with the same bits is the proof
+    each in order of the mod file. That the visible ones are found in this order with the same bits is the
+    proof
     that the place is right.
     """
     groups = (template.parameters, template.assigned, template.states)

@@ -144,7 +144,8 @@ def _verify_structure(h: Any, sections: list) -> bool:
 def _never_initialised(h: Any) -> bool:
     """Whether NEURON would stop the process if the state of artificial cells were saved now.
 
-    Their storage has a place only from the first finitialize on, and nothing tells whether there was one. So a copy
+    Their storage has a place only from the first finitialize on, and nothing tells whether there was one. So
+    a copy
     of the process tries.
     """
     with warnings.catch_warnings():

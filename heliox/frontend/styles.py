@@ -12,7 +12,7 @@ from heliox.errors import MechanismError
 from heliox.frontend.cells import Anatomy
 from heliox.frontend.found import Found
 from heliox.frontend.order import promoted_style
-from heliox.mechanisms import catalogue
+from heliox.frontend.templates import Templates
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -23,8 +23,8 @@ class Styles:
     ion has raised it, by a known rule.
     """
 
-    def __init__(self, h: Any, anatomy: Anatomy, found: Mapping[str, Found]) -> None:
-        self.h, self.anatomy, self.found = h, anatomy, found
+    def __init__(self, h: Any, anatomy: Anatomy, found: Mapping[str, Found], templates: Templates) -> None:
+        self.h, self.anatomy, self.found, self.templates = h, anatomy, found, templates
 
     def __call__(self, ion: str, f: Found) -> NDArray[np.int32]:
         raised = self._raised(ion)
@@ -39,11 +39,17 @@ class Styles:
             out[k] = style
         return out
 
+    def _known(self, name: str) -> MechTemp | None:
+        try:
+            return self.templates.get(name)
+        except MechanismError:
+            return None
+
     def _raised(self, pool: str) -> dict[int, list[tuple[int, int]]]:
         ion = pool.removesuffix("_ion")
         out: dict[int, list[tuple[int, int]]] = {}
         for name, f in self.found.items():
-            template = _known(name)
+            template = self._known(name)
             use = template.ions.get(ion) if template is not None and template.kind == "point" else None
             if use is not None:
                 for node in f.nodes:
@@ -58,10 +64,3 @@ def _roles(ion: str, use: Ion) -> tuple[int, int]:
         return 3 if set(names) & set(use.write) else int(bool(set(names) & set(use.read)))
 
     return role(f"{ion}i", f"{ion}o"), role(f"e{ion}")
-
-
-def _known(name: str) -> MechTemp | None:
-    try:
-        return catalogue.get(name)
-    except MechanismError:
-        return None
