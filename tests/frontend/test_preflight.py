@@ -55,7 +55,7 @@ def test_everything_is_said_at_once(h, cell):
     assert list(report) == list(problems)
     text = str(e.value)
     assert "for 4 reasons" in text
-    assert "4. mechanism (VClamp, Cell[0].soma): 1 instances, but no mechanism 'VClamp'" in text
+    assert "4. mechanism (VClamp, Cell[0].soma): 1 instances, but VClamp.mod:" in text
     for p in problems:
         assert p.mend in text
     assert not report
