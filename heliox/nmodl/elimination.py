@@ -9,7 +9,9 @@ from heliox.nmodl.newton import put
 MOST = 60_000  # operations
 
 
-def eliminate(matrix: dict[tuple[int, int], Expr], rhs: dict[int, Expr], labels: list[str], frame: Frame) -> list[Step]:
+def eliminate(
+    matrix: dict[tuple[int, int], Expr], rhs: dict[int, Expr], labels: list[str], frame: Frame
+) -> list[Step]:
     """Steps that leave ``d_<label>``, the solution.
 
     Entries and right sides become locals ``a_<row>_<column>`` and ``d_<row>``; pivots stand on the diagonal.

@@ -11,7 +11,23 @@ from dataclasses import dataclass, field
 
 from heliox.nmodl import syntax as ast
 from heliox.nmodl.elimination import eliminate
-from heliox.nmodl.ir import Binary, Branch, Break, Call, Expr, Index, Loop, Name, Num, Set, Step, Target, Unary, expressions, names
+from heliox.nmodl.ir import (
+    Binary,
+    Branch,
+    Break,
+    Call,
+    Expr,
+    Index,
+    Loop,
+    Name,
+    Num,
+    Set,
+    Step,
+    Target,
+    Unary,
+    expressions,
+    names,
+)
 from heliox.nmodl.lowering import Frame, Lowering, Signature
 from heliox.nmodl.newton import put
 
@@ -84,7 +100,10 @@ class Reactions(Lowering):
 
     def _compartment(self, s: ast.Compartment, frame: Frame) -> list[Step]:
         if s.longitudinal:
-            raise self.fail(s.at, "LONGITUDINAL_DIFFUSION is not translated yet: diffusion along the cell; remove it for a single segment")
+            raise self.fail(
+                s.at,
+                "LONGITUDINAL_DIFFUSION is not translated yet: diffusion along the cell; remove it for a single segment",
+            )
         for name in s.names:
             size = self.memory[name].size if name in self.memory else 0
             for k in range(size) if size else [-1]:
@@ -145,7 +164,12 @@ class Reactions(Lowering):
             flows = Binary("-", flows, _flow(backward, right))
         if self.fluxes:
             out.append(put(frame.scopes[0].setdefault("f_flux", "f_flux"), _flow(forward, left)))
-            out.append(put(frame.scopes[0].setdefault("b_flux", "b_flux"), Num("0.0") if backward is None else _flow(backward, right)))
+            out.append(
+                put(
+                    frame.scopes[0].setdefault("b_flux", "b_flux"),
+                    Num("0.0") if backward is None else _flow(backward, right),
+                )
+            )
         name = frame.fresh(f"flux_{sc.count}")
         out.append(put(name, flows))
         changes = self._changes(left, right)
@@ -196,7 +220,9 @@ class Reactions(Lowering):
                     continue
                 part: Expr = term if abs(n) == 1 else Binary("*", Num(str(abs(n))), term)
                 positive = (n < 0) == (sign > 0)
-                self.scheme.matrix.setdefault((key, self._key(x)), []).append(("+" if positive else "-", part))
+                self.scheme.matrix.setdefault((key, self._key(x)), []).append(
+                    ("+" if positive else "-", part)
+                )
 
 
 def _flow(rate: Expr, side: Side) -> Expr:
@@ -281,7 +307,12 @@ def _conserved(low: Reactions) -> dict[Key, int]:
 
 
 def _conservation_row(
-    sc: Scheme, number: int, i: int, place: dict[Key, int], matrix: dict[tuple[int, int], Expr], rhs: dict[int, Expr]
+    sc: Scheme,
+    number: int,
+    i: int,
+    place: dict[Key, int],
+    matrix: dict[tuple[int, int], Expr],
+    rhs: dict[int, Expr],
 ) -> None:
     side, total = sc.conserve[number]
     terms: list[tuple[str, Expr]] = []
@@ -340,7 +371,9 @@ def _make(low: Lowering, block: ast.Block, name: str, steady: bool) -> None:
     once = linear and not steady
     system, order = _system(inner, frame, old=not once)
     change = Signature(
-        f"{block.name}_change" + ("" if once else "_from"), [*states, *(() if once else (f"{flat(k)}_old" for k in order)), "dt"], system
+        f"{block.name}_change" + ("" if once else "_from"),
+        [*states, *(() if once else (f"{flat(k)}_old" for k in order)), "dt"],
+        system,
     )
     change.leading = [f"d_{flat(k)}" for k in order]
     _interface(low, change, frame)
@@ -379,7 +412,9 @@ def _depends(steps: list[Step], states: list[str]) -> bool:
 def _evaluate(change: Signature, old: list[Key]) -> Set:
     args = [a for a in change.args if a != "dt" and not a.endswith("_old")]
     olds = [a for a in change.args if a.endswith("_old")]
-    call = Call(change.name, (*(Name(a) for a in (*args, *olds)), Name("dt"), *(Name(r) for r in change.reads)))
+    call = Call(
+        change.name, (*(Name(a) for a in (*args, *olds)), Name("dt"), *(Name(r) for r in change.reads))
+    )
     return Set(targets=tuple(Name(x) for x in (*change.leading, *change.outs)), value=call)
 
 
@@ -401,7 +436,11 @@ def _iterated(change: Signature, order: list[Key], turn: str) -> list[Step]:
     total: Expr = Call("fabs", (Name(f"d_{flat(order[0])}"),))
     for k in order[1:]:
         total = Binary("+", total, Call("fabs", (Name(f"d_{flat(k)}"),)))
-    body: list[Step] = [_evaluate(change, order), *_advance(order, True), Break(test=Binary("<=", total, CONVERGED))]
+    body: list[Step] = [
+        _evaluate(change, order),
+        *_advance(order, True),
+        Break(test=Binary("<=", total, CONVERGED)),
+    ]
     return [*_keep_old(order), Loop(var=f"turn_{turn}", stop=TURNS, body=body)]
 
 

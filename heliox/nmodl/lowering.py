@@ -12,7 +12,24 @@ from heliox.errors import MechanismError, nearest
 from heliox.nmodl import intrinsic_calls as intrinsic
 from heliox.nmodl import syntax as ast
 from heliox.nmodl.ir import (
-    Branch, Break, Call, Effect, Expr, Index, Loop, Name, Num, Set, Step, Target, calls, expressions, flow, names, rebuild, walk,
+    Branch,
+    Break,
+    Call,
+    Effect,
+    Expr,
+    Index,
+    Loop,
+    Name,
+    Num,
+    Set,
+    Step,
+    Target,
+    calls,
+    expressions,
+    flow,
+    names,
+    rebuild,
+    walk,
 )  # fmt: skip
 from heliox.nmodl.memory import Memory
 from heliox.nmodl.source import Source

@@ -8,7 +8,21 @@ from collections.abc import Iterable, Mapping
 from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
 from heliox.nmodl.ir import (
-    Binary, Branch, Break, Call, Effect, Expr, Index, Loop, Name, Num, Return, Set, Step, Text, Unary,
+    Binary,
+    Branch,
+    Break,
+    Call,
+    Effect,
+    Expr,
+    Index,
+    Loop,
+    Name,
+    Num,
+    Return,
+    Set,
+    Step,
+    Text,
+    Unary,
 )  # fmt: skip
 
 WIDTH = 110

@@ -29,7 +29,10 @@ class Equations(Lowering):
             return before
         # NEURON: right - left
         value = Binary("+", Unary("-", left), right)
-        return [*before, Set(targets=(Name(f"r_{self.unknowns[k]}" if k < len(self.unknowns) else "r_"),), value=value)]
+        return [
+            *before,
+            Set(targets=(Name(f"r_{self.unknowns[k]}" if k < len(self.unknowns) else "r_"),), value=value),
+        ]
 
 
 def _unknowns(low: Lowering, block: ast.Block) -> list[str]:
@@ -74,7 +77,9 @@ def linear(low: Lowering, block: ast.Block, frame: Frame) -> list[Step]:
             rights.append(constant)
         n = len(unknowns)
         if n > newton.LARGEST:
-            raise low.fail(block.at, f"{block.name} couples {n} unknowns; at most {newton.LARGEST} are translated")
+            raise low.fail(
+                block.at, f"{block.name} couples {n} unknowns; at most {newton.LARGEST} are translated"
+            )
         if n == 1:
             steps.append(newton.put(unknowns[0], Binary("/", rights[0], args[0])))
         else:
@@ -110,7 +115,8 @@ def _row(low: Lowering, e: Expr, unknowns: list[str], at: int) -> tuple[list[Exp
 def _square(low: Lowering, block: ast.Block, unknowns: list[str], found: Equations) -> None:
     if len(found.found) != len(unknowns):
         raise low.fail(
-            block.at, f"{block.name} has {len(found.found)} equations for {len(unknowns)} states ({', '.join(unknowns)}); both must agree"
+            block.at,
+            f"{block.name} has {len(found.found)} equations for {len(unknowns)} states ({', '.join(unknowns)}); both must agree",
         )
 
 

@@ -4,8 +4,30 @@ from __future__ import annotations
 
 from heliox.nmodl.expressions import Expressions
 from heliox.nmodl.syntax import (
-    Assign, Call, Compartment, Conductance, Conserve, Do, Equation, Expr, For, ForNetcons, Group, If, Index, Initial, Local, Name,
-    Num, Reaction, Solve, Statement, Tabulate, Verbatim, Watch, While,
+    Assign,
+    Call,
+    Compartment,
+    Conductance,
+    Conserve,
+    Do,
+    Equation,
+    Expr,
+    For,
+    ForNetcons,
+    Group,
+    If,
+    Index,
+    Initial,
+    Local,
+    Name,
+    Num,
+    Reaction,
+    Solve,
+    Statement,
+    Tabulate,
+    Verbatim,
+    Watch,
+    While,
 )  # fmt: skip
 
 NESTED = 30  # blocks inside blocks

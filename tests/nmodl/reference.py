@@ -133,7 +133,9 @@ class Cell:
             self.ions[ion] = {names["e"]: e, names["ci"]: ci, names["co"]: co, names["i"]: 0.0}
         self.queue: list[tuple[float, int, Instance, float, list[float]]] = []
         self.serial = 0
-        self.instances = [Instance(t, self) for t in sorted(templates, key=lambda t: not _writes_concentration(t))]
+        self.instances = [
+            Instance(t, self) for t in sorted(templates, key=lambda t: not _writes_concentration(t))
+        ]
 
     def send(self, x: Instance, delay: float, flag: float) -> None:
         self.push(self.t + delay, x, flag, x.weights)
@@ -219,7 +221,9 @@ class Cell:
             rhs, d = (rhs + i, d - g) if t.electrode else (rhs - i, d + g)
             for ion, use in t.ions.items():
                 if f"i{ion}" in use.write:
-                    self.ions[ion][f"i{ion}"] += x.values[f"i{ion}"] * scale if t.kind == "point" else x.values[f"i{ion}"]
+                    self.ions[ion][f"i{ion}"] += (
+                        x.values[f"i{ion}"] * scale if t.kind == "point" else x.values[f"i{ion}"]
+                    )
         return rhs, d
 
     def step(self) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-
 from heliox.nmodl import translate
 from tests.nmodl import reference
 
