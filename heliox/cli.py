@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     _common(run)
     run.set_defaults(command=_run)
 
+    mod = commands.add_parser("mod2py", help="print the Python mechanism a mod file becomes")
+    mod.add_argument("file", metavar="FILE.mod")
+    mod.set_defaults(command=_mod2py)
     beside = commands.add_parser("compare", help="execute your NEURON script, then run its model in both",
                                    epilog="What follows -- are the arguments of the script.")  # fmt: skip
     beside.add_argument("script", help="a Python or hoc file that builds a model")
@@ -132,6 +135,18 @@ def _demo(arguments: argparse.Namespace) -> int:
     if not result.good:
         print("heliox: HelioX and NEURON differ; please report this", file=sys.stderr)
     return 0 if result.good else 1
+
+
+def _mod2py(arguments: argparse.Namespace) -> None:
+    from heliox.errors import MechanismError
+    from heliox.nmodl.translate import python_text
+
+    path = Path(arguments.file)
+    try:
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as e:
+        raise MechanismError(f"{path}: {e.strerror or e}", file=str(path)) from None
+    print(python_text(text, str(path), [path.parent]), end="")
 
 
 def _run(arguments: argparse.Namespace) -> None:
