@@ -1,4 +1,6 @@
-"""NMODL -> mechanisms: `translate` (text of a mod file to `MechTemp`) and `python_text` (to a readable Python file)."""
+"""NMODL -> mechanisms: `translate` (text of a mod file to `MechTemp`) and `python_text` (to a readable
+Python file).
+"""
 
 from heliox.nmodl.translate import python_text, translate
 

@@ -60,7 +60,9 @@ class BlockLowering(Lowering):
         return super().statement(s, frame)
 
     def block_frame(self, body: list[ast.Statement]) -> Frame:
-        """A frame in which no local hides a variable of the mechanism: several blocks may become one function."""
+        """A frame in which no local hides a variable of the mechanism: several blocks may become one
+        function.
+        """
         frame = self.frame(body)
         frame.avoid |= {n.name for n in self.memory.symbols.values() if n.kind != "weight"}
         return frame
@@ -220,7 +222,9 @@ def _receive(low: BlockLowering, blocks: list[ast.Block]) -> None:
 
 
 def _interfaces(low: BlockLowering) -> None:
-    """Parameters and returns of every block, helpers freed of results nobody uses, locals that may be unset set to 0."""
+    """Parameters and returns of every block, helpers freed of results nobody uses, locals that may be
+    unset set to 0.
+    """
     currents = set(low.program.current_order)
     flows = [flow(m.body) for m in low.made]
     read = {n for f, m in zip(flows, low.made) for n in f.exposed if n not in m.frame.used}

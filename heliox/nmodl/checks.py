@@ -1,4 +1,6 @@
-"""Checks of declarations, one message each with what to do about it. What blocks may do is checked while they are lowered."""
+"""Checks of declarations, one message each with what to do about it. What blocks may do is checked
+while they are lowered.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,8 @@ def c1_has_a_name(p: Program, m: Memory, s: Source) -> None:
     if not p.suffix:
         raise s.fail(
             0,
-            "the file declares no mechanism; write NEURON { SUFFIX name } (or POINT_PROCESS, ARTIFICIAL_CELL)",
+            "the file declares no mechanism; write NEURON { SUFFIX name } (or POINT_PROCESS, "
+            "ARTIFICIAL_CELL)",
         )
     if p.suffix == "nothing":
         raise s.fail(
@@ -48,7 +51,8 @@ def c4_electrode(p: Program, m: Memory, s: Source) -> None:
     if p.electrode and p.kind != "point":
         raise s.fail(
             p.suffix_at,
-            "ELECTRODE_CURRENT needs a POINT_PROCESS; in a SUFFIX mechanism use NONSPECIFIC_CURRENT with the sign turned",
+            "ELECTRODE_CURRENT needs a POINT_PROCESS; in a SUFFIX mechanism use NONSPECIFIC_CURRENT with "
+            "the sign turned",
         )
 
 
@@ -65,7 +69,8 @@ def c6_external(p: Program, m: Memory, s: Source) -> None:
         if name not in BUILTIN:
             raise s.fail(
                 at,
-                f"EXTERNAL {name}: variables of other files cannot be read; make it a PARAMETER and set it, or a POINTER",
+                f"EXTERNAL {name}: variables of other files cannot be read; make it a PARAMETER and set "
+                "it, or a POINTER",
             )
 
 
@@ -103,6 +108,6 @@ def c10_written_state(p: Program, m: Memory, s: Source) -> None:
 
 
 CHECKS = (
-    c1_has_a_name, c2_blocks_once, c3_names_of_blocks, c4_electrode, c5_artificial, c6_external, c7_spelling, c8_numbers, c9_range,
-    c10_written_state,
+    c1_has_a_name, c2_blocks_once, c3_names_of_blocks, c4_electrode, c5_artificial, c6_external, c7_spelling,
+    c8_numbers, c9_range, c10_written_state,
 )  # fmt: skip

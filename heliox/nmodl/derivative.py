@@ -69,7 +69,8 @@ def state_name(low: Lowering, s: ast.Assign) -> str:
     if isinstance(s.target, ast.Index):
         raise low.fail(
             s.at,
-            "derivatives of arrays cannot be translated; write the elements as states of their own, or a KINETIC block",
+            "derivatives of arrays cannot be translated; write the elements as states of their own, or a "
+            "KINETIC block",
         )
     name = s.target.id
     if name not in low.memory or low.memory[name].kind not in ("state", "ion"):

@@ -15,7 +15,9 @@ BUILTIN_PYTHON = frozenset(("abs", "min", "max", "pow", "range"))
 
 
 class Emitted:
-    """Everything `MechTemp` needs, as text: ``functions`` and ``helpers`` (name -> text), ``constants``, ``rename``."""
+    """Everything `MechTemp` needs, as text: ``functions`` and ``helpers`` (name -> text),
+    ``constants``, ``rename``.
+    """
 
     def __init__(self, low: BlockLowering, made: list[Made]) -> None:
         self.low, self.made = low, made
@@ -79,7 +81,7 @@ class Emitted:
 
 def _intrinsic_names(low: BlockLowering, used: set[str]) -> set[str]:
     """Names that stand for functions of the subset, not for variables of the file."""
-    return (MATH | RANDOM | set(EFFECTS) | set(LIBRARY)) - set(low.memory.symbols) - set(low.helpers) - used
+    return {*MATH, *RANDOM, *EFFECTS, *LIBRARY} - set(low.memory.symbols) - set(low.helpers) - used
 
 
 def _names(body: list[Step]) -> set[str]:
@@ -103,7 +105,9 @@ def _without_start(body: list[Step], value: str) -> list[Step]:
 
 
 def _only_last(body: list[Step], value: str) -> bool:
-    """Whether the value of a FUNCTION is set only where the function ends, on every path, and read nowhere."""
+    """Whether the value of a FUNCTION is set only where the function ends, on every path, and read
+    nowhere.
+    """
     if any(value in names(e) for s in walk(body) for e in expressions(s)):
         return False
     start = (

@@ -132,8 +132,11 @@ class Expressions:
             length += 1
             if length > LONGEST:
                 raise self.fail(f"more than {LONGEST} terms in one expression; give parts of it names")
-            left = Binary(op.text, left, self.nested(lambda: self._binary(_LEVEL[op.text] + 1)), op.start)  # noqa: B023
+            left = Binary(op.text, left, self._right(_LEVEL[op.text] + 1), op.start)
         return left
+
+    def _right(self, level: int) -> Expr:
+        return self.nested(lambda: self._binary(level))
 
     def _unary(self) -> Expr:
         if self.sign("-") or self.sign("!"):

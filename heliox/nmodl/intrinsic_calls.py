@@ -1,4 +1,6 @@
-"""Functions NMODL knows: what becomes of each, and what to write instead of those that cannot be translated."""
+"""Functions NMODL knows: what becomes of each, and what to write instead of those that cannot be
+translated.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ RANDOM = {
 EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1}
 DROPPED = frozenset(("printf", "prterr", "nrn_random_play"))
 SPECIAL = frozenset(("at_time", "state_discontinuity", "nrn_ghk", "nrn_pointing"))
-_USE_RANDOM = "declare RANDOM r in NEURON and call random_uniform(r), random_normal(r, mean, std) or random_negexp(r, mean)"
+_USE_RANDOM = "declare RANDOM r in NEURON and call random_uniform(r), random_normal(r, mean, std) or "
+"random_negexp(r, mean)"
 REFUSED = {
     **dict.fromkeys(
         ("scop_random", "exprand", "normrand", "poisrand", "poisson", "gauss", "set_seed", "setseed"),
@@ -29,8 +32,10 @@ REFUSED = {
     "abs": "NMODL has fabs",
     "erf": "write it as a FUNCTION (for example the rational approximation of Abramowitz and Stegun 7.1.26)",
     **dict.fromkeys(
-        "threshold force deflate expfit derivs spline hyperbol revhyperbol sigmoid revsigmoid harmonic squarewave sawtooth revsawtooth "
-        "ramp pulse perpulse step perstep factorial boundary romberg legendre invert stepforce schedule first_time error "
+        "threshold force deflate expfit derivs spline hyperbol revhyperbol sigmoid revsigmoid harmonic "
+        "squarewave sawtooth revsawtooth "
+        "ramp pulse perpulse step perstep factorial boundary romberg legendre invert stepforce schedule "
+        "first_time error "
         "f_flux b_flux".split(),
         "write it as a FUNCTION of this file",
     ),

@@ -1,4 +1,6 @@
-"""What blocks are lowered to: assignments, branches, loops and calls, with everything a function reads and writes in sight."""
+"""What blocks are lowered to: assignments, branches, loops and calls, with everything a function reads
+and writes in sight.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,14 @@ class Set(Step):
     """``targets = value``; several targets take the values of a helper."""
 
     targets: tuple[Target, ...] = ()
-    value: Expr = Num("0")
+    value: Expr = field(default_factory=lambda: Num("0"))
 
 
 @dataclass(slots=True)
 class Effect(Step):
     """A call whose value is not used: events."""
 
-    call: Call = Call("", ())
+    call: Call = field(default_factory=lambda: Call("", ()))
 
 
 @dataclass(slots=True)
@@ -54,7 +56,7 @@ class Loop(Step):
 class Break(Step):
     """``if not test: break`` (``negate``) or ``if test: break``."""
 
-    test: Expr = Num("0")
+    test: Expr = field(default_factory=lambda: Num("0"))
     negate: bool = False
 
 
@@ -188,6 +190,7 @@ def _inner(body: list[Step], out: Flow, known: set[str] | None = None) -> set[st
 
 
 __all__ = [
-    "Binary", "Branch", "Break", "Call", "Effect", "Expr", "Flow", "Index", "Loop", "Name", "Num", "Return", "Set", "Step", "Target",
+    "Binary", "Branch", "Break", "Call", "Effect", "Expr", "Flow", "Index", "Loop", "Name", "Num", "Return",
+    "Set", "Step", "Target",
     "Text", "Unary", "calls", "expressions", "flow", "names", "parts", "rebuild", "walk",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """KINETIC blocks: reactions become one implicit step, eliminated symbolically into straight-line code.
 
-Unknowns are the increments of the states over dt, as in NEURON's ``sparse``: for state x with volume V the row is
-``(V/dt + partials) d = -V (x - x_old)/dt + fluxes``; CONSERVE replaces the row of the last state it names. A scheme without products of
-states is solved once; others are iterated until the increments add up to 1e-6, negative states set to 0.
+Unknowns are the increments of the states over dt, as in NEURON's ``sparse``: for state x with volume V the
+row is ``(V/dt + partials) d = -V (x - x_old)/dt + fluxes``; CONSERVE replaces the row of the last state it
+names. A scheme without products of states is solved once; others are iterated until the increments add up to
+1e-6, negative states set to 0.
 """
 
 from __future__ import annotations
@@ -102,7 +103,8 @@ class Reactions(Lowering):
         if s.longitudinal:
             raise self.fail(
                 s.at,
-                "LONGITUDINAL_DIFFUSION is not translated yet: diffusion along the cell; remove it for a single segment",
+                "LONGITUDINAL_DIFFUSION is not translated yet: diffusion along the cell; remove it for a "
+                "single segment",
             )
         for name in s.names:
             size = self.memory[name].size if name in self.memory else 0
@@ -187,7 +189,9 @@ class Reactions(Lowering):
         return out
 
     def _rate(self, e: Expr, frame: Frame, name: str) -> tuple[Expr, list[Step]]:
-        """A rate as something cheap to repeat: a number, or a local holding its value at this place of the block."""
+        """A rate as something cheap to repeat: a number, or a local holding its value at this place of
+        the block.
+        """
         value = self.expression(e, frame)
         if isinstance(value, Num):
             return value, []
@@ -264,7 +268,9 @@ def flat(key: Key) -> str:
 
 
 def _system(low: Reactions, frame: Frame, old: bool) -> tuple[list[Step], list[Key]]:
-    """Steps of one evaluation and solution: ``d_<state>`` for every unknown. `old` False: states have not moved yet."""
+    """Steps of one evaluation and solution: ``d_<state>`` for every unknown. `old` False: states have
+    not moved yet.
+    """
     sc = low.scheme
     conserved = _conserved(low)
     order = [*conserved, *(k for k in sc.order if k not in conserved)]

@@ -1,7 +1,7 @@
 """The split of an expression into a*x + b that NEURON's cnexp works with.
 
-By structure, not by algebra: sums split term by term, a product with a factor free of x multiplies both parts, a quotient divides both.
-The bits of a step depend on exactly this shape. An absent part is None.
+By structure, not by algebra: sums split term by term, a product with a factor free of x multiplies both
+parts, a quotient divides both. The bits of a step depend on exactly this shape. An absent part is None.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from heliox.nmodl.ir import Binary, Expr, Index, Name, Num, Unary, names
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """``slope``: derivative by x; ``a`` and ``b``: the parts; `linear` False where a product mixes two x, `smooth` False where x is
-    inside a function or a divisor."""
+    """``slope``: derivative by x; ``a`` and ``b``: the parts; `linear` False where a product mixes two x,
+    `smooth` False where x is inside a function or a divisor.
+    """
 
     whole: Expr
     slope: Expr | None

@@ -1,4 +1,6 @@
-"""Which results of helpers are used: the rest is no longer returned, so that helpers stay small and nothing is stored in vain."""
+"""Which results of helpers are used: the rest is no longer returned, so that helpers stay small and
+nothing is stored in vain.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ def prune(
 ) -> None:
     """Shorten `Signature.outs`, and the assignments of calls with them.
 
-    `bodies` are the blocks with the names each returns; ``outs`` in `kept` are needed wherever a block returns them.
+    `bodies` are the blocks with the names each returns; ``outs`` in `kept` are needed wherever a block
+    returns them.
     """
     needed: Needed = {name: set() for name in helpers}
     kept = set(kept)
@@ -40,7 +43,9 @@ def prune(
 
 
 def _live(body: list[Step], after: set[str], helpers: dict[str, Signature], needed: Needed) -> set[str]:
-    """Names whose value matters before `body`, given those that matter after it; notes what calls must return."""
+    """Names whose value matters before `body`, given those that matter after it; notes what calls must
+    return.
+    """
     live = set(after)
     for step in reversed(body):
         if isinstance(step, Branch):

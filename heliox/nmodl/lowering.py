@@ -1,6 +1,8 @@
-"""From blocks to functions: names are resolved, procedures become helpers that take what they read and return what they write.
+"""From blocks to functions: names are resolved, procedures become helpers that take what they read and
+return what they write.
 
-A `Frame` is one function in the making. Everything is bottom up: a helper's `Signature` is known before its callers are lowered.
+A `Frame` is one function in the making. Everything is bottom up: a helper's `Signature` is known before its
+callers are lowered.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class Table:
 
 @dataclass(slots=True)
 class Signature:
-    """A helper: explicit arguments, memory it reads (further parameters) and writes (returned), name of its value ("": none)."""
+    """A helper: explicit arguments, memory it reads (further parameters) and writes (returned), name
+    of its value ("": none).
+    """
 
     name: str
     args: list[str]
@@ -191,7 +195,8 @@ class Lowering:
             ):
                 raise self.fail(
                     t.at,
-                    f"TABLE of {sig.name}, which depends on {r}, a variable of the instance: NEURON would tabulate the first instance's "
+                    f"TABLE of {sig.name}, which depends on {r}, a variable of the instance: NEURON "
+                    "would tabulate the first instance's "
                     f"value; take {r} out of RANGE, or remove TABLE",
                 )
         lo, hi = self.constant(t.first, t.at), self.constant(t.last, t.at)
@@ -234,7 +239,9 @@ class Lowering:
     # -------------------------------------------------------- expressions
 
     def expression(self, e: Expr, frame: Frame) -> Expr:
-        """Names resolved, calls given the memory they need; what a called function writes is hoisted in front."""
+        """Names resolved, calls given the memory they need; what a called function writes is hoisted
+        in front.
+        """
         if isinstance(e, Num):
             return e
         if isinstance(e, Name):
@@ -333,7 +340,8 @@ class Lowering:
         if block is not None and block.kind == "FUNCTION_TABLE":
             raise self.fail(
                 e.at,
-                f"{name} is a FUNCTION_TABLE, whose values are given at run time; write a FUNCTION with the interpolation",
+                f"{name} is a FUNCTION_TABLE, whose values are given at run time; write a FUNCTION with "
+                "the interpolation",
             )
         return self._intrinsic(e, frame)
 
@@ -379,7 +387,8 @@ class Lowering:
             )
         raise self.fail(
             e.at,
-            f"{name} is not a function of this file or of NMODL; {nearest(name, set(self.blocks) | intrinsic.KNOWN)}",
+            f"{name} is not a function of this file or of NMODL; "
+            f"{nearest(name, set(self.blocks) | intrinsic.KNOWN)}",
         )
 
     # -------------------------------------------------------- statements

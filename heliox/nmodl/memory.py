@@ -1,7 +1,9 @@
-"""What each name of a mod file is: parameter, state, memory of an instance, shared memory, ion variable, constant.
+"""What each name of a mod file is: parameter, state, memory of an instance, shared memory, ion variable,
+constant.
 
-The rules are NEURON's: a PARAMETER outside RANGE is one number for all instances; an ASSIGNED variable belongs to the instance unless
-GLOBAL; a LOCAL outside blocks is shared by all instances; v, t, dt, celsius, area and diam are NEURON's own whatever the file declares.
+The rules are NEURON's: a PARAMETER outside RANGE is one number for all instances; an ASSIGNED variable
+belongs to the instance unless GLOBAL; a LOCAL outside blocks is shared by all instances; v, t, dt, celsius,
+area and diam are NEURON's own whatever the file declares.
 """
 
 from __future__ import annotations
@@ -15,13 +17,16 @@ from heliox.nmodl.units import Units
 BUILTIN = ("v", "t", "dt", "celsius", "area", "diam")
 # what survives a step; "hidden" and "shared" only if some block reads them before it sets them
 KINDS = (
-    "builtin", "weight", "state", "assigned", "hidden", "parameter", "global", "global_assigned", "shared", "ion", "pointer", "random",
+    "builtin", "weight", "state", "assigned", "hidden", "parameter", "global", "global_assigned", "shared",
+    "ion", "pointer", "random",
 )  # fmt: skip
 
 
 @dataclass(slots=True)
 class Symbol:
-    """A variable: kind (one of `KINDS` or ``constant``), value, unit, size (0: scalar), the author's comment."""
+    """A variable: kind (one of `KINDS` or ``constant``), value, unit, size (0: scalar), the author's
+    comment.
+    """
 
     name: str
     kind: str
@@ -89,7 +94,8 @@ class Memory:
                 if name not in (f"e{u.ion}", f"i{u.ion}", f"{u.ion}i", f"{u.ion}o"):
                     raise self.source.fail(
                         u.at,
-                        f"{name!r} is no variable of ion {u.ion!r}; legal are e{u.ion}, {u.ion}i, {u.ion}o, i{u.ion}",
+                        f"{name!r} is no variable of ion {u.ion!r}; legal are e{u.ion}, {u.ion}i, "
+                        f"{u.ion}o, i{u.ion}",
                     )
                 self._add(name, "ion", at=u.at)
 

@@ -1,7 +1,8 @@
 """Implicit Euler of DERIVATIVE blocks and NONLINEAR blocks by Newton's method, with NEURON's numbers.
 
-Three helpers per block: ``<block>_residual``, ``<block>_solve`` (the linear system, unrolled) and ``<block>_newton``. Jacobian by central
-differences, kept while the solution changes by no more than 5 %; the stopping rule decides the last digits, so it is NEURON's too.
+Three helpers per block: ``<block>_residual``, ``<block>_solve`` (the linear system, unrolled) and
+``<block>_newton``. Jacobian by central differences, kept while the solution changes by no more than 5 %; the
+stopping rule decides the last digits, so it is NEURON's too.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def make(
     if n > LARGEST:
         raise low.fail(
             block.at,
-            f"{block.name} couples {n} unknowns; at most {LARGEST} are translated. A KINETIC block has no such limit",
+            f"{block.name} couples {n} unknowns; at most {LARGEST} are translated. A KINETIC block has "
+            "no such limit",
         )
     for x in unknowns:
         if any(isinstance(s, Set) and any(t.id == x for t in s.targets) for s in steps):

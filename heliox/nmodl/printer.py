@@ -42,10 +42,12 @@ _PRECEDENCE = {
     "not": 3,
     "compare": 4,
 }
-# names a mechanism may not have in Python: the language's own, those of the functions it may call, and those of generated code
+# names a mechanism may not have in Python: the language's own, those of the functions it may call, and
+# those of generated code
 RESERVED = (
-    frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | MATH | RANDOM | frozenset(EFFECTS) | frozenset(LIBRARY)
-    | frozenset(("range", "float", "int", "len", "U", "zeros", "watch", "for_connections", "fail", "MechTemp", "Ion", "Table", "Var"))
+    frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | MATH | RANDOM | frozenset(EFFECTS) |
+    frozenset(LIBRARY) | frozenset(("range", "float", "int", "len", "U", "zeros", "watch", "for_connections",
+    "fail", "MechTemp", "Ion", "Table", "Var"))
 )  # fmt: skip
 
 
@@ -63,7 +65,9 @@ def renamed(names: Iterable[str]) -> dict[str, str]:
 
 
 class Printer:
-    """Text of one file; `rename` maps names of NMODL to names of Python, `helpers` are functions of the file."""
+    """Text of one file; `rename` maps names of NMODL to names of Python, `helpers` are functions of
+    the file.
+    """
 
     def __init__(self, rename: Mapping[str, str], helpers: Iterable[str]) -> None:
         self.rename, self.helpers = rename, set(helpers)
@@ -179,8 +183,8 @@ class Printer:
             return [head, *(self.steps(s.body, indent + 1) or [f"{pad}    pass"])]
         assert isinstance(s, Branch)
         out: list[str] = []
-        for k, (test, body) in enumerate(s.branches):
-            out += _line(f"{pad}{'elif' if k else 'if'} {self.test(test)}:", note if not k else "", pad)
+        for k, (condition, body) in enumerate(s.branches):
+            out += _line(f"{pad}{'elif' if k else 'if'} {self.test(condition)}:", note if not k else "", pad)
             out += self.steps(body, indent + 1) or [f"{pad}    pass"]
         if s.orelse:
             out += [f"{pad}else:", *self.steps(s.orelse, indent + 1)]

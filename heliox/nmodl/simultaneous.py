@@ -116,7 +116,8 @@ def _square(low: Lowering, block: ast.Block, unknowns: list[str], found: Equatio
     if len(found.found) != len(unknowns):
         raise low.fail(
             block.at,
-            f"{block.name} has {len(found.found)} equations for {len(unknowns)} states ({', '.join(unknowns)}); both must agree",
+            f"{block.name} has {len(found.found)} equations for {len(unknowns)} states "
+            f"({', '.join(unknowns)}); both must agree",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from heliox.nmodl.expressions import Expressions
 from heliox.nmodl.syntax import (
     Assign,
+    Binary,
     Call,
     Compartment,
     Conductance,
@@ -222,9 +223,8 @@ class Statements(Expressions):
             self.take("(")
             test = self.expression()
             self.take(")")
-            if getattr(test, "op", "") not in ("<", ">"):
+            if not isinstance(test, Binary) or test.op not in ("<", ">"):
                 raise self.fail("WATCH takes (expression > expression) flag", out.at)
-            assert not isinstance(test, (Num, Name, Index, Call)) and hasattr(test, "a")
             out.conditions.append((test.a, test.op, test.b, Num(self.number(), out.at)))
             if not self.sign(","):
                 return out
@@ -327,6 +327,7 @@ class Statements(Expressions):
 
 
 _KEYWORDS = frozenset(
-    "if IF while WHILE FROM LOCAL PROTECT MUTEXLOCK MUTEXUNLOCK UNITSON UNITSOFF SOLVE TABLE CONDUCTANCE WATCH FOR_NETCONS INITIAL "
+    "if IF while WHILE FROM LOCAL PROTECT MUTEXLOCK MUTEXUNLOCK UNITSON UNITSOFF SOLVE TABLE CONDUCTANCE "
+    "WATCH FOR_NETCONS INITIAL "
     "CONSERVE COMPARTMENT LONGITUDINAL_DIFFUSION LAG".split()
 )

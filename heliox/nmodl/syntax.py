@@ -80,8 +80,8 @@ class Statement:
 class Assign(Statement):
     """``target = value``; ``primes`` > 0 for a derivative."""
 
-    target: Name | Index = Name("")
-    value: Expr = Num("0")
+    target: Name | Index = field(default_factory=lambda: Name(""))
+    value: Expr = field(default_factory=lambda: Num("0"))
     primes: int = 0
 
 
@@ -89,7 +89,7 @@ class Assign(Statement):
 class Do(Statement):
     """A call as a statement."""
 
-    call: Call = Call("", ())
+    call: Call = field(default_factory=lambda: Call("", ()))
 
 
 @dataclass(slots=True)
@@ -101,15 +101,15 @@ class If(Statement):
 @dataclass(slots=True)
 class For(Statement):
     var: str = ""
-    first: Expr = Num("0")
-    last: Expr = Num("0")
+    first: Expr = field(default_factory=lambda: Num("0"))
+    last: Expr = field(default_factory=lambda: Num("0"))
     step: Expr | None = None
     body: list[Statement] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class While(Statement):
-    test: Expr = Num("0")
+    test: Expr = field(default_factory=lambda: Num("0"))
     body: list[Statement] = field(default_factory=list)
 
 
@@ -145,8 +145,8 @@ class Tabulate(Statement):
 
     names: list[str] = field(default_factory=list)
     depend: list[str] = field(default_factory=list)
-    first: Expr = Num("0")
-    last: Expr = Num("0")
+    first: Expr = field(default_factory=lambda: Num("0"))
+    last: Expr = field(default_factory=lambda: Num("0"))
     n: int = 0
 
 
@@ -158,19 +158,21 @@ class Conductance(Statement):
 
 @dataclass(slots=True)
 class Reaction(Statement):
-    """``~ left <-> right (forward, backward)``; kind ``<->``, ``->`` or ``<<``. A side is [(count, species)]."""
+    """``~ left <-> right (forward, backward)``; kind ``<->``, ``->`` or ``<<``. A side is [(count,
+    species)].
+    """
 
     left: list[tuple[int, Name | Index]] = field(default_factory=list)
     right: list[tuple[int, Name | Index]] = field(default_factory=list)
     kind: str = "<->"
-    forward: Expr = Num("0")
-    backward: Expr = Num("0")
+    forward: Expr = field(default_factory=lambda: Num("0"))
+    backward: Expr = field(default_factory=lambda: Num("0"))
 
 
 @dataclass(slots=True)
 class Conserve(Statement):
     species: list[tuple[int, Name | Index]] = field(default_factory=list)
-    total: Expr = Num("0")
+    total: Expr = field(default_factory=lambda: Num("0"))
 
 
 @dataclass(slots=True)
@@ -178,7 +180,7 @@ class Compartment(Statement):
     """COMPARTMENT (or, with ``longitudinal``, LONGITUDINAL_DIFFUSION) [var,] value {names}."""
 
     var: str = ""
-    value: Expr = Num("0")
+    value: Expr = field(default_factory=lambda: Num("0"))
     names: list[str] = field(default_factory=list)
     longitudinal: bool = False
 
@@ -187,8 +189,8 @@ class Compartment(Statement):
 class Equation(Statement):
     """``~ left = right`` of LINEAR and NONLINEAR."""
 
-    left: Expr = Num("0")
-    right: Expr = Num("0")
+    left: Expr = field(default_factory=lambda: Num("0"))
+    right: Expr = field(default_factory=lambda: Num("0"))
 
 
 @dataclass(slots=True)
@@ -237,7 +239,9 @@ class UseIon:
 
 @dataclass(slots=True)
 class Block:
-    """A procedure-like block: kind (``INITIAL``, ``BREAKPOINT``, ``FUNCTION``, ``BEFORE STEP``, ...), name, arguments."""
+    """A procedure-like block: kind (``INITIAL``, ``BREAKPOINT``, ``FUNCTION``, ``BEFORE STEP``, ...),
+    name, arguments.
+    """
 
     kind: str
     name: str = ""

@@ -24,7 +24,9 @@ _RAW = {"VERBATIM": "ENDVERBATIM", "COMMENT": "ENDCOMMENT"}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word: kind (``name prime integer real string sign raw title end``), its text, start and end in the text."""
+    """A word: kind (``name prime integer real string sign raw title end``), its text, start and end in
+    the text.
+    """
 
     kind: str
     text: str

@@ -129,7 +129,9 @@ def _variable(s: Symbol) -> Var:
 
 
 def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> str:
-    """The text of a Python file with the mechanism's functions and declaration. Arguments and errors as for `analyse`."""
+    """The text of a Python file with the mechanism's functions and declaration. Arguments and errors
+    as for `analyse`.
+    """
     t = analyse(text, file, folders)
     e, p = t.emitted, t.program
     out = [_head(t)]
@@ -152,7 +154,8 @@ def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = 
     arguments = [(k, _plain(v)) for k, v in t.declared.items()]
     blocks = "".join(f"{n}, " for n in e.functions)
     out.append(
-        f'template = MechTemp(\n    "{p.suffix}",\n    "{p.kind}",\n    ({blocks.rstrip() or ""}),\n{declaration(arguments)})'
+        f'template = MechTemp(\n    "{p.suffix}",\n    "{p.kind}",\n    '
+        f"({blocks.rstrip() or ''}),\n{declaration(arguments)})"
     )
     return "\n\n\n".join(out) + "\n"
 

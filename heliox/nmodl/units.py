@@ -1,7 +1,8 @@
 """Values of unit expressions such as ``(faraday)`` or ``(k-mole)``, as NEURON's units database gives them.
 
-Only what mod files use; constants of nature are CODATA 2018. A unit text is a number, then names: ``-`` or space multiplies, everything
-after ``/`` divides, a digit behind a name is its power. Names may carry prefixes and a plural s. Numbers are written ``6.02+23``.
+Only what mod files use; constants of nature are CODATA 2018. A unit text is a number, then names: ``-`` or
+space multiplies, everything after ``/`` divides, a digit behind a name is its power. Names may carry
+prefixes and a plural s. Numbers are written ``6.02+23``.
 """
 
 from __future__ import annotations
@@ -11,26 +12,40 @@ import re
 from collections.abc import Mapping
 
 _PREFIX = {
-    "atto": 1e-18, "femto": 1e-15, "pico": 1e-12, "nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "centi": 1e-2, "deci": 1e-1,
+    "atto": 1e-18, "femto": 1e-15, "pico": 1e-12, "nano": 1e-9, "micro": 1e-6, "milli": 1e-3, "centi": 1e-2,
+    "deci": 1e-1,
     "deka": 1e1, "hecto": 1e2, "kilo": 1e3, "mega": 1e6, "meg": 1e6, "giga": 1e9, "tera": 1e12,
 }  # fmt: skip
 
 # name -> definition; the order of the factors is that of NEURON's database, since products are rounded
 _DEFINED = {
     "pi": "3.14159265358979323846", "two": "2", "fuzz": "1", "c": "2.99792458+8 m/sec", "g": "9.80665 m/sec2",
-    "mole": "6.02214076+23", "e": "1.602176634-19 coul", "faraday": "e-mole", "boltzmann": "1.380649-23 joule/K", "k": "boltzmann", "gasconstant": "k-mole",
-    "R": "gasconstant", "avogadro": "mole", "planck": "6.62607015-34 joule-sec", "radian": ".5 / pi", "degree": "1|180 pi-radian",
-    "second": "sec", "s": "sec", "minute": "60 sec", "min": "minute", "hour": "60 min", "hr": "hour", "day": "24 hr",
-    "ms": "millisec", "us": "microsec", "msec": "millisec", "gram": "millikg", "gm": "gram", "mg": "milligram",
-    "meter": "m", "cm": "centimeter", "mm": "millimeter", "km": "kilometer", "nm": "nanometer", "micron": "micrometer",
-    "um": "micrometer", "angstrom": "decinanometer", "liter": "kilocc", "l": "liter", "ml": "milliliter", "cc": "cm3",
-    "newton": "kg-m/sec2", "nt": "newton", "N": "newton", "joule": "nt-m", "cal": "4.1868 joule", "calorie": "cal",
-    "coulomb": "coul", "C": "coul", "ampere": "coul/sec", "amp": "ampere", "watt": "joule/sec", "volt": "watt/amp",
-    "ohm": "volt/amp", "mho": "/ohm", "farad": "coul/volt", "henry": "sec2/farad", "weber": "volt-sec", "hertz": "/sec", "Hz": "hertz",
-    "degC": "K", "kelvin": "K", "degK": "K", "degreeC": "K", "dalton": "1.66044-27 kg", "pascal": "nt/m2", "dyne": "cm-gm/sec2", "erg": "cm2-gm/sec2",
-    "molar": "mole/liter", "M": "molar", "siemens": "mho", "S": "siemens", "%": "1|100", "atm": "1.01325+5 nt/m2", "bar": "1+5 nt/m2",
-    "mV": "millivolt", "mA": "milliamp", "nA": "nanoamp", "uA": "microamp", "pA": "picoamp", "mM": "millimolar", "uM": "micromolar",
-    "uS": "microsiemens", "mS": "millisiemens", "pS": "picosiemens", "nS": "nanosiemens", "uF": "microfarad", "V": "volt", "A": "amp",
+    "mole": "6.02214076+23", "e": "1.602176634-19 coul", "faraday": "e-mole",
+    "boltzmann": "1.380649-23 joule/K", "k": "boltzmann", "gasconstant": "k-mole",
+    "R": "gasconstant", "avogadro": "mole", "planck": "6.62607015-34 joule-sec", "radian": ".5 / pi",
+    "degree": "1|180 pi-radian",
+    "second": "sec", "s": "sec", "minute": "60 sec", "min": "minute", "hour": "60 min", "hr": "hour",
+    "day": "24 hr",
+    "ms": "millisec", "us": "microsec", "msec": "millisec", "gram": "millikg", "gm": "gram",
+    "mg": "milligram",
+    "meter": "m", "cm": "centimeter", "mm": "millimeter", "km": "kilometer", "nm": "nanometer",
+    "micron": "micrometer",
+    "um": "micrometer", "angstrom": "decinanometer", "liter": "kilocc", "l": "liter", "ml": "milliliter",
+    "cc": "cm3",
+    "newton": "kg-m/sec2", "nt": "newton", "N": "newton", "joule": "nt-m", "cal": "4.1868 joule",
+    "calorie": "cal",
+    "coulomb": "coul", "C": "coul", "ampere": "coul/sec", "amp": "ampere", "watt": "joule/sec",
+    "volt": "watt/amp",
+    "ohm": "volt/amp", "mho": "/ohm", "farad": "coul/volt", "henry": "sec2/farad", "weber": "volt-sec",
+    "hertz": "/sec", "Hz": "hertz",
+    "degC": "K", "kelvin": "K", "degK": "K", "degreeC": "K", "dalton": "1.66044-27 kg", "pascal": "nt/m2",
+    "dyne": "cm-gm/sec2", "erg": "cm2-gm/sec2",
+    "molar": "mole/liter", "M": "molar", "siemens": "mho", "S": "siemens", "%": "1|100",
+    "atm": "1.01325+5 nt/m2", "bar": "1+5 nt/m2",
+    "mV": "millivolt", "mA": "milliamp", "nA": "nanoamp", "uA": "microamp", "pA": "picoamp",
+    "mM": "millimolar", "uM": "micromolar",
+    "uS": "microsiemens", "mS": "millisiemens", "pS": "picosiemens", "nS": "nanosiemens",
+    "uF": "microfarad", "V": "volt", "A": "amp",
 }  # fmt: skip
 _PRIMITIVE = ("m", "kg", "sec", "coul", "candela", "dollar", "bit", "erlang", "K")
 _NUMBER = re.compile(r"\s*(\d*\.?\d*)(?:([+-])(\d+))?")
@@ -96,7 +111,8 @@ class Units:
                 word = word[:-1]
             else:
                 raise ValueError(
-                    f"the unit {name!r} is not known; declare it in UNITS, such as ({name}) = (millivolt), or write the number"
+                    f"the unit {name!r} is not known; declare it in UNITS, such as ({name}) = "
+                    "(millivolt), or write the number"
                 )
 
     def _plain(self, word: str) -> Value | None:

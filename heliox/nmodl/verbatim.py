@@ -1,4 +1,6 @@
-"""VERBATIM blocks: C code, which is never run. What does nothing for a simulation is dropped; the rest is refused with advice."""
+"""VERBATIM blocks: C code, which is never run. What does nothing for a simulation is dropped; the rest
+is refused with advice.
+"""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ def run(h, case):
         else:
             soma.insert(name)
     before = {name: getattr(h, name) for name in case.get("globals", {})}
-    for name, value in case.get("globals", {}).items():
-        setattr(h, name, value)
-    for name, value in case.get("set", {}).items():
+    for name, number in case.get("globals", {}).items():
+        setattr(h, name, number)
+    for name, number in case.get("set", {}).items():
         mechanism, variable = name.split(".")
         target = next((p for p in points if p.hname().startswith(mechanism + "[")), None)
-        setattr(target if target is not None else getattr(soma(0.5), mechanism), variable, value)
+        setattr(target if target is not None else getattr(soma(0.5), mechanism), variable, number)
     netcons = []
     for k, weights in enumerate(case.get("connections", ())):
         nc = h.NetCon(None, points[0])
@@ -77,5 +77,5 @@ if __name__ == "__main__":
     h.nrn_load_dll(library)
     with open(specification) as f:
         cases = json.load(f)
-    with open(result, "wb") as f:
-        pickle.dump({name: run(h, case) for name, case in cases.items()}, f)
+    with open(result, "wb") as out:
+        pickle.dump({name: run(h, case) for name, case in cases.items()}, out)
