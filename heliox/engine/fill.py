@@ -56,7 +56,8 @@ def weight_addresses(plan: Plan) -> NDArray[np.int64]:
 def _fill_mechanism(plan: Plan, m: Mechanism, p: Placement, members: NDArray, P: NDArray) -> None:
     t = p.struct.template
     absolute = plan.chunk_base[p.chunk]
-    for name in (*t.instance_names, *((SCALE,) if SCALE in p.struct.shared else ())):
+    written = [n for n in t.globals_ if n in p.struct.own]
+    for name in (*t.instance_names, *written, *((SCALE,) if SCALE in p.struct.shared else ())):
         values = _values(plan, m, p, name)
         for j in range(p.struct.size(name)):
             column = values if values.ndim == 1 else values[:, j]
@@ -69,6 +70,8 @@ def _fill_mechanism(plan: Plan, m: Mechanism, p: Placement, members: NDArray, P:
 def _values(plan: Plan, m: Mechanism, p: Placement, name: str) -> NDArray[np.float64]:
     if name == SCALE:
         return 100.0 / plan.model.nodes.area[m.node]
+    if name in p.struct.template.globals_:
+        return np.full(len(m), float(m.globals.get(name, p.struct.template.globals_[name].default)))  # type: ignore[arg-type]
     if name in m.values:
         values = np.asarray(m.values[name], np.float64)
         width = p.struct.size(name)

@@ -182,7 +182,11 @@ class VariableRegistry:
             if plan.program.celsius_own:
                 return "A", plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]], "degC"
             return "P", np.array([plan.head["celsius"]]), "degC"
-        t = plan.placements[v.mechanism].struct.template
+        place = plan.placements[v.mechanism]
+        t = place.struct.template
+        if v.name in place.struct.own:  # what the last instance left there, as NEURON's GLOBAL
+            at = place.own_offset(place.struct.own[v.name]) + plan.chunk_base[place.chunk]
+            return "A", at[-1:], t.globals_[v.name].unit
         if v.name not in t.globals_:
             raise ModelError(
                 f"{t.name}.{v.name} is fixed when the model is planned; "

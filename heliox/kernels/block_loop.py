@@ -7,6 +7,8 @@ that sums are formed as NEURON forms them.
 
 from __future__ import annotations
 
+import ast
+
 from heliox.kernels.context import (
     ARGS,
     EVENTLESS,
@@ -21,7 +23,7 @@ from heliox.kernels.context import (
     loads,
     stores,
 )
-from heliox.kernels.lower import table_calls
+from heliox.kernels.lower import plain_text, table_calls
 from heliox.kernels.mechanism_text import tabled
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
@@ -39,7 +41,9 @@ class BlockWriter:
         self.effects = has_effects(m, block)
         self.slots: dict[str, int] = {}
         read = dict.fromkeys((*self.f.params, *(self.rule.params if self.rule else ())))
-        self.scalar_names = [n for n in read if n in ("t", "dt", "celsius") or n in self.t.globals_]
+        self.scalar_names = [
+            n for n in read if n in ("t", "dt", "celsius") or (n in self.t.globals_ and n not in m.own)
+        ]
         params = set(read) | ({"v"} if self.accumulates else set())
         self.nodes = [n for n in NODE_ARRAYS if n in params]
         self.ion_reads = [n for n in read if n in self.t.ion_names and n not in m.own]
@@ -132,16 +136,18 @@ class BlockWriter:
         lines = []
         twice = self.accumulates and self.rule is None
         for helper, values in looked_up.items():
-            names = (table_calls(self.f, {helper}) or {})[helper]
+            arguments_ = (table_calls(self.f, {helper}) or {})[helper]
+            names = sorted({x.id for a in arguments_ for x in ast.walk(a) if isinstance(x, ast.Name)})
             lines += ["    for _j in range(_m):"]
             lines += [f"{pad}{n} = {self.S(n)}" for n in names if n in self.slots]
             lines += loads(self.m, [n for n in names if n not in self.slots], pad)
             at = f"{self.name}_{helper}_lookup((_TM, _tk)"
-            lines.append(f"{pad}{', '.join(values)} = {at}, {', '.join(names)})")
+            here = ", ".join(plain_text(a) for a in arguments_)
+            lines.append(f"{pad}{', '.join(values)} = {at}, {here})")
             lines += [f"{pad}{self.S(n)} = {n}" for n in values]
             if twice:
-                above = ["v + 0.001" if n == "v" else n for n in names]
-                lines.append(f"{pad}{', '.join(values)} = {at}, {', '.join(above)})")
+                above = ", ".join(plain_text(a, {"v": "_v1"}) for a in arguments_)
+                lines += [f"{pad}_v1 = v + 0.001", f"{pad}{', '.join(values)} = {at}, {above})"]
                 lines += [f"{pad}{self.S(f'{n}_above')} = {n}" for n in values]
         return lines
 

@@ -48,7 +48,7 @@ class Context:
         out = [
             f"{pad}{n} = {self.global_value(m, n)}"
             for n in f.params
-            if n == "celsius" or n in m.template.globals_
+            if n not in m.own and (n == "celsius" or n in m.template.globals_)
         ]
         if set(f.params) & set(m.template.random):
             out.append(f"{pad}_key = _P[_U(_G[_g, _KEY])]")
@@ -104,12 +104,16 @@ def _refuse(m: VarStruct) -> None:
     t = m.template
     problems = [f"array {n!r} of {v} elements" for n, v in t.array_sizes.items() if v > LARGEST]
     problems += [f"block {b!r}" for b in t.functions if b.startswith("watch_")]
-    problems += [f"written GLOBAL {n!r}" for n in t.globals_ if n in t.writes()]
+    problems += [
+        f"written GLOBAL array {n!r}" for n, v in t.globals_.items() if n in t.writes() and v.size > 1
+    ]
     problems += [f"written pointer {n!r}" for n in t.pointers if n in t.writes()]
     for b, f in t.functions.items():
         inside = f.calls & {x.function for x in t.tables}
         if inside and table_calls(f, inside) is None:
             problems.append(f"a TABLE looked up inside {b!r}")
+    tabulated = {x.function for x in t.tables}
+    problems += [f"a TABLE looked up by {n!r}" for n, f in t.helpers.items() if f.calls & tabulated]
     if problems:
         raise UnsupportedError(
             f"mechanism {t.name}: this version does not run {', '.join(problems)}",

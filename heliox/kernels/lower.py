@@ -103,22 +103,49 @@ def effectful_helpers(template: MechTemp) -> set[str]:
         out |= more
 
 
-def table_calls(f: Function, tabulated: Collection[str]) -> dict[str, tuple[str, ...]] | None:
+_PLAIN = (
+    ast.Name,
+    ast.Constant,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.Add,
+    ast.Sub,
+    ast.Mult,
+    ast.Div,
+    ast.USub,
+    ast.UAdd,
+)
+
+
+def table_calls(f: Function, tabulated: Collection[str]) -> dict[str, tuple[ast.expr, ...]] | None:
     """Look-ups of a block that can be made before it runs: helper -> its arguments.
 
-    None if a look-up must stay inside: it is called twice, or of something else than parameters as they come
-    in.
+    None if a look-up must stay inside: it is called twice, or of something else than plain arithmetic on
+    parameters as they come in.
     """
-    calls: dict[str, tuple[str, ...]] = {}
+    calls: dict[str, tuple[ast.expr, ...]] = {}
     stored = {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     for n in ast.walk(f.tree):
         if not (isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in tabulated):
             continue
-        names = tuple(a.id for a in n.args if isinstance(a, ast.Name))
-        if n.func.id in calls or len(names) < len(n.args) or not set(names) <= set(f.params) - stored:
+        parts = [x for a in n.args for x in ast.walk(a) if not isinstance(x, ast.expr_context)]
+        names = {x.id for x in parts if isinstance(x, ast.Name)}
+        plain = all(isinstance(x, _PLAIN) for x in parts)
+        if n.func.id in calls or not plain or not names <= set(f.params) - stored:
             return None
-        calls[n.func.id] = names
+        calls[n.func.id] = tuple(n.args)
     return calls
+
+
+def plain_text(expression: ast.expr, rename: dict[str, str] | None = None) -> str:
+    """Text of plain arithmetic; integers become floats, names may be replaced."""
+    tree = copy.deepcopy(expression)
+    for x in ast.walk(tree):
+        if isinstance(x, ast.Constant):
+            x.value = float(x.value)  # type: ignore[arg-type]
+        elif isinstance(x, ast.Name) and rename:
+            x.id = rename.get(x.id, x.id)
+    return ast.unparse(tree)
 
 
 def function_text(

@@ -30,7 +30,7 @@ class VarStruct:
             return len(STREAM)
         if name == SCALE:
             return 1
-        return self.template.instance_names[name].size
+        return 1 if name in self.template.globals_ else self.template.instance_names[name].size
 
 
 SCALE = "_scale"  # 100/area of a point process: nA -> mA/cm2
@@ -48,7 +48,9 @@ def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:
     own: dict[str, int] = {}
     shared: dict[str, int] = {}
     counts = [0, 0]
-    variables: dict[str, Var] = template.instance_names
+    # a GLOBAL that blocks write is kept by every instance: nothing then depends on the order of instances
+    written_globals = {n: v for n, v in template.globals_.items() if n in written}
+    variables: dict[str, Var] = {**template.instance_names, **written_globals}
     for name, var in variables.items():
         is_own = (
             name not in template.parameters
