@@ -59,7 +59,7 @@ class Selection(Sequence[Section]):
     def __iter__(self) -> Iterator[Section]:
         return iter(self._sections)
 
-    def __getitem__(self, k):  # type: ignore[no-untyped-def]
+    def __getitem__(self, k):
         return self._sections[k]
 
     def __repr__(self) -> str:

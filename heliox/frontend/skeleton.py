@@ -19,8 +19,8 @@ HEAD = -1  # the node that a section shares with its parent, or its root node
 class Skeleton:
     """Trees of sections as nodes.
 
-    Nodes are numbered from 0 without the root nodes, which NEURON puts before all cells; tree k's root node is
-    ``-1 - k`` here. Nodes of a section count from its attached end: `nseg` segments, then the far end.
+    Nodes are numbered from 0 without the root nodes, which NEURON puts before all cells; tree k's root node
+    is ``-1 - k`` here. Nodes of a section count from its attached end: `nseg` segments, then the far end.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Skeleton:
             if s.parent is not None:
                 children.setdefault(self.index[id(s.parent)], []).append(k)
         for of in children.values():
-            of.sort(key=lambda k: (self.sections[k].parent_x, -self.sections[k].serial))
+            of.sort(key=lambda k: (_position(self.sections[k]), -self.sections[k].serial))
         self.order: list[int] = []
         self.tree = np.zeros(len(self.sections), np.int32)
         for t, root in enumerate(self.roots):
@@ -184,3 +184,9 @@ def node_of(section: Section, x: float) -> int:
         return section.nseg
     j = section.segment(x)
     return section.nseg - 1 - j if section.child_end else j
+
+
+def _position(section: Section) -> float:
+    """Where a section is attached, as a part of its parent's length from the parent's attached end."""
+    parent = section.parent
+    return 1.0 - section.parent_x if parent is not None and parent.child_end else section.parent_x

@@ -70,7 +70,7 @@ def settable(template: MechTemp, name: str) -> Var:
 
 
 def column(skeleton: Skeleton, var: Var, rules: Sequence[Rule]) -> NDArray[np.float64]:
-    """(segments,) or (segments, size) values of a variable: its default, then what the rules say, in order."""
+    """(segments,) or (segments, size) values of a variable: its default, then what rules say, in order."""
     n = int(skeleton.start[-1])
     out = np.full(n if var.size == 1 else (n, var.size), float(var.default))
     for rule in rules:
@@ -86,9 +86,7 @@ def spread(skeleton: Skeleton, rule: Rule, size: int = 1) -> list[tuple[NDArray,
         return []
     if callable(rule.value) and id(rule.origin[0]) not in skeleton.index:
         name = rule.origin[0].name
-        raise ModelError(
-            f"{rule.label} depends on the distance from {name}, which is deleted", section=name
-        )
+        raise ModelError(f"{rule.label} depends on the distance from {name}, which is deleted", section=name)
     at = np.concatenate([np.arange(skeleton.start[k], skeleton.start[k + 1]) for k in known])
     if callable(rule.value):
         origin, x = rule.origin
