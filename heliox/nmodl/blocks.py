@@ -277,5 +277,5 @@ def _undefined(low: BlockLowering, m: Made, f: Flow) -> list[Step]:
     first: list[Step] = []
     for s in local:
         if s.name not in m.returns and s.name not in f.exposed:
-            first.append(Set(targets=(Name(s.name),), value=Call("zeros", (Num(str(s.size)),))))
+            first.append(Set(targets=(Name(s.name),), value=Call("#zeros", (Num(str(s.size)),))))
     return first + body

@@ -5,6 +5,7 @@ while they are lowered.
 from __future__ import annotations
 
 import math
+import re
 
 from heliox.errors import nearest
 from heliox.nmodl.memory import BUILTIN, Memory
@@ -107,7 +108,14 @@ def c10_written_state(p: Program, m: Memory, s: Source) -> None:
             raise s.fail(p.states[name].at, f"{name} is a STATE and declared a second time; keep the STATE")
 
 
+def c11_currents_set(p: Program, m: Memory, s: Source) -> None:
+    text = s.text
+    for name in p.current_order:
+        if any(b.kind == "BREAKPOINT" for b in p.blocks) and not re.search(rf"\b{name}\s*=[^=]", text):
+            raise s.fail(p.suffix_at, f"the current {name} is never set; write {name} = ... in BREAKPOINT")
+
+
 CHECKS = (
     c1_has_a_name, c2_blocks_once, c3_names_of_blocks, c4_electrode, c5_artificial, c6_external, c7_spelling,
-    c8_numbers, c9_range, c10_written_state,
+    c8_numbers, c9_range, c10_written_state, c11_currents_set,
 )  # fmt: skip

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
+from heliox.mechanisms.template import BLOCKS
 from heliox.nmodl.blocks import BlockLowering, Made
 from heliox.nmodl.ir import Branch, Expr, Name, Return, Set, Step, calls, expressions, names, walk
 from heliox.nmodl.lowering import Signature
 from heliox.nmodl.printer import WIDTH, Printer, renamed, wrap
 
-BUILTIN_PYTHON = frozenset(("abs", "min", "max", "pow", "range"))
+BLOCK_NAMES = frozenset((*BLOCKS, "receive_each", "template"))
 
 
 class Emitted:
@@ -24,14 +25,20 @@ class Emitted:
         used = {n for m in made for n in _names(m.body)} | {
             n for s in low.helpers.values() for n in (*_names(s.body), *s.args)
         }
-        self.rename = renamed(
-            {*low.memory.symbols, *low.helpers, *used} - {"zeros"} - _intrinsic_names(low, used)
-        )
+        self.rename = renamed({*low.memory.symbols, *low.helpers, *used} - _intrinsic_names(low, used))
         self.reachable = self._reachable()
-        self.printer = Printer(self.rename, low.helpers)
-        self.helpers = {self.rename.get(n, n): self._helper(low.helpers[n]) for n in self.reachable}
+        self.called_as = {n: self._function_name(n) for n in low.helpers}
+        self.printer = Printer(self.rename, self.called_as)
+        self.helpers = {self.called_as[n]: self._helper(low.helpers[n]) for n in self.reachable}
         self.functions = {m.name: self._block(m) for m in made}
         self.constants = self._constants(used)
+
+    def _function_name(self, name: str) -> str:
+        """A helper's name: blocks and the declaration have theirs in the same file."""
+        new = self.rename.get(name, name)
+        while new in BLOCK_NAMES or new.startswith("watch_") or new in self.low.memory:
+            new += "_"
+        return new
 
     def _reachable(self) -> list[str]:
         """Helpers the blocks need, callees first."""
@@ -63,7 +70,7 @@ class Emitted:
             body = _returning(_without_start(body, sig.value), sig.value)
         elif values:
             body.append(Return(values=tuple(values)))
-        return self.printer.function(self.printer.name(sig.name), [*sig.args, *sig.reads], body, sig.before)
+        return self.printer.function(self.called_as[sig.name], [*sig.args, *sig.reads], body, sig.before)
 
     def _block(self, m: Made) -> str:
         body = list(m.body)

@@ -167,7 +167,9 @@ class Lowering:
         first: list[Step] = []
         for name in frame.arrays:
             if name in found.exposed or name in found.written:
-                first.append(Set(targets=(Name(name),), value=Call("zeros", (Num(str(frame.arrays[name])),))))
+                first.append(
+                    Set(targets=(Name(name),), value=Call("#zeros", (Num(str(frame.arrays[name])),)))
+                )
         loose = [n for n in found.exposed if n in frame.used and n not in frame.arrays]
         if value and value not in found.sure and value not in loose:
             loose.append(value)

@@ -23,7 +23,7 @@ def fabs(e: Expr) -> Expr:
 
 def values(*items: Expr) -> Call:
     """Several values at once."""
-    return Call("values", items)
+    return Call("#values", items)
 
 
 def put(name: str, value: Expr) -> Set:

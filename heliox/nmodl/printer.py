@@ -46,7 +46,7 @@ _PRECEDENCE = {
 # those of generated code
 RESERVED = (
     frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | MATH | RANDOM | frozenset(EFFECTS) |
-    frozenset(LIBRARY) | frozenset(("range", "float", "int", "len", "U", "zeros", "watch", "for_connections",
+    frozenset(LIBRARY) | frozenset(("range", "float", "int", "len", "U", "watch", "for_connections",
     "fail", "MechTemp", "Ion", "Table", "Var"))
 )  # fmt: skip
 
@@ -69,8 +69,8 @@ class Printer:
     the file.
     """
 
-    def __init__(self, rename: Mapping[str, str], helpers: Iterable[str]) -> None:
-        self.rename, self.helpers = rename, set(helpers)
+    def __init__(self, rename: Mapping[str, str], helpers: Mapping[str, str]) -> None:
+        self.rename, self.helpers = rename, helpers
 
     def name(self, n: str) -> str:
         return self.rename.get(n, n)
@@ -139,14 +139,14 @@ class Printer:
         return f"({self.index(e)})" if isinstance(e, Binary) else self.index(e)
 
     def call(self, e: Call) -> str:
-        if e.id == "zeros":
+        if e.id == "#zeros":
             size = e.args[0]
             return f"[0.0] * {size.text if isinstance(size, Num) else 0}"
-        if e.id == "values":
+        if e.id == "#values":
             return ", ".join(self.value(a) for a in e.args)
         if e.id == "watch" and isinstance(e.args[0], Num):
             return f"watch({e.args[0].text}, {self.value(e.args[1])})"
-        name = self.name(e.id) if e.id in self.helpers else e.id
+        name = self.helpers.get(e.id, e.id)
         return f"{name}({', '.join(self.value(a) for a in e.args)})"
 
     # -------------------------------------------------------- steps

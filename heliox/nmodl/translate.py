@@ -26,6 +26,7 @@ class Translation:
     """A mod file translated: the arguments of `MechTemp`, names that had to change, remarks for the user."""
 
     program: Program
+    source: Source
     emitted: Emitted
     declared: Mapping[str, object]
     rename: Mapping[str, str]
@@ -62,7 +63,9 @@ def analyse(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) 
         raise MechanismError(
             f"{file}: nested too deeply; give parts of its expressions names", file=file, line=1
         ) from None
-    return Translation(program, emitted, _declared(low, emitted), emitted.rename, tuple(low.notes), file)
+    return Translation(
+        program, source, emitted, _declared(low, emitted), emitted.rename, tuple(low.notes), file
+    )
 
 
 def translate(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> MechTemp:
@@ -76,12 +79,16 @@ def translate(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()
     for n in e.library():
         helpers[n] = subset.from_python(LIBRARY[n])
     helpers |= library
-    return MechTemp(
-        t.program.suffix, t.program.kind,
-        functions={n: Function(n, x, f"{file} ({n})") for n, x in e.functions.items()},
-        helpers=helpers, constants={**constants, **e.constants},
-        **t.declared,  # type: ignore[arg-type]
-    )  # fmt: skip
+    try:
+        return MechTemp(
+            t.program.suffix, t.program.kind,
+            functions={n: Function(n, x, f"{file} ({n})") for n, x in e.functions.items()},
+            helpers=helpers, constants={**constants, **e.constants},
+            **t.declared,  # type: ignore[arg-type]
+        )  # fmt: skip
+    except MechanismError as error:
+        # the file is legal NMODL, but not a mechanism that HelioX accepts
+        raise t.source.fail(t.program.suffix_at, str(error), mechanism=t.program.suffix) from None
 
 
 def _declared(low: BlockLowering, e: Emitted) -> dict[str, object]:
@@ -110,7 +117,7 @@ def _declared(low: BlockLowering, e: Emitted) -> dict[str, object]:
         "pointers": tuple(new(s.name) for s in memory.of("pointer")),
         "tables": tuple(
             Table(
-                new(n),
+                e.called_as[n],
                 new(s.table.argument),
                 s.table.lo,
                 s.table.hi,
