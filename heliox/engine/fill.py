@@ -71,7 +71,7 @@ def _values(plan: Plan, m: Mechanism, p: Placement, name: str) -> NDArray[np.flo
     if name == SCALE:
         return 100.0 / plan.model.nodes.area[m.node]
     if name in p.struct.template.globals_:
-        return np.full(len(m), float(m.globals.get(name, p.struct.template.globals_[name].default)))  # type: ignore[arg-type]
+        return np.full(len(m), float(m.globals.get(name, p.struct.template.globals_[name].default)))
     if name in m.values:
         values = np.asarray(m.values[name], np.float64)
         width = p.struct.size(name)

@@ -153,7 +153,7 @@ class BlockWriter:
 
     def _state_defaults(self, pad: str) -> list[str]:
         """Before INITIAL every state is x0: a parameter of that name, else 0 (ion pools keep theirs)."""
-        lines = []
+        lines: list[str] = []
         if self.t.kind == "ion":
             return lines
         for s in self.t.states:

@@ -21,7 +21,7 @@ def current(v, g, e):
 
 
 DECLARED: dict[str, Any] = dict(parameters={"g": 1e-3, "e": -70.0}, assigned=("i",), currents=("i",))
-LEAK = MechTemp("leak", "density", (current,), **DECLARED)  # type: ignore[arg-type]
+LEAK = MechTemp("leak", "density", (current,), **DECLARED)
 
 
 @pytest.fixture
