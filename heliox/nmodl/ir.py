@@ -163,9 +163,11 @@ def flow(steps: list[Step], sure: set[str] | None = None) -> Flow:
             out.sure |= set.intersection(*after)
             continue
         if isinstance(s, Loop):
-            inside = _inner(s.body, out, {s.var})
-            if s.stop > s.first and not any(isinstance(x, Break) for x in s.body):
-                out.sure |= inside
+            first = next((k for k, x in enumerate(s.body) if isinstance(x, Break)), len(s.body))
+            certain = flow(s.body[:first], out.sure | {s.var}).sure
+            _inner(s.body, out, {s.var})
+            if s.stop > s.first:  # the first round runs at least to the first break
+                out.sure |= certain
             out.sure.discard(s.var)
             continue
         for e in expressions(s):

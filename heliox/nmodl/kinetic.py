@@ -28,6 +28,8 @@ from heliox.nmodl.ir import (
     Unary,
     expressions,
     names,
+    rebuild,
+    walk,
 )
 from heliox.nmodl.lowering import Frame, Lowering, Signature
 from heliox.nmodl.newton import put
@@ -229,6 +231,45 @@ class Reactions(Lowering):
                 )
 
 
+def _without_copies(sc: Scheme) -> None:
+    """Rates that are plain variables, set once, need no local of their own."""
+    written: dict[str, int] = {}
+    for s in walk(sc.steps):
+        if isinstance(s, Set):
+            for t in s.targets:
+                written[t.id] = written.get(t.id, 0) + 1
+    same: dict[str, Expr] = {}
+    left = dict(written)
+    for s in sc.steps:
+        for inner in walk([s]):
+            for t in inner.targets if isinstance(inner, Set) else ():
+                left[t.id] -= 1
+        if (
+            isinstance(s, Set)
+            and s.targets[0].id.startswith(("forward_", "backward_"))
+            and isinstance(s.value, Name)
+        ):
+            if written.get(s.value.id, 0) <= 1 and not left.get(s.value.id, 0):
+                same[s.targets[0].id] = s.value
+
+    def new(e: Expr) -> Expr:
+        return rebuild(e, lambda x: same.get(x.id, x) if isinstance(x, Name) else x)
+
+    steps: list[Step] = []
+    before: tuple[str, ...] = ()
+    for s in sc.steps:
+        if isinstance(s, Set) and s.targets[0].id in same:
+            before += s.before
+            continue
+        if isinstance(s, Set):
+            s.value = new(s.value)
+        s.before, before = before + s.before, ()
+        steps.append(s)
+    sc.steps = steps
+    sc.rhs = {k: [(sign, new(e)) for sign, e in terms] for k, terms in sc.rhs.items()}
+    sc.matrix = {k: [(sign, new(e)) for sign, e in terms] for k, terms in sc.matrix.items()}
+
+
 def _flow(rate: Expr, side: Side) -> Expr:
     out = rate
     for c, x in side:
@@ -370,6 +411,7 @@ def _make(low: Lowering, block: ast.Block, name: str, steady: bool) -> None:
         frame.scopes[0] |= {"f_flux": "f_flux", "b_flux": "b_flux"}
         frame.used |= {"f_flux", "b_flux"}
     inner.scheme.steps = inner.statements(block.body, frame)
+    _without_copies(inner.scheme)
     if not inner.scheme.order:
         raise low.fail(block.at, f"{block.name} has no reactions of STATE variables")
     linear = inner.scheme.linear
