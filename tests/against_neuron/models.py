@@ -53,8 +53,11 @@ def clamp(h: Any, place: Any, delay: float, dur: float, amp: float) -> Any:
 
 
 def stimulus(h: Any, start: float, interval: float, number: float = 1e9, noise: float = 0.0) -> Any:
+    """A NetStim; its random numbers do not depend on what the session did before."""
     s = h.NetStim()
     s.start, s.interval, s.number, s.noise = start, interval, number, noise
+    if noise:
+        s.noiseFromRandom123(round(1000 * abs(interval)), round(1000 * abs(start)), round(1000 * noise))
     return s
 
 
@@ -266,7 +269,6 @@ def noise(h: Any) -> list:
         stimulus(h, 3.0, 2.0, 3, noise=1.7),  # noise is cut to 1
     ]
     stims[0].noiseFromRandom123(7, 8, 9)
-    stims[2].noiseFromRandom123(4, 0, 77)
     cons = [connect(h, s, synapses[k % 3], 0.0007 * (1 + k), 0.35 + 0.11 * k) for k, s in enumerate(stims)]
     switch = stimulus(h, 4.0, 6.0, noise=0.2)
     cons += [connect(h, switch, stims[3], 1.0, 0.5), connect(h, switch, stims[1], -1.0, 3.0)]

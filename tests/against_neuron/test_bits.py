@@ -15,7 +15,6 @@ from tests.against_neuron.models import (
     connect,
     convergence,
     delays,
-    forest,
     noise,
     ring,
     stimulus,
@@ -143,11 +142,12 @@ def test_frozen_in_the_middle_of_a_run(h, name, before):
     del kept
 
 
-def test_frozen_above_threshold_with_spikes_under_way(h):
+@pytest.mark.parametrize(("name", "start"), [("forest", 1.0), ("simultaneous", 4.5)])
+def test_frozen_above_threshold_with_spikes_under_way(h, name, start):
     """At the very steps of a spike: its events wait in the queue, its detector must not fire again."""
-    kept = forest(h)
+    kept = MODELS[name](h)
     session = Session(h)
-    session.solve(1.0)
+    session.solve(start)
     seen = set()
     for k in range(60):
         model = heliox.from_neuron()
@@ -184,6 +184,20 @@ def test_events_put_into_the_queue_by_the_user(h):
     expected.assert_same(helios(model, 20.0, math="libm"))
     assert np.ptp(expected.v[0]) > 60.0
     del kept, direct, trigger
+
+
+def test_random_numbers_that_neuron_chose(h):
+    """Streams without ids of the user's: NEURON gives each its own, by a count the session shares."""
+    soma = h.Section(name="soma")
+    soma.insert("hh")
+    soma.L = soma.diam = 20
+    synapse = h.ExpSyn(soma(0.5))
+    stims = [h.NetStim() for _ in range(3)]
+    for k, stim in enumerate(stims):
+        stim.start, stim.interval, stim.number, stim.noise = 0.5 * k, 1.0 + k, 100, 0.5 + 0.25 * k
+    kept = [complete(h), [connect(h, stim, synapse, 0.001, 0.5) for stim in stims]]
+    same_as_neuron(h, spikes=20)
+    del kept, stims, synapse
 
 
 # ------------------------------------------------------------------ the order of simultaneous events

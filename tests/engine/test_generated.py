@@ -1,0 +1,188 @@
+"""The generated module: its text knows no sizes, it is compiled once, its loops are vector code."""
+
+import inspect
+import os
+import platform
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import heliox
+from heliox.engine.layout import make_plan
+from heliox.kernels import cache
+from heliox.mechanisms import catalogue
+from heliox.simulation import Simulation
+from tests.against_neuron.models import branched, complete, lattice, ring
+from tests.engine.made import network
+
+numba = pytest.importorskip("numba")
+from numba.core import event, types  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def text(model, **options):
+    return make_plan(model, dt=options.pop("dt", 0.025), **options).program.text
+
+
+def test_text_does_not_depend_on_sizes(h):
+    """Other morphologies, cells, synapses, values, steps, batches, cuts: the same text to the letter."""
+    texts, kept = set(), []
+    for build in (branched, lattice, ring, lambda h: [complete(h)]):
+        kept = build(h)
+        model = heliox.from_neuron(-65)
+        for options in ({}, {"batch": 7}, {"dt": 0.01}, {"chunk_nodes": 1}, {"threads": 2}):
+            texts.add(text(model, **options))
+        del kept
+        h.ParallelContext().gid_clear()
+        for section in list(h.allsec()):
+            h.delete_section(sec=section)
+    assert len(texts) == 1
+
+
+def test_text_depends_on_what_it_must():
+    model = network([1, 2], [(0, 1, 1.0)], 1)
+    base = text(model)
+    others = [
+        text(model, math="libm"),
+        text(model, weights_own=True),
+        text(model, vary={"pas": ["g"]}),
+        text(model.replace(settings=type(model.settings)(secondorder=2))),
+        text(network([1], [], 1, [(catalogue.get("IClamp"), [0], {})])),
+    ]
+    assert len({base, *others}) == 6
+
+
+# ------------------------------------------------------------------ compiled once
+
+
+def test_a_second_simulation_compiles_nothing(h):
+    kept = branched(h)
+    first = heliox.from_neuron(-65)
+    Simulation(first, progress=False).run(1.0)
+    del kept
+    for section in list(h.allsec()):
+        h.delete_section(sec=section)
+    kept = lattice(h)
+    second = heliox.from_neuron(-65)
+    with event.install_recorder("numba:compile") as recorder:
+        for options in ({}, {"batch": 3}, {"dt": 0.05}):
+            sim = Simulation(second, progress=False, **options)
+            sim.record("v")
+            sim.run(1.0)
+            sim.reset()
+            sim.initialize(-65)
+            sim.run(0.5)
+        assert [e for _, e in recorder.buffer if e.is_start] == []
+    del kept
+
+
+def test_a_second_process_compiles_nothing(h, tmp_path):
+    """The machine code is found again in the cache."""
+    kept = [complete(h)]
+    heliox.from_neuron(-65).save(tmp_path / "model.h5")
+    program = textwrap.dedent(
+        """
+        import sys
+        import heliox
+        from numba.core import event
+        with event.install_recorder("numba:compile") as recorder:
+            sim = heliox.Simulation(heliox.load(sys.argv[1]), progress=False)
+            sim.record("v")
+            sim.run(1.0)
+        print(sum(e.is_start for _, e in recorder.buffer))
+        """
+    )
+    counts = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path / "model.h5")],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        counts.append(int(done.stdout))
+    assert counts[1] == 0
+    del kept
+
+
+def test_a_module_is_found_by_its_text():
+    model = network([1, 2], [], 1)
+    one, two = (cache.load(text(model)) for _ in range(2))
+    assert one is two and Path(one.__file__).read_text() == text(model)
+
+
+# ------------------------------------------------------------------ vector code
+
+X86 = platform.machine().lower() in ("x86_64", "amd64")
+PACKED = re.compile(r"\bv?(add|sub|mul|div|fn?m(add|sub)\d+)pd\b[^\n]*%[xyz]mm")
+WIDE = re.compile(r"\bv(add|sub|mul|div|fn?m(add|sub)\d+)pd\b[^\n]*%[yz]mm")
+BLOCKS = [
+    ("pas", "current", ""),
+    ("hh", "current", ""),
+    ("hh", "state", ""),
+    ("hh", "state", "_tabled"),
+    ("ExpSyn", "current", ""),
+    ("ExpSyn", "state", ""),
+    ("Exp2Syn", "current", ""),
+    ("Exp2Syn", "state", ""),
+    ("na_ion", "current", ""),
+]
+
+
+@pytest.fixture(scope="module")
+def module():
+    """A module with the library's mechanisms, made without NEURON."""
+    extra = [(catalogue.get(f"{x}_ion", 1.0), [0], {}) for x in ("na", "k")]
+    extra += [(catalogue.get(n), [0], {}) for n in ("hh", "Exp2Syn", "IClamp")]
+    return cache.load(text(network([1], [], 0, extra)))
+
+
+@pytest.mark.skipif(not X86, reason="looks for x86 instructions")
+@pytest.mark.parametrize(("mechanism", "block", "suffix"), BLOCKS)
+def test_compute_loops_are_vector_code(module, mechanism, block, suffix):
+    """Packed arithmetic on doubles in the loop over a block's instances, and no call out of it."""
+    function = getattr(module, f"{mechanism}_{block}_block{suffix}")
+    array, unsigned = types.float64[::1], types.uint64
+    kinds = {"_A": array, "_P": array, "_S": array, "_TM": array} | dict.fromkeys(
+        ("_o", "_p", "_m", "_tk"), unsigned
+    )
+    names = inspect.signature(function.py_func).parameters
+    signature = tuple(kinds.get(n, types.float64) for n in names)
+    function.compile(signature)
+    assembly = "\n".join(function.inspect_asm(signature).splitlines())
+    assert PACKED.search(assembly), f"{mechanism}_{block}{suffix} is scalar code"
+    if "avx2" in numba_features():
+        assert WIDE.search(assembly), f"{mechanism}_{block}{suffix} uses no wide registers"
+    assert not re.search(r"call\S*\s+\S*(heliox_libm|\bexp\b|\bpow\b)", assembly)
+
+
+def numba_features():
+    import llvmlite.binding
+
+    return {name for name, present in llvmlite.binding.get_host_cpu_features().items() if present}
+
+
+def test_the_blocks_compute_what_the_functions_say(module):
+    """One block function against the mechanism's own Python text."""
+    function = module.pas_current_block
+    rng = np.random.default_rng(0)
+    n = 13
+    A, P, S = rng.random(64 * 8), rng.random(64 * 8), rng.random(64 * 16)
+    before = A.copy(), P.copy(), S.copy()
+    call = numba.njit(lambda A, P, S, o, p, m: function(A, P, S, o, p, m))
+    call(A, P, S, np.uint64(0), np.uint64(0), np.uint64(n))
+    v, g, e = before[2][:n], before[1][:n], before[1][64 : 64 + n]
+    plan = make_plan(network([1]), dt=0.025)
+    shared = next(p.struct.shared for p in plan.placements if p.struct.template.name == "pas")
+    assert shared == {"g": 0, "e": 1}
+    i0, i1 = g * (v - e), g * (v + 0.001 - e)
+    np.testing.assert_array_equal(S[64 : 64 + n], i0)
+    np.testing.assert_array_equal(S[128 : 128 + n], (i1 - i0) / 0.001)
+    np.testing.assert_array_equal(A[n:64], before[0][n:64])  # padding is not computed
