@@ -1,6 +1,8 @@
-"""How much of a folder of mod files is parsed and translated: ``python tests/nmodl/corpus.py FOLDER [--list]``.
+"""How much of a folder of mod files is parsed and translated: ``python tests/nmodl/corpus.py FOLDER
+[--list]``.
 
-Prints counts and, by construct, what was refused. Not collected by pytest; the files themselves are not part of HelioX.
+Prints counts and, by construct, what was refused. Not collected by pytest; the files themselves are not part
+of HelioX.
 """
 
 from __future__ import annotations

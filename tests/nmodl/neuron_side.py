@@ -1,4 +1,6 @@
-"""Runs cases in NEURON, in a process of its own: mechanisms once loaded never leave one. Called as a script: specification in, pickle out."""
+"""Runs cases in NEURON, in a process of its own: mechanisms once loaded never leave one. Called as a
+script: specification in, pickle out.
+"""
 
 import json
 import pickle

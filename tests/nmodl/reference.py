@@ -1,4 +1,5 @@
-"""One compartment stepped by calling translated functions as plain Python, in NEURON's order: what the translation alone means.
+"""One compartment stepped by calling translated functions as plain Python, in NEURON's order: what the
+translation alone means.
 
 No engine, no numba: the functions' text is executed as it stands.
 """

@@ -1,4 +1,6 @@
-"""Translated mod files against NEURON, which runs the same files compiled by nrnivmodl: bit for bit where the method allows it."""
+"""Translated mod files against NEURON, which runs the same files compiled by nrnivmodl: bit for bit
+where the method allows it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Damaged, hostile and unsupported text: a MechanismError that says where and what instead, quickly, and nothing else."""
+"""Damaged, hostile and unsupported text: a MechanismError that says where and what instead, quickly,
+and nothing else.
+"""
 
 from __future__ import annotations
 
