@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from heliox.mechanisms.template import BLOCKS
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Call, Effect, Flow, Name, Num, Set, Step, Unary, flow
 from heliox.nmodl.liveness import prune
-from heliox.nmodl.lowering import PERMANENT, Frame, Lowering
+from heliox.nmodl.lowering import PERMANENT, Lowering
 from heliox.nmodl.memory import Symbol
 from heliox.nmodl.solve import solve
 

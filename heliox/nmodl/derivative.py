@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Call, Expr, Name, Num, Set, Step, Unary
 from heliox.nmodl.linear_split import split
-from heliox.nmodl.lowering import Frame, Lowering
+from heliox.nmodl.lowering import Lowering
 
 
 class _Exponential(Lowering):

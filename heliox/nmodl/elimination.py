@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Expr, Name, Num, Set, Step
-from heliox.nmodl.lowering import Frame
 from heliox.nmodl.newton import put
 
 MOST = 60_000  # operations

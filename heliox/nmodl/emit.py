@@ -8,8 +8,8 @@ from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
 from heliox.mechanisms.template import BLOCKS
 from heliox.nmodl.blocks import BlockLowering, Made
+from heliox.nmodl.frames import Signature
 from heliox.nmodl.ir import Branch, Expr, Name, Return, Set, Step, calls, expressions, names, walk
-from heliox.nmodl.lowering import Signature
 from heliox.nmodl.printer import WIDTH, Printer, renamed, wrap
 
 BLOCK_NAMES = frozenset((*BLOCKS, "receive_each", "template"))

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from heliox.nmodl.frames import Signature
 from heliox.nmodl.ir import Branch, Call, Loop, Name, Set, Step, expressions, flow, names, walk
-from heliox.nmodl.lowering import Signature
 
 Needed = dict[str, set[str]]
 

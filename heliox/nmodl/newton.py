@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from heliox.nmodl import syntax as ast
 from heliox.nmodl.derivative import Slopes
+from heliox.nmodl.frames import Frame, Signature
 from heliox.nmodl.ir import Binary, Branch, Break, Call, Expr, Loop, Name, Num, Set, Step, Unary, flow
-from heliox.nmodl.lowering import Frame, Lowering, Signature
+from heliox.nmodl.lowering import Lowering
 
 LARGEST = 12  # unknowns: the unrolled system grows with their third power
 TURNS = 50

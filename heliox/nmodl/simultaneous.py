@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from heliox.nmodl import newton
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.frames import Frame, Signature
 from heliox.nmodl.ir import Binary, Call, Expr, Name, Num, Set, Step, Unary
-from heliox.nmodl.kinetic import read_names
 from heliox.nmodl.linear_split import split
-from heliox.nmodl.lowering import Frame, Lowering, Signature
+from heliox.nmodl.lowering import Lowering
+from heliox.nmodl.reactions import read_names
 
 
 class Equations(Lowering):

@@ -10,7 +10,8 @@ from heliox.nmodl import syntax as ast
 from heliox.nmodl.ir import Name, Num, Step
 
 if TYPE_CHECKING:
-    from heliox.nmodl.lowering import Frame, Lowering
+    from heliox.nmodl.frames import Frame
+    from heliox.nmodl.lowering import Lowering
 
 METHODS = {
     "DERIVATIVE": ("cnexp", "derivimplicit", "euler"),

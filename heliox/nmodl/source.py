@@ -1,7 +1,7 @@
 """The text of a mod file: line endings, INCLUDE, and where a character stands.
 
-Everything that can be wrong with a mod file ends in `Source.fail`, which makes a `MechanismError` with file, line, column and the
-offending line.
+Everything that can be wrong with a mod file ends in `Source.fail`, which makes a `MechanismError` with file,
+line, column and the offending line.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ class Source:
                 inner = _clean(path.read_text(encoding="utf-8", errors="replace"), name)
                 return self._expand(inner, name, folders, depth + 1)
         raise MechanismError(
-            f'{file}:{number}: INCLUDE "{name}": no such file in {[str(f) for f in folders]}; give its folder, or the text with the '
-            "file in place",
+            f'{file}:{number}: INCLUDE "{name}": no such file in {[str(f) for f in folders]}; give its '
+            "folder, or the text with the file in place",
             file=file, line=number, column=1, text=f'INCLUDE "{name}"',
         )  # fmt: skip
 
@@ -123,7 +123,8 @@ def _clean(text: str, file: str) -> str:
     if m is not None:
         line = text.count("\n", 0, m.start()) + 1
         raise MechanismError(
-            f"{file}:{line}: character {m.group()!r}: this is binary data, not the text of a mod file", file=file, line=line,
+            f"{file}:{line}: character {m.group()!r}: this is binary data, not the text of a mod file",
+            file=file, line=line,
             column=1, text="",
         )  # fmt: skip
     return text

@@ -15,10 +15,19 @@ _DECLARATION = re.compile(
 _ION = re.compile(r"\b(\w+)\s*=\s*_ion_\1\s*;")  # HelioX loads ion variables before every block anyway
 _PRINT = re.compile(r'\b(?:printf|fprintf|Fprintf|fflush)\s*\((?:[^();"]|"[^"]*"|\([^()]*\))*\)\s*;')
 _ADVICE = (
-    (re.compile(r"scop_random|nrn_random_pick|nrnran123|Rand"), "declare RANDOM r in NEURON and draw with random_uniform(r) and its kin"),
-    (re.compile(r"vector_instance_px|vector_capacity|vector_arg|hoc_getarg|ifarg"), "use VecStim or Vector.play of NEURON, which HelioX runs natively"),
-    (re.compile(r"_p_\w+|sprintf|hoc_|fopen"), "set what it computes from Python, as a parameter of each instance"),
-)  # fmt: skip
+    (
+        re.compile(r"scop_random|nrn_random_pick|nrnran123|Rand"),
+        "declare RANDOM r in NEURON and draw with random_uniform(r) and its kin",
+    ),
+    (
+        re.compile(r"vector_instance_px|vector_capacity|vector_arg|hoc_getarg|ifarg"),
+        "for spike times use NEURON's VecStim, for values Vector.play",
+    ),
+    (
+        re.compile(r"_p_\w+|sprintf|hoc_|fopen"),
+        "set what it computes from Python, as a parameter of each instance",
+    ),
+)
 
 
 def trivial(text: str) -> bool:
