@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.errors import MechanismError, ModelError, nearest
-from heliox.frontend.build import CAPACITANCE, Cell
+from heliox.frontend.cell import CAPACITANCE, Cell
 from heliox.frontend.instances import pools
 from heliox.frontend.naming import unique
 from heliox.frontend.order import promoted_style

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.errors import MechanismError, ModelError, nearest
-from heliox.frontend.build import Cell
+from heliox.frontend.cell import Cell
 from heliox.frontend.instances import KIND, instance_values, labels, make_point, template_of
 from heliox.frontend.regions import find
 from heliox.frontend.skeleton import Skeleton

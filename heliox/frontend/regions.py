@@ -12,7 +12,7 @@ from heliox.frontend.section import Section
 from heliox.model import paths
 
 if TYPE_CHECKING:
-    from heliox.frontend.build import Cell
+    from heliox.frontend.cell import Cell
     from heliox.frontend.values import Value
 
 Where = str | Section | Callable[[Section], bool] | Iterable | None

@@ -8,9 +8,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,6 +207,9 @@ class Model:
     definitions: Mapping[str, Definition]
     origin: str = ""
 
+    # set by heliox.frontend.point: the model knows no mechanisms
+    _add_point: ClassVar[Callable[..., Model] | None] = None
+
     def __post_init__(self) -> None:
         for array in self._arrays():
             array.flags.writeable = False
@@ -255,6 +259,15 @@ class Model:
         from heliox.model.store import save  # here, so that h5py is loaded only when a file is written
 
         save(self, path)
+
+    def with_point(self, mechanism: str, place: str, **values: float) -> Model:
+        """A new model with one more point process: ``model.with_point("IClamp", "soma[0](0.5)", amp=0.3)``.
+
+        See `heliox.frontend.point.with_point`, which does it.
+        """
+        if Model._add_point is None:
+            raise ModelError("import heliox (or heliox.frontend.point) before Model.with_point is used")
+        return Model._add_point(self, mechanism, place, **values)
 
     def describe(self) -> str:
         """What is in the model, one line a thing."""
