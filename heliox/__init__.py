@@ -20,6 +20,9 @@ from heliox.errors import (
     NumericalError,
     UnsupportedError,
 )
+from heliox.frontend import point as _point  # noqa: F401  (gives Model its with_point)
+from heliox.frontend.build import Cell, morphology
+from heliox.frontend.circuit import Network
 from heliox.frontend.file import load, load_mod
 from heliox.frontend.neuron import from_neuron
 from heliox.frontend.preflight import preflight
@@ -28,11 +31,13 @@ from heliox.model.model import Model
 from heliox.simulation import Simulation
 
 __all__ = [
+    "Cell",
     "DeviceError",
     "HelioXError",
     "MechanismError",
     "Model",
     "ModelError",
+    "Network",
     "NumericalError",
     "Simulation",
     "UnsupportedError",
@@ -42,5 +47,6 @@ __all__ = [
     "load",
     "load_mod",
     "mechanism",
+    "morphology",
     "preflight",
 ]
