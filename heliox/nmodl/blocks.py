@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from heliox.mechanisms.template import BLOCKS
 from heliox.nmodl import syntax as ast
 from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Call, Effect, Flow, Name, Num, Set, Step, Unary, flow
-from heliox.nmodl.liveness import prune
+from heliox.nmodl.liveness import prune, without_dead
 from heliox.nmodl.lowering import PERMANENT, Lowering
 from heliox.nmodl.memory import Symbol
 from heliox.nmodl.solve import solve
@@ -115,6 +116,7 @@ def build(low: BlockLowering) -> list[Made]:
         elif b.kind.startswith(("BEFORE", "AFTER")) and b.kind not in FOLLOWING:
             raise low.fail(b.at, f"{b.kind} is no block of NEURON; legal are {', '.join(FOLLOWING)}")
     low.made += low.watches
+    _untabled(low)
     low.made.sort(key=lambda m: (BLOCKS.index(m.name) if m.name in BLOCKS else len(BLOCKS), m.name))
     _interfaces(low)
     return low.made
@@ -219,6 +221,39 @@ def _receive(low: BlockLowering, blocks: list[ast.Block]) -> None:
             low.made.append(Made("receive_initial", low.statements(s.body, inner), inner, at=s.at))
 
 
+def _untabled(low: BlockLowering) -> None:
+    """What a tabulated PROCEDURE sets outside its TABLE list is set when NEURON builds the table, by the last entry.
+
+    Shared variables that some block reads get that value at the start of INITIAL.
+    """
+    read = {n for m in low.made for n in flow(m.body).exposed}
+    for sig in list(low.helpers.values()):
+        names = [n for n in sig.rest if n in read]
+        if sig.table is None or not names:
+            continue
+        for n in names:
+            if low.memory[n].kind not in ("global", "global_assigned", "shared") or low.memory[n].size:
+                raise low.fail(
+                    sig.at,
+                    f"{sig.name} sets {n}, which is not in its TABLE list: NEURON sets it for the first instance only, "
+                    f"when it builds the table; add {n} to the list, or set it elsewhere",
+                )
+        t = sig.table
+        last = t.lo
+        for _ in range(t.n):
+            last += (t.hi - t.lo) / t.n
+        whole = copy.deepcopy(sig)
+        whole.name, whole.table, whole.outs = f"{sig.name}_untabulated", None, names
+        low.helpers[whole.name] = whole
+        call = Call(whole.name, (Num(repr(last)), *(Name(r) for r in whole.reads)))
+        step = Set(targets=tuple(Name(n) for n in names), value=call)
+        initial = next((m for m in low.made if m.name == "initial"), None)
+        if initial is None:
+            initial = Made("initial", [], low.block_frame([]))
+            low.made.append(initial)
+        initial.body.insert(0, step)
+
+
 # ---------------------------------------------------------------- what is read and returned
 
 
@@ -246,6 +281,7 @@ def _interfaces(low: BlockLowering) -> None:
             m.returns.insert(0, "v")
         if m.name == "conductance" or m.name.startswith("watch_"):
             m.returns = list(m.fixed)
+            m.body = without_dead(m.body, set(m.returns))
     prune({m.name: (m.body, set(m.returns)) for m in low.made}, low.helpers, kept)
     for m in low.made:
         f = flow(m.body)

@@ -32,6 +32,7 @@ class Signature:
     value: str = ""
     leading: list[str] = field(default_factory=list)  # returned first, by helpers the translator makes
     table: Table | None = None
+    rest: list[str] = field(default_factory=list)  # memory a tabulated helper sets outside its TABLE list
     before: tuple[str, ...] = ()
     at: int = 0
 
@@ -39,9 +40,10 @@ class Signature:
 class Frame:
     """Scopes of one function: NMODL's local names -> names in Python."""
 
-    def __init__(self, avoid: Iterable[str] = ()) -> None:
+    def __init__(self, avoid: Iterable[str] = (), hidden: Iterable[str] = ()) -> None:
         self.scopes: list[dict[str, str]] = [{}]
         self.avoid = set(avoid)
+        self.hidden = set(hidden)  # variables of the mechanism: outside an inner scope they mean themselves
         self.arrays: dict[str, int] = {}
         self.loops: dict[str, str] = {}
         self.hoisted: list[Step] = []
@@ -59,7 +61,8 @@ class Frame:
     def declare(self, name: str, size: int = 0) -> str:
         new = name
         outer = {x for scope in self.scopes[:-1] for x in scope.values()}
-        while new in self.avoid or new in outer or (new in self.arrays and self.arrays[new] != size):
+        inner = len(self.scopes) > 2
+        while new in self.avoid or (inner and new in self.hidden) or new in outer or (new in self.arrays and self.arrays[new] != size):
             new += "_"
         self.scopes[-1][name] = new
         self.used.add(new)

@@ -67,3 +67,14 @@ def _live(body: list[Step], after: set[str], helpers: dict[str, Signature], need
         for e in expressions(step):
             live |= names(e)
     return live
+
+
+def without_dead(body: list[Step], after: set[str]) -> list[Step]:
+    """`body` without assignments that nothing reads; branches and loops are kept whole."""
+    live, out = set(after), []
+    for step in reversed(body):
+        if isinstance(step, Set) and not any(t.id in live for t in step.targets):
+            continue
+        out.append(step)
+        live = _live([step], live, {}, {})
+    return out[::-1]

@@ -133,8 +133,8 @@ class Lowering(Values):
             sig.args[0], tuple(outs), lo, hi, t.n, tuple(d for d in t.depend if d in self.memory)
         )
         sig.reads = own
-        if not sig.value:
-            sig.outs = [n for n in t.names]
+        sig.rest = [n for n in sig.outs if n not in t.names]
+        sig.outs = [] if sig.value else list(t.names)
 
     def constant(self, e: Expr, at: int) -> float:
         """The value of an expression of numbers, constants and defaults of global parameters."""
@@ -161,7 +161,7 @@ class Lowering(Values):
                 avoid |= set(sig.reads) | set(sig.outs)
             if name in intrinsic.SPECIAL:
                 avoid |= {"t", "dt", "celsius"}
-        return Frame(avoid | set(self.blocks))
+        return Frame(avoid | set(self.blocks), self.memory.symbols)
 
     # -------------------------------------------------------- statements
 

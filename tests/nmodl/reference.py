@@ -75,6 +75,12 @@ class Instance:
         for name, value in zip(f.returns, returned, strict=True):
             self.write(name, value)
 
+    def conductance(self) -> float:
+        """The sum of the named conductances."""
+        f = self.template.functions["conductance"]
+        result = self.blocks["conductance"](*(self.read(p) for p in f.params))
+        return sum(result) if isinstance(result, tuple) else result
+
     def write(self, name: str, value: Any) -> None:
         ion = self.template.ion_names.get(name)
         if name == "v":
@@ -206,7 +212,7 @@ class Cell:
             if "current" not in t.functions:
                 continue
             sums = []
-            for at in (v + 0.001, v):
+            for at in (v,) if "conductance" in t.functions else (v + 0.001, v):
                 self.v = at
                 x.call("current")
                 total = 0.0
@@ -214,7 +220,8 @@ class Cell:
                     total += x.values[c]
                 sums.append(total)
             self.v = v
-            i, g = sums[1], (sums[0] - sums[1]) / 0.001
+            i = sums[-1]
+            g = (sums[0] - i) / 0.001 if len(sums) > 1 else x.conductance()
             scale = 1.0
             if t.kind == "point":
                 scale = 100.0 / self.area

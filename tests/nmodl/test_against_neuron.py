@@ -38,6 +38,8 @@ CASES: dict[str, dict] = {
                 "events": [[0, 1.0], [1, 1.01], [0, 3.3124], [0, 3.33], [1, 6.0]],
                 "record": ["syn.A", "syn.B", "syn.i", "syn.hits", "gates.m"]},
     "clamp": {"mechanisms": ["gates", "clamp"], "points": ["clamp"], "v": -65.0, "record": ["clamp.i", "gates.m"]},
+    "tabled": {"mechanisms": ["tabled"], "v": -45.0, "celsius": 30.0, "globals": {"temp_tabled": 21.0}, "record": ["tabled.n"]},
+    "hinted": {"mechanisms": ["hinted"], "v": -45.0, "record": ["hinted.n", "ik"]},
     "names": {"mechanisms": ["names"], "v": -65.0, "record": []},
     "before": {"mechanisms": ["before", "gates"], "v": -45.0, "record": ["before.peak", "before.steps", "before.doubled"]},
 }  # fmt: skip
