@@ -64,6 +64,8 @@ class Memory:
             self.symbols[name] = Symbol(name, kind, at=at)
             return
         value = float(d.value) if d.value is not None else 0.0
+        if kind != "constant":
+            value = float(f"{value:g}")  # NEURON's translator writes defaults with six digits; constants in full
         self.symbols[name] = Symbol(name, kind, value, d.unit, d.size, d.note, d.at)
 
     def _builtins(self) -> None:

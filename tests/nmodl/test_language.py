@@ -193,3 +193,14 @@ def test_split_by_structure() -> None:
 def test_units_are_those_of_neuron(first: str, second: str, value: str) -> None:
     """Values printed by NEURON 9.0.2's translator."""
     assert Units({"mV": "millivolt"}).ratio(first, second) == float.fromhex(value)
+
+
+def test_defaults_have_six_digits_as_in_neuron() -> None:
+    t = translate(
+        "NEURON { SUFFIX y RANGE a }\nPARAMETER { a = 16.66666667 b = 123456789 }\n"
+        "CONSTANT { k = 0.123456789 }\nSTATE { z START 0.123456789 }\nBREAKPOINT { z = a + b + k }"
+    )
+    assert t.parameters["a"].default == 16.6667
+    assert t.globals_["b"].default == 1.23457e8
+    assert t.states["z"].default == 0.123457
+    assert t.constants["k"] == 0.123456789
