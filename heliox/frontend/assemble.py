@@ -215,7 +215,8 @@ class _Assembly:
     def _pool(self, t: MechTemp) -> Mechanism:
         """An ion wherever something uses it."""
         users = self._users(t.name.removesuffix("_ion"))
-        node = np.flatnonzero(users.any(axis=0)).astype(np.int32)
+        there = users.any(axis=0) | self._beside_points(t.name.removesuffix("_ion"))
+        node = np.flatnonzero(there).astype(np.int32)
         style = self._styles(t.name.removesuffix("_ion"), users[:, node])
         values = {n: np.full(len(node), float(v.default)) for n, v in t.instance_names.items()}
         values["style"] = style.astype(float)
@@ -242,6 +243,16 @@ class _Assembly:
             else:
                 for k, m in enumerate(self.members):
                     row[self.nodes_of(k, m.skeleton.segment_node[self._where(m, t.name)])] = True
+        return out
+
+    def _beside_points(self, ion: str) -> NDArray[np.bool_]:
+        """Segments of sections with a point process that uses the ion: NEURON inserts it in all of them."""
+        out = np.zeros(self.n, bool)
+        for i in self.net.instances:
+            if i.member >= 0 and ion in i.template.ions:
+                s = self.members[i.member].skeleton
+                k = int(s.columns["section"][i.node])
+                out[self.nodes_of(i.member, s.segment_node[s.start[k] : s.start[k + 1]])] = True
         return out
 
     def _styles(self, ion: str, users: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -144,22 +144,25 @@ class Cell:
         """
         if sum(x is not None for x in (n, d_lambda, per)) != 1:
             raise ModelError("nseg takes exactly one of a number, d_lambda and per", variable="nseg")
-        for s in choose(self._sections, where):
+        chosen = choose(self._sections, where)
+        cm = self._cm() if d_lambda is not None else {}
+        for s in chosen:
             if per is not None:
                 s.nseg = nseg_from_length(s.L, per)
             elif d_lambda is not None:
-                s.nseg = nseg_from_lambda(s.L, s.length_constant(self._cm(s), frequency), d_lambda)
+                s.nseg = nseg_from_lambda(s.L, s.length_constant(cm[s], frequency), d_lambda)
             else:
                 s.nseg = checked_nseg(n, s.name)
 
-    def _cm(self, section: Section) -> float:
-        """Capacitance in the middle of a section, uF/cm2."""
-        rules = [r for r in self.rules if r.mechanism == CAPACITANCE and section in r.sections]
+    def _cm(self) -> dict[Section, float]:
+        """Capacitance in the middle of each section, uF/cm2."""
+        rules = [r for r in self.rules if r.mechanism == CAPACITANCE]
         if not rules:
-            return 1.0
+            return dict.fromkeys(self._sections, 1.0)
         skeleton = Skeleton(self._sections)
         values = column(skeleton, catalogue.get(CAPACITANCE).parameters["cm"], rules)
-        return float(values[skeleton.start[skeleton.index[id(section)]] + section.segment(0.5)])
+        middle = [start + s.segment(0.5) for s, start in zip(self._sections, skeleton.start.tolist())]
+        return dict(zip(self._sections, values[middle].tolist()))
 
     # --- membrane
 

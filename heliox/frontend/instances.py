@@ -49,7 +49,18 @@ def make_point(template: MechTemp, place: tuple[Section, float], name: str, valu
             f"{template.name} is {KIND[template.kind]}, and has no place in a section",
             mechanism=template.name,
         )
+    check_place(template, place[1])
     return Point(template, *place, instance_values(template, values), name)
+
+
+def check_place(template: MechTemp, x: float) -> None:
+    """Refuse an end of a section for what uses an ion: there is no membrane, and NEURON refuses it too."""
+    if template.ions and x in (0.0, 1.0):
+        raise ModelError(
+            f"{template.name} uses {', '.join(template.ions)}, so it cannot sit at an end of a section, "
+            f"x = {x:g}; choose 0 < x < 1",
+            mechanism=template.name,
+        )
 
 
 def instance_values(template: MechTemp, values: Mapping) -> dict[str, NDArray]:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.errors import ModelError, UnsupportedError
-from heliox.frontend.instances import KIND, instance_values, pools, template_of
+from heliox.frontend.instances import KIND, check_place, instance_values, pools, template_of
 from heliox.frontend.order import promoted_style
 from heliox.frontend.styles import _roles
 from heliox.frontend.wheel import in_order
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.template import MechTemp
+from heliox.model import paths
 from heliox.model.model import Mechanism, Model
 from heliox.model.names import Names
 from heliox.model.tree import check
@@ -52,8 +53,11 @@ def with_point(model: Model, mechanism: str | MechTemp, place: str, **values: fl
     if template.kind != "point":
         raise ModelError(f"{name} is {KIND[template.kind]}; with_point adds point processes", mechanism=name)
     node = Names(model).node(place)
+    check_place(template, paths.parse_place(place)[1])
     given = instance_values(template, values)
     for ion, pool in pools([template]).items():
+        for beside in _segments(model, node):
+            model = _with_pool(model, pool, beside, (0, 0))
         model = _with_pool(model, pool, node, _role(template, ion.removesuffix("_ion")))
     here, globals_ = _surroundings(model, template, node)
     given.update(_initial(template, {**given, **globals_, **here}))
@@ -64,6 +68,13 @@ def with_point(model: Model, mechanism: str | MechTemp, place: str, **values: fl
 
 def _role(t: MechTemp, ion: str) -> tuple[int, int]:
     return _roles(ion, t.ions[ion])
+
+
+def _segments(model: Model, node: int) -> list[int]:
+    """The segments of a node's section: NEURON gives all of them the ion that a point process needs."""
+    n = model.nodes
+    in_section = (n.section == n.section[node]) & (n.x > 0.0) & (n.x < 1.0)
+    return np.flatnonzero(in_section).tolist()
 
 
 def _surroundings(model: Model, t: MechTemp, node: int) -> tuple[dict[str, float], dict[str, float]]:
@@ -124,6 +135,8 @@ def _with_pool(model: Model, pool: MechTemp, node: int, role: tuple[int, int]) -
         style = promoted_style(0, *role)
         values = instance_values(pool, {"style": float(style)})
         return _inserted(model, m, node, values, style=style)
+    if role == (0, 0):
+        return model
     style_words = old.style.copy()
     style_words[at] = promoted_style(int(style_words[at]), *role)
     column = {**old.values, "style": style_words.astype(float)}

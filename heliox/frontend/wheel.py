@@ -18,7 +18,8 @@ def registration(templates: Mapping[str, MechTemp]) -> list[str]:
     """Names in order of registration.
 
     First what NEURON brings along; then the others by name, as nrnivmodl takes mod files; an ion just before
-    the first that names it.
+    the first that names it. (A mod file that NEURON loads and the model does not use may register an ion
+    earlier. Pools of different ions do not touch each other, so nothing depends on that.)
     """
     out = list(WHEEL)
     for name in sorted(set(templates) - set(WHEEL)):

@@ -413,8 +413,10 @@ def test_with_point_that_uses_an_ion():
     model = pair().model(-65)
     more = with_point(with_point(model, leak, "dend(0.5)"), leak, "soma(0.5)", g=0.1)
     assert model.mechanism("na_ion").node.tolist() == [1]
-    assert more.mechanism("na_ion").node.tolist() == [1, 5]
-    assert more.mechanism("na_ion").style.tolist() == [8, 8]
+    assert more.mechanism("na_ion").node.tolist() == [1, 3, 4, 5, 6, 7]
+    assert more.mechanism("na_ion").style.tolist() == [8, 0, 0, 8, 0, 0]
+    with pytest.raises(ModelError, match="end of a section"):
+        with_point(model, leak, "dend(1)")
     assert more.mechanism("naLeakPoint").values["g"].tolist() == [0.1, 0.001]
     cell = pair()
     cell.place(leak, "dend(0.5)")
