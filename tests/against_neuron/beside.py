@@ -87,7 +87,7 @@ class Session:
         model = heliox.from_neuron(h=self.h)
         assert len(model.nodes) == len(self.places)
         self.first = len(self.t) - 1
-        self.spikes = {}
+        self.spikes: dict[int, Any] = {}
         c = model.connections
         source_of = dict(zip(c.number.tolist(), c.source.tolist()))
         for netcon in self.h.List("NetCon"):
@@ -162,7 +162,7 @@ def own_growth(model: Model, tstop: float, kick: float = 1e-11, **options: Any) 
     """How far the model itself carries a kick of all voltages by `kick` mV: max |dV| in mV."""
 
     def push(sim: Simulation) -> None:
-        v = sim.var("v")
+        v: Any = sim.var("v")
         v[:] = v.values + kick
 
     return helios(model, tstop, **options).dv(helios(model, tstop, prepare=push, **options))

@@ -217,7 +217,7 @@ class RingCell:
         self.soma.insert("hh")
         self.dend, level = [], [self.soma]
         for d in range(depth):
-            following = []
+            following: list[Any] = []
             for parent in level:
                 for k in range(2):
                     s = h.Section(name=f"d{d}_{len(following)}", cell=self)

@@ -1,5 +1,7 @@
 """``math="libm"`` gives NEURON's bits: every voltage of every node at every step, every spike."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -217,7 +219,7 @@ def conductance_sums(h, starts, delays, interval=2.0, tstop=12.25):
     model = session.freeze()
     session.solve(tstop)
     sim = Simulation(model, math="libm", progress=False)
-    g = sim.var("ExpSyn.g")
+    g: Any = sim.var("ExpSyn.g")
     sim.run_until(tstop)
     del kept
     return synapse.g, g.values[model.mechanism("ExpSyn").node == soma(0.5).node_index()][0]
@@ -265,7 +267,7 @@ def test_every_recorded_variable_is_neurons_at_every_sample(h):
     """States and voltages belong to the end of a step, currents to its middle: as in Vector.record."""
     kept = branched(h)
     synapses, clamps = kept[1], kept[4]
-    watch = {}
+    watch: dict[str, Any] = {}
     for section in list(h.allsec()):
         for segment in section:
             place = f"{section.name()}({segment.x!r})"
@@ -277,7 +279,7 @@ def test_every_recorded_variable_is_neurons_at_every_sample(h):
                 names += ["i_pas"]
             watch |= {f"{place}.{n}": getattr(segment, f"_ref_{n}") for n in names}
     for s in synapses:
-        names = ("g", "i") if s.hname().startswith("ExpSyn") else ("A", "B", "g", "i")
+        names = ["g", "i"] if s.hname().startswith("ExpSyn") else ["A", "B", "g", "i"]
         watch |= {f"{s.hname()}.{n}": getattr(s, f"_ref_{n}") for n in names}
     watch |= {f"{c.hname()}.i": c._ref_i for c in clamps}
     _, expected = same_as_neuron(h, watch=watch)

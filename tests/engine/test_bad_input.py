@@ -9,6 +9,7 @@ import sys
 import textwrap
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -212,7 +213,7 @@ def test_a_runaway_voltage_is_named(h, monkeypatch, chunks):
     v = sim.record("v")
     with pytest.raises(heliox.NumericalError) as e:
         sim.run(20.0)
-    error = e.value
+    error: Any = e.value
     assert error.variable == "v" and "lattice2_dend" in error.section and error.member == 0
     assert error.cell == "lattice2_soma"  # a cell without template is called after its root
     assert 5.0 < error.time < 5.1
@@ -251,7 +252,7 @@ def test_nan_in_a_run_is_named(h):
     sim.var("hh.n")[:] = -1e300
     with pytest.raises(heliox.NumericalError) as e:
         sim.run(1.0)
-    assert "soma" in e.value.section or "complete" in e.value.section
+    assert str(e.value.section).startswith(("soma", "complete"))
     del kept
 
 
@@ -284,7 +285,7 @@ def two_ends(v, g, e):
     return i
 
 
-LEAK = {"parameters": {"g": 1e-4, "e": -65.0}, "assigned": ("i",), "currents": ("i",)}
+LEAK: dict[str, Any] = {"parameters": {"g": 1e-4, "e": -65.0}, "assigned": ("i",), "currents": ("i",)}
 
 
 def test_a_mechanism_registered_twice():

@@ -1,6 +1,7 @@
 """Where variables lie: each has a place of its own in the arenas, whatever the mechanisms and sizes."""
 
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def templates(draw, kinds=("density", "point", "artificial"), sizes=(1, 2, 5)):
         body = "\n".join(f"    {n} = {n} + 1.0" for n in written)
         text = f"def initial({', '.join(written)}):\n{body}\n    return {', '.join(written)}\n"
         functions["initial"] = Function("initial", text)
-    currents = ()
+    currents: tuple[str, ...] = ()
     if kind != "artificial" and draw(st.booleans()):
         assigned["i"] = Var()
         functions["current"] = Function("current", "def current(v):\n    i = 0.001 * v\n    return i\n")
@@ -168,7 +169,7 @@ def test_what_is_written_is_read_by_name(h):
         if x.ndim == 1 and n != "style" and len(m)
     ]
     names += ["v", "NetCon.weight", "celsius"]
-    handles = {name: sim.var(name) for name in names}
+    handles: dict[str, Any] = {name: sim.var(name) for name in names}
     rng = np.random.default_rng(0)
     written = {}
     for name, handle in handles.items():
@@ -187,7 +188,8 @@ def test_a_fresh_engine_holds_the_frozen_numbers(h):
     for m in model.mechanisms:
         for name, values in m.values.items():
             if values.ndim == 1:
-                got = np.broadcast_to(sim.var(f"{m.name}.{name}").values, (2, len(m)))
+                handle: Any = sim.var(f"{m.name}.{name}")
+                got = np.broadcast_to(handle.values, (2, len(m)))
                 np.testing.assert_array_equal(got, [values, values], err_msg=f"{m.name}.{name}")
     np.testing.assert_array_equal(sim.var("v").values, [model.nodes.v] * 2)
     assert isinstance(sim.engine, Engine) and sim.plan.chunks == 1
@@ -198,7 +200,7 @@ def test_views_are_in_place(h):
     """`device_array` is the arena itself."""
     kept = branched(h)
     sim = Simulation(heliox.from_neuron(-65), progress=False, batch=2)
-    handle = sim.var("IClamp.amp")
+    handle: Any = sim.var("IClamp.amp")
     view = handle.device_array
     view[...] = 0.125
     assert (handle.values == 0.125).all()

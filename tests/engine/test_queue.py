@@ -1,5 +1,7 @@
 """The event queue as plain Python: its heap against sorting, its spikes against the table of connections."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -45,7 +47,7 @@ def test_events_leave_in_order(work):
     """Any mixture of insertions and removals gives what a sorted list gives; ranks are unique, times are not.
 
     An integer removes the first event, or the one at a place of the heap."""
-    queue, shadow = Queue(), []
+    queue, shadow = Queue(), list[tuple]()
     for rank, item in enumerate(work):
         if isinstance(item, int):
             if item % 2 and shadow:
@@ -151,17 +153,18 @@ def test_zero_delay_makes_a_new_generation():
 def test_an_exchange_without_room_goes_on_where_it_stopped():
     FAN, CI, P = table(CONNECTIONS, 2)
     queue = Queue(groups=3, g=0, room=4)
-    rest = [queue.QF, queue.QI, queue.QN, queue.SF, queue.SI, FAN, CI]
+    rest: list[Any] = [queue.QF, queue.QI, queue.QN, queue.SF, queue.SI, FAN, CI]
     for k in range(4):
         queue.SF[0, k], queue.SI[0, k] = k, 0
     queue.QN[0, q.SPIKES] = 4
     EX = np.zeros(3, np.int64)
-    assert not q.exchange(P, *rest, EX, 3, 3, 0)
+    exchange: Any = q.exchange
+    assert not exchange(P, *rest, EX, 3, 3, 0)
     assert queue.QN[1, q.STATUS] == q.QUEUE_FULL
     sent = int(EX[0])
     queue.QN[1, q.STATUS] = q.OK
     rest[0], rest[1] = (np.pad(x, ((0, 0), (0, 60), (0, 0))) for x in rest[:2])
-    assert q.exchange(P, *rest, EX, 3, 3, 0)
+    assert exchange(P, *rest, EX, 3, 3, 0)
     assert 0 < sent < EX[0] == 4 and queue.QN[1, q.EVENTS] == 4
     queue.QF, queue.QI, queue.g = rest[0], rest[1], 1
     assert [queue.pop()[0] for _ in range(4)] == [0.5, 1.5, 2.5, 3.5]

@@ -17,7 +17,7 @@ def forests(draw, most=40):
 
 
 def slow_levels(parent):
-    out = []
+    out: list[int] = []
     for p in parent:
         out.append(0 if p < 0 else out[p] + 1)
     return np.array(out)
@@ -106,12 +106,12 @@ def test_every_schedule_gives_the_bits_of_the_sweep(parent, seed):
     roots = int((parent < 0).sum())
     A, P = np.concatenate([d[order], rhs[order]]), np.concatenate([a[order], b[order]])
     I = np.array([0 if parent[i] < 0 else place[parent[i]] for i in order])  # noqa: E741
-    tree.U = int
+    tree.U = int  # type: ignore[attr-defined]
     try:
         tree.eliminate(A, P, I, n, 0, 0, n, 0, roots, n)
         tree.substitute(A, P, I, n, 0, n, 0, roots, n)
     finally:
-        del tree.U
+        del tree.U  # type: ignore[attr-defined]
     results.append((A[:n][place], A[n:][place]))
     for dd, xx in results:
         np.testing.assert_array_equal(dd, results[0][0])

@@ -1,5 +1,7 @@
 """Connections with several weights, which the mechanism changes: they live in the connection."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ def initial():
     return s
 
 
-DECLARED = {"states": ("s",), "weights": ("weight", "count", "last")}
+DECLARED: dict[str, Any] = {"states": ("s",), "weights": ("weight", "count", "last")}
 DEPRESSING = MechTemp("Depressing", "point", (initial, receive), **DECLARED)
 TIMES = [1.0, 2.5, 2.5, 7.25]  # start of each stimulus; interval 10 ms, 10 spikes
 WEIGHTS = [0.5, 0.25, 1.0, -0.125, 2.0]
