@@ -11,7 +11,7 @@ from heliox.nmodl import syntax as ast
 from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Call, Effect, Flow, Name, Num, Set, Step, Unary, flow
 from heliox.nmodl.liveness import prune, without_dead
-from heliox.nmodl.lowering import PERMANENT, Lowering
+from heliox.nmodl.lowering import PERMANENT, Lowering, zeros
 from heliox.nmodl.memory import Symbol
 from heliox.nmodl.solve import solve
 
@@ -244,6 +244,7 @@ def _untabled(low: BlockLowering) -> None:
             last += (t.hi - t.lo) / t.n
         whole = copy.deepcopy(sig)
         whole.name, whole.table, whole.outs = f"{sig.name}_untabulated", None, names
+        whole.body = without_dead(whole.body, set(names))
         low.helpers[whole.name] = whole
         call = Call(whole.name, (Num(repr(last)), *(Name(r) for r in whole.reads)))
         step = Set(targets=tuple(Name(n) for n in names), value=call)
@@ -262,7 +263,7 @@ def _interfaces(low: BlockLowering) -> None:
     unset set to 0.
     """
     currents = set(low.program.current_order)
-    flows = [flow(m.body) for m in low.made]
+    flows = [flow(m.body, None, low.sizes(m.frame)) for m in low.made]
     read = {n for f, m in zip(flows, low.made) for n in f.exposed if n not in m.frame.used}
     written = {n for _, write, _ in low.memory.ions.values() for n in write}
     kept = {
@@ -284,9 +285,8 @@ def _interfaces(low: BlockLowering) -> None:
             m.body = without_dead(m.body, set(m.returns))
     prune({m.name: (m.body, set(m.returns)) for m in low.made}, low.helpers, kept)
     for m in low.made:
-        f = flow(m.body)
-        m.body = _undefined(low, m, f)
-        f = flow(m.body)
+        m.body = _undefined(low, m, flow(m.body, None, low.sizes(m.frame)))
+        f = flow(m.body, None, low.sizes(m.frame))
         unsure = [n for n in m.returns if n not in f.sure and n in low.memory]
         wanted = {
             n
@@ -305,14 +305,11 @@ def _interfaces(low: BlockLowering) -> None:
 
 
 def _undefined(low: BlockLowering, m: Made, f: Flow) -> list[Step]:
+    """The body behind arrays made anew: local ones, and those of the mechanism that it fills or only uses inside."""
     body = low.defined(m.body, set(), m.frame)
-    local = [
-        s
-        for s in low.memory.symbols.values()
-        if s.kind in ("hidden", "shared") and s.size and s.name in f.written
-    ]
-    first: list[Step] = []
-    for s in local:
-        if s.name not in m.returns and s.name not in f.exposed:
-            first.append(Set(targets=(Name(s.name),), value=Call("#zeros", (Num(str(s.size)),))))
-    return first + body
+    made = {}
+    for s in low.memory.symbols.values():
+        if s.size and s.name in f.written and s.name not in f.exposed:
+            if s.name in f.sure or (s.kind in ("hidden", "shared") and s.name not in m.returns):
+                made[s.name] = s.size
+    return [*zeros(made), *body]

@@ -62,7 +62,12 @@ class Frame:
         new = name
         outer = {x for scope in self.scopes[:-1] for x in scope.values()}
         inner = len(self.scopes) > 2
-        while new in self.avoid or (inner and new in self.hidden) or new in outer or (new in self.arrays and self.arrays[new] != size):
+        while (
+            new in self.avoid
+            or (inner and new in self.hidden)
+            or new in outer
+            or (new in self.arrays and self.arrays[new] != size)
+        ):
             new += "_"
         self.scopes[-1][name] = new
         self.used.add(new)

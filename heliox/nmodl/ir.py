@@ -4,7 +4,7 @@ and writes in sight.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from heliox.nmodl.syntax import Binary, Call, Expr, Index, Name, Num, Text, Unary
@@ -150,40 +150,55 @@ class Flow:
                 self.exposed.setdefault(n)
 
 
-def flow(steps: list[Step], sure: set[str] | None = None) -> Flow:
-    """Reads and writes of `steps`, of which the names in `sure` are known to be set before."""
+def flow(steps: list[Step], sure: set[str] | None = None, sizes: Mapping[str, int] | None = None) -> Flow:
+    """Reads and writes of `steps`, of which the names in `sure` are known to be set before.
+
+    `sizes` of arrays: a loop over all elements that sets each sets the array.
+    """
     out = Flow(sure=set(sure or ()))
+    sizes = sizes or {}
     for s in steps:
         if isinstance(s, Branch):
             after: list[set[str]] = []
             for test, body in s.branches:
                 out.read(names(test))
-                after.append(_inner(body, out))
-            after.append(_inner(s.orelse, out))
+                after.append(_inner(body, out, sizes))
+            after.append(_inner(s.orelse, out, sizes))
             out.sure |= set.intersection(*after)
             continue
         if isinstance(s, Loop):
             first = next((k for k, x in enumerate(s.body) if isinstance(x, Break)), len(s.body))
-            certain = flow(s.body[:first], out.sure | {s.var}).sure
-            _inner(s.body, out, {s.var})
+            certain = flow(s.body[:first], out.sure | {s.var}, sizes).sure
+            _inner(s.body, out, sizes, {s.var})
             if s.stop > s.first:  # the first round runs at least to the first break
-                out.sure |= certain
-            out.sure.discard(s.var)
+                out.sure |= certain | _filled(s, sizes)
             continue
         for e in expressions(s):
             out.read(names(e))
         if isinstance(s, Set):
             for t in s.targets:
                 out.written.setdefault(t.id)
-                if isinstance(t, Index):
-                    out.read({t.id})  # the other elements stay
-                else:
+                if isinstance(t, Name):
                     out.sure.add(t.id)
     return out
 
 
-def _inner(body: list[Step], out: Flow, known: set[str] | None = None) -> set[str]:
-    inner = flow(body, out.sure | (known or set()))
+def _filled(s: Loop, sizes: Mapping[str, int]) -> set[str]:
+    """Arrays of which the loop sets every element."""
+    if s.first != 0 or s.step != 1 or any(isinstance(x, Break) for x in s.body):
+        return set()
+    found = {
+        t.id
+        for x in s.body
+        if isinstance(x, Set)
+        for t in x.targets
+        if isinstance(t, Index) and t.index == Name(s.var)
+    }
+    return {n for n in found if sizes.get(n) == s.stop}
+
+
+def _inner(body: list[Step], out: Flow, sizes: Mapping[str, int], known: set[str] | None = None) -> set[str]:
+    inner = flow(body, out.sure | (known or set()), sizes)
     for n in inner.exposed:
         out.exposed.setdefault(n)
     for n in inner.written:

@@ -76,12 +76,18 @@ class Lowering(Values):
     def settle(self, sig: Signature, frame: Frame) -> None:
         """Reads and writes of a helper from its steps; locals that C leaves undefined start at 0."""
         sig.body = self.defined(sig.body, set(sig.args), frame, sig.value)
-        found = flow(sig.body, set(sig.args))
+        sizes = self.sizes(frame)
+        found = flow(sig.body, set(sig.args), sizes)
         memory = [n for n in found.written if n in self.memory and n not in frame.used]
         sig.outs = sorted(memory, key=self.memory.rank)
         unsure = [n for n in sig.outs if n not in found.sure]
         reads = {n for n in (*found.exposed, *unsure) if self._is_memory(n, frame)}
         sig.reads = sorted(reads, key=self.memory.rank)
+        sig.body = [*zeros({n: sizes[n] for n in sig.outs if n in sizes and n not in sig.reads}), *sig.body]
+
+    def sizes(self, frame: Frame) -> dict[str, int]:
+        """Arrays: those of the mechanism and the locals."""
+        return {**{s.name: s.size for s in self.memory.symbols.values() if s.size}, **frame.arrays}
 
     def _is_memory(self, name: str, frame: Frame) -> bool:
         return name not in frame.used and name in self.memory and self.memory[name].kind != "constant"
@@ -325,6 +331,11 @@ class Lowering(Values):
         if what is not None:
             raise self.fail(s.at, what)
         return []
+
+
+def zeros(sizes: dict[str, int]) -> list[Step]:
+    """Arrays made anew."""
+    return [Set(targets=(Name(n),), value=Call("#zeros", (Num(str(size)),))) for n, size in sizes.items()]
 
 
 def has_effects(steps: list[Step], helpers: dict[str, Signature]) -> bool:

@@ -65,7 +65,9 @@ class Memory:
             return
         value = float(d.value) if d.value is not None else 0.0
         if kind != "constant":
-            value = float(f"{value:g}")  # NEURON's translator writes defaults with six digits; constants in full
+            value = float(
+                f"{value:g}"
+            )  # NEURON's translator writes defaults with six digits; constants in full
         self.symbols[name] = Symbol(name, kind, value, d.unit, d.size, d.note, d.at)
 
     def _builtins(self) -> None:

@@ -79,7 +79,7 @@ def settle(low: Lowering, sig: Signature, frame: Frame, first: list[str]) -> Non
     """Reads and returns: `first`, then the memory it sets."""
     args = set(sig.args)
     sig.body = low.defined(sig.body, args, frame)
-    found = flow(sig.body, args)
+    found = flow(sig.body, args, low.sizes(frame))
     memory = sorted(
         (x for x in found.written if x in low.memory and x not in frame.used and x not in args),
         key=low.memory.rank,

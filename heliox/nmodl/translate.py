@@ -80,12 +80,14 @@ def translate(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()
         helpers[n] = subset.from_python(LIBRARY[n])
     helpers |= library
     try:
-        return MechTemp(
+        template = MechTemp(
             t.program.suffix, t.program.kind,
             functions={n: Function(n, x, f"{file} ({n})") for n, x in e.functions.items()},
             helpers=helpers, constants={**constants, **e.constants},
             **t.declared,  # type: ignore[arg-type]
         )  # fmt: skip
+        object.__setattr__(template, "renamed", dict(t.rename))  # names of the file -> names here
+        return template
     except MechanismError as error:
         # the file is legal NMODL, but not a mechanism that HelioX accepts
         raise t.source.fail(t.program.suffix_at, str(error), mechanism=t.program.suffix) from None
