@@ -222,7 +222,7 @@ def _receive(low: BlockLowering, blocks: list[ast.Block]) -> None:
 
 
 def _untabled(low: BlockLowering) -> None:
-    """What a tabulated PROCEDURE sets outside its TABLE list is set when NEURON builds the table, by the last entry.
+    """What a tabulated PROCEDURE sets outside its list, NEURON sets while it builds the table: the last stays.
 
     Shared variables that some block reads get that value at the start of INITIAL.
     """
@@ -235,8 +235,8 @@ def _untabled(low: BlockLowering) -> None:
             if low.memory[n].kind not in ("global", "global_assigned", "shared") or low.memory[n].size:
                 raise low.fail(
                     sig.at,
-                    f"{sig.name} sets {n}, which is not in its TABLE list: NEURON sets it for the first instance only, "
-                    f"when it builds the table; add {n} to the list, or set it elsewhere",
+                    f"{sig.name} sets {n}, which is not in its TABLE list: NEURON sets it for the first "
+                    f"instance only, when it builds the table; add {n} to the list, or set it elsewhere",
                 )
         t = sig.table
         last = t.lo
@@ -305,7 +305,7 @@ def _interfaces(low: BlockLowering) -> None:
 
 
 def _undefined(low: BlockLowering, m: Made, f: Flow) -> list[Step]:
-    """The body behind arrays made anew: local ones, and those of the mechanism that it fills or only uses inside."""
+    """The body behind arrays made anew: local ones, and those it fills or only uses inside."""
     body = low.defined(m.body, set(), m.frame)
     made = {}
     for s in low.memory.symbols.values():

@@ -6,7 +6,7 @@ from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Expr, Name, Num, Set, Step
 from heliox.nmodl.newton import put
 
-MOST = 60_000  # operations
+MOST = 20_000  # operations
 
 
 def eliminate(

@@ -68,7 +68,10 @@ def _system(low: Reactions, frame: Frame, old: bool) -> tuple[list[Step], list[K
         for (row, column), terms in sc.matrix.items():
             if row == key and column != key:
                 matrix[i, place[column]] = _added(None, terms)
-    steps += eliminate(matrix, rhs, [flat(k) for k in order], frame)
+    try:
+        steps += eliminate(matrix, rhs, [flat(k) for k in order], frame)
+    except ValueError as e:
+        raise low.fail(low.block.at, f"{low.block.name}: {e}; use fewer states, or several blocks") from None
     return steps, order
 
 

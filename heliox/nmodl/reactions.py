@@ -47,7 +47,7 @@ class Reactions(Lowering):
             return []
         if isinstance(s, ast.Compartment):
             return self._compartment(s, frame)
-        if isinstance(s, ast.For) and any(isinstance(x, (ast.Reaction, ast.Conserve)) for x in s.body):
+        if isinstance(s, ast.For) and _has_reactions(s):
             return self._unrolled(s, frame)
         if isinstance(s, ast.If):
             self.inside_if += 1
@@ -201,6 +201,13 @@ class Reactions(Lowering):
                 self.scheme.matrix.setdefault((key, self._key(x)), []).append(
                     ("+" if positive else "-", part)
                 )
+
+
+def _has_reactions(s: ast.For) -> bool:
+    return any(
+        isinstance(x, (ast.Reaction, ast.Conserve)) or (isinstance(x, ast.For) and _has_reactions(x))
+        for x in s.body
+    )
 
 
 def without_copies(sc: Scheme) -> None:

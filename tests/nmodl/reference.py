@@ -35,9 +35,9 @@ class Instance:
         self.weights: list[float] = []
         self.flag = 0.0
         self.space: dict[str, Any] = {
-            "exp": _exp, "log": math.log, "log10": math.log10, "sqrt": math.sqrt, "sin": math.sin, "cos": math.cos, "tan": math.tan,
-            "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh, "atan": math.atan, "fabs": abs, "floor": math.floor,
-            "ceil": math.ceil, "fmod": math.fmod, "pow": math.pow,
+            "exp": _exp, "log": math.log, "log10": math.log10, "sqrt": math.sqrt, "sin": math.sin,
+            "cos": math.cos, "tan": math.tan, "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh,
+            "atan": math.atan, "fabs": abs, "floor": math.floor, "ceil": math.ceil, "fmod": math.fmod, "pow": math.pow,
             "net_send": lambda delay, flag: cell.send(self, delay, flag), "net_event": lambda t: None,
             **template.constants,
         }  # fmt: skip

@@ -40,7 +40,7 @@ def refuse(text: str) -> MechanismError:
         (HEAD + "BREAKPOINT { SOLVE s METHOD cnexp i = g }", 5, "no such block"),
         (HEAD + "BREAKPOINT { SOLVE s METHOD runge i = g }\nDERIVATIVE s { m' = -m }", 5, "cnexp"),
         (HEAD + "BREAKPOINT { SOLVE s METHOD cnexp i = g }\nDERIVATIVE s { m'' = -m }", 6, "higher derivatives"),
-        (HEAD + "BREAKPOINT { i = g }\nVERBATIM\n x = 3;\nENDVERBATIM\nINITIAL {\nVERBATIM\n m = vector(3);\nENDVERBATIM }", 10, "C code"),
+        (HEAD + "BREAKPOINT { i = g }\nINITIAL {\nVERBATIM\n m = vector(3);\nENDVERBATIM }", 7, "C code"),
         (HEAD + "BREAKPOINT { i = f(v) }\nFUNCTION f(x) { f = f(x - 1) }", 6, "calls itself"),
         (HEAD + "BREAKPOINT { i = t dt = 3 }", 5, "may not be assigned"),
         (HEAD + "BREAKPOINT { i = g[2] }", 5, "not an array"),
@@ -87,6 +87,8 @@ HOSTILE = {
     "reactions": HEAD + "BREAKPOINT { SOLVE k METHOD sparse i = g }\nKINETIC k { FROM a = 0 TO 3000 { ~ m <-> m (1, 1) } }",
     "unit": HEAD + "UNITS { (a) = (b) (b) = (a) X = (a) (a) }",
     "prefixes": HEAD + "UNITS { X = (" + "kilo" * 1000 + "m) (m) }",
+    "dense": HEAD.replace("m }", "m d[200] }") + "BREAKPOINT { SOLVE k METHOD sparse i = g }\nKINETIC k { FROM a = 0 TO 60 {"
+    "FROM b = 0 TO 60 { ~ d[a] <-> d[60 + b] (1, 1) } } }",
     "names": HEAD + "PARAMETER { " + " ".join(f"a{k} = {k}" for k in range(30_000)) + " }\nBREAKPOINT { i = q }",
     "helpers": HEAD + "".join(f"FUNCTION f{k}(x) {{ f{k} = f{k + 1}(x) }}\n" for k in range(3_000)) + "BREAKPOINT { i = f0(v) }",
 }  # fmt: skip
