@@ -222,7 +222,7 @@ def _receive(low: BlockLowering, blocks: list[ast.Block]) -> None:
 
 
 def _untabled(low: BlockLowering) -> None:
-    """What a tabulated PROCEDURE sets outside its list, NEURON sets while it builds the table: the last stays.
+    """What a tabulated PROCEDURE sets outside its list, NEURON sets as it builds the table; the last stays.
 
     Shared variables that some block reads get that value at the start of INITIAL.
     """

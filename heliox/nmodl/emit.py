@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
-from heliox.mechanisms.template import BLOCKS
+from heliox.mechanisms.template import BLOCKS, Ion, Table, Var
 from heliox.nmodl.blocks import BlockLowering, Made
 from heliox.nmodl.frames import Signature
 from heliox.nmodl.ir import Branch, Expr, Name, Return, Set, Step, calls, expressions, names, walk
@@ -156,11 +157,29 @@ def declaration(arguments: Iterable[tuple[str, object]]) -> str:
     lines = []
     for key, value in arguments:
         if isinstance(value, dict) and value:
-            inner = "".join(f"        {k!r}: {v!r},\n".replace("'", '"') for k, v in value.items())
+            inner = "".join(f"        {literal(k)}: {literal(v)},\n" for k, v in value.items())
             lines.append(f"    {key}={{\n{inner}    }},\n")
         elif value:
-            lines += [x + "\n" for x in wrap(f"    {key}={value!r},".replace("'", '"'))]
+            lines += [x + "\n" for x in wrap(f"    {key}={literal(value)},")]
     return "".join(lines)
+
+
+def literal(value: object) -> str:
+    """A declared value as Python writes it."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, tuple):
+        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, Var):
+        return f"Var({value.default!r}, {literal(value.unit)}, {value.size})"
+    if isinstance(value, Ion):
+        valence = "" if value.valence is None else f", {value.valence!r}"
+        return f"Ion({literal(value.read)}, {literal(value.write)}{valence})"
+    if isinstance(value, Table):
+        t = value
+        place = f"{literal(t.function)}, {literal(t.argument)}, {t.lo!r}, {t.hi!r}, {t.n}"
+        return f"Table({place}{f', {literal(t.depends)}' if t.depends else ''})"
+    return repr(value)
 
 
 __all__ = ["WIDTH", "Emitted", "declaration"]

@@ -136,11 +136,16 @@ class Lowering(Values):
         if not lo < hi:
             raise self.fail(t.at, f"TABLE FROM {lo:g} TO {hi:g} is empty")
         sig.table = Table(
-            sig.args[0], tuple(outs), lo, hi, t.n, tuple(d for d in t.depend if d in self.memory)
+            sig.args[0], tuple(outs), lo, hi, t.n, tuple(d for d in t.depend if self._shared(d))
         )
         sig.reads = own
         sig.rest = [n for n in sig.outs if n not in t.names]
         sig.outs = [] if sig.value else list(t.names)
+
+    def _shared(self, name: str) -> bool:
+        """Whether a variable of DEPEND can change for all instances at once."""
+        kinds = ("global", "global_assigned", "shared", "builtin")
+        return name in self.memory and self.memory[name].kind in kinds
 
     def constant(self, e: Expr, at: int) -> float:
         """The value of an expression of numbers, constants and defaults of global parameters."""

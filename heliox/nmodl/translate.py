@@ -17,6 +17,7 @@ from heliox.nmodl.checks import check
 from heliox.nmodl.emit import Emitted, declaration
 from heliox.nmodl.memory import Memory, Symbol
 from heliox.nmodl.parser import parse
+from heliox.nmodl.printer import wrap
 from heliox.nmodl.source import Source
 from heliox.nmodl.syntax import Program
 
@@ -143,7 +144,9 @@ def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = 
     """
     t = analyse(text, file, folders)
     e, p = t.emitted, t.program
-    out = [_head(t)]
+    arguments = [(k, _plain(v)) for k, v in t.declared.items()]
+    declared = declaration(arguments)
+    out: list[str] = []
     called = e.called()
     imports = [f"from math import {', '.join(names)}"] if (names := sorted(called & _MATH)) else []
     imports.append("")
@@ -152,20 +155,15 @@ def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = 
         imports.append(f"from heliox.mechanisms.intrinsics import {', '.join(intrinsics)}")
     if e.library():
         imports.append(f"from heliox.mechanisms.methods import {', '.join(e.library())}")
-    classes = [
-        c for c, used in (("Ion", t.declared["ions"]), ("Table", t.declared["tables"]), ("Var", True)) if used
-    ]
-    imports.append(f"from heliox.mechanisms.template import {', '.join(sorted([*classes, 'MechTemp']))}")
-    out.append("\n".join(imports).strip("\n"))
+    classes = [c for c in ("Ion", "MechTemp", "Table", "Var") if c == "MechTemp" or f"{c}(" in declared]
+    imports.append(f"from heliox.mechanisms.template import {', '.join(classes)}")
+    out.append(_head(t) + "\n\n" + "\n".join(imports).strip("\n"))
     if e.constants:
         out.append("\n".join(f"{n} = {v!r}" for n, v in e.constants.items()))
     out += [x.rstrip("\n") for x in (*e.helpers.values(), *e.functions.values())]
-    arguments = [(k, _plain(v)) for k, v in t.declared.items()]
-    blocks = "".join(f"{n}, " for n in e.functions)
-    out.append(
-        f'template = MechTemp(\n    "{p.suffix}",\n    "{p.kind}",\n    '
-        f"({blocks.rstrip() or ''}),\n{declaration(arguments)})"
-    )
+    blocks = f"({', '.join(e.functions)}{',' if len(e.functions) == 1 else ''})"
+    head = "\n".join(wrap(f"    {blocks},"))
+    out.append(f'template = MechTemp(\n    "{p.suffix}",\n    "{p.kind}",\n{head}\n{declared})')
     return "\n\n\n".join(out) + "\n"
 
 
