@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import numpy as np
@@ -15,12 +16,13 @@ from heliox.engine.recorder import Recorder, Recording
 from heliox.engine.registry import Handle, VariableRegistry
 from heliox.errors import DeviceError, ModelError, UnsupportedError, nearest
 from heliox.kernels import threads as threading
-from heliox.model.model import Model
+from heliox.model.model import BUILT, Model
 from heliox.model.names import Names
 from heliox.model.selection import Where
 from heliox.record.progress import Progress
 from heliox.record.spikes import Spikes
 
+_OBJECT = re.compile(r"\s*\w+\[\d+\]\.")  # IClamp[0].amp: one thing, not a whole variable
 SMALL = 20_000  # nodes x members below which a second thread does not pay by default
 
 
@@ -110,6 +112,10 @@ class Simulation:
             threads=self.threads,
         )
         self.engine = Engine(self.plan, self.threads)
+        if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet
+            self.engine.initialize()
+            self.engine.drain_spikes()
+            self.engine.frozen = self.engine.snapshot()
         self.registry = VariableRegistry(self.engine, self._names)
         self._recorder = Recorder(self.engine)
         self._spikes: list[tuple[NDArray, NDArray, NDArray]] = []
@@ -164,7 +170,7 @@ class Simulation:
         """
         stride = 1
         if every is not None:
-            stride = round(every / self.dt)
+            stride = round(every / self.dt) if np.isfinite(every) else 0
             if stride < 1 or abs(stride * self.dt - every) > 1e-9 * max(every, self.dt):
                 raise ModelError(
                     f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms"
@@ -172,7 +178,7 @@ class Simulation:
         return self._recorder.add(self._handle(variable, where), stride)
 
     def _handle(self, name: str, where: Where = None) -> Handle:
-        if where is None and ("(" in name or "[" in name):
+        if where is None and ("(" in name or _OBJECT.match(name)):
             return self.registry.handle(self._names.resolve(name))
         return self.registry.handle(name, where)
 

@@ -88,6 +88,11 @@ class Engine:
         """Steps since the engine was made or initialized."""
         return int(self.QN[:, events.STEP].max(initial=0))
 
+    @property
+    def finished_steps(self) -> int:
+        """Steps that all groups have done; fewer than `step` after a runaway."""
+        return int(self.QN[:, events.STEP].min(initial=self.step))
+
     def _arguments(self) -> tuple:
         p = self.plan
         return (
@@ -187,6 +192,7 @@ class Engine:
         self._make_room(
             self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0))
         )
+        self._make_spike_room(4 * len(self.plan.model.sources) + SPIKE_ROOM)
         members = self.A[:-1].reshape(self.plan.batch, self.plan.member_size)
         if v is not None:
             members[:, self.plan.node_address("v", np.arange(len(self.plan.model.nodes)))] = v
@@ -223,7 +229,6 @@ class Engine:
         parallel = self.threads > 1 and self.groups > 1
         call = self.module.advance_parallel if parallel else self.module.advance
         done = first
-        self.interrupted = False
         with threads.use(self.threads if parallel else 1):
             while done < last and not self.interrupted:
                 stop = min(last, done + self._portion(window))
@@ -238,12 +243,16 @@ class Engine:
                 if progress is not None and now > done:
                     progress(now - done)
                 done = now
-        self.module.finish(*self._arguments(), self.T, self.groups, plan.dt)
+        self._finish()
         while self._mend(finishing=True):
-            self.module.finish(*self._arguments(), self.T, self.groups, plan.dt)
+            self._finish()
         self._exchange()
         self.t = float(self.T[0]) if len(self.T) else self.t
         return done - first
+
+    def _finish(self) -> None:
+        p = self.plan
+        self.module.finish(*self._arguments(), self.T, self.EX, p.order, p.chunks, self._leaders(), p.dt)
 
     def _leaders(self) -> int:
         return self.plan.partition.leaders * self.plan.batch
@@ -280,7 +289,8 @@ class Engine:
         counts = self.QN[:, events.SPIKES]
         group = np.repeat(np.arange(self.groups), counts)
         place = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
-        out = group // self.plan.chunks, self.SF[group, place], self.SI[group, place]
+        source = self.SI[group, place] & ((1 << events.HOPS) - 1)
+        out = group // self.plan.chunks, self.SF[group, place], source
         self.QN[:, events.SPIKES] = 0
         self.EX[:] = 0
         return out
@@ -323,7 +333,7 @@ class Engine:
             for pl in p.placements
             if "initial" in pl.struct.template.functions and pl.struct.template.effects("initial")
         ]
-        return 4 * sum(counts) + len(p.CI) + len(p.model.events) + 64
+        return 4 * (sum(counts) + len(p.CI)) + len(p.model.events) + 64
 
     def _make_room(self, events_: int) -> None:
         have = self.QF.shape[1]

@@ -24,7 +24,7 @@ def raise_runaway(engine: Engine, step: int) -> None:
     member, chunk = divmod(g, plan.chunks)
     nodes = np.flatnonzero(plan.node_chunk == chunk)
     v = engine.A[member * plan.member_size + plan.node_address("v", nodes)]
-    worst = int(np.argmax(~(np.abs(v) < engine.limit)))
+    worst = int(np.argmax(np.where(np.isnan(v), np.inf, np.abs(v))))
     node = int(nodes[worst])
     where = names.location(node)
     section = int(plan.model.nodes.section[node])

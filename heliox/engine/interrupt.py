@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 def deferred(engine: Engine) -> Iterator[None]:
     """Turn SIGINT into ``engine.interrupted``; KeyboardInterrupt is raised at the end of the block."""
     if threading.current_thread() is not threading.main_thread():
+        engine.interrupted = False
         yield
         return
     pressed = []
+    engine.interrupted = False
 
     def note(signum: int, frame: object) -> None:
         pressed.append(signum)

@@ -92,7 +92,7 @@ class Recorder:
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
         """Advance `steps` and collect. Returns the steps done."""
         window = max(1, self.engine.plan.partition.window)
-        piece = max(1, self.PIECE // window) * window if self.recordings else steps
+        piece = max(1, (self.PIECE if self.recordings else 100 * self.PIECE) // window) * window
         done = 0
         rows = self._arrange(min(piece, steps))
         for r in self.recordings:
@@ -106,7 +106,7 @@ class Recorder:
             try:
                 got = self.engine.advance(n, progress)
             finally:
-                got = self.engine.step - before
+                got = self.engine.finished_steps - before
                 self._collect(rows, times[: got + 1], got)
             done += got
             if self.engine.interrupted:

@@ -21,6 +21,7 @@ from heliox.frontend.wheel import in_order
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.template import MechTemp
 from heliox.model.model import (
+    BUILT,
     Cells,
     Connections,
     Definition,
@@ -37,7 +38,7 @@ from heliox.model.tree import check
 if TYPE_CHECKING:
     from heliox.frontend.circuit import Instance, Member, Network
 
-ORIGIN = "heliox builder"  # a model whose INITIAL blocks have not run
+ORIGIN = BUILT  # a model whose INITIAL blocks have not run
 CI_WRITTEN, CO_WRITTEN = 128, 256  # bits of the style word
 
 

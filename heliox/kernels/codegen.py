@@ -292,9 +292,15 @@ def advance_parallel(
 
 
 @entry
-def finish({ARGS}, _T, _groups, _dt):
-    for _g in range(_groups):
-        finish_group({ARGS}, _T, _g, _dt)
+def finish({ARGS}, _T, _EX, _order, _chunks, _leaders, _dt):
+    """The last deliveries of a run: leaders, the exchange of what they emit, then the others."""
+    _groups = len(_order)
+    for _k in range(_leaders):
+        finish_group({ARGS}, _T, _order[_k], _dt)
+    if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _U(_G[0, _DELAY])):
+        return
+    for _k in range(_leaders, _groups):
+        finish_group({ARGS}, _T, _order[_k], _dt)
 
 
 @entry

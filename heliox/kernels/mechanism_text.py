@@ -13,7 +13,7 @@ MATH_NAMES = (
 RANDOM_NAMES = ("random_ipick", "random_uniform", "random_negexp", "random_normal")
 EVENT_CONSTANTS = (
     "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE",
-    "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "GENERATION",
+    "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "GENERATION", "HOPS",
 )  # fmt: skip
 
 

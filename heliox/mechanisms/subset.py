@@ -212,7 +212,8 @@ def check(f: Function, callable_names: set[str], constants: set[str], block: boo
     if block:
         returns = [n for n in ast.walk(tree) if isinstance(n, ast.Return)]
         if len(returns) > 1 or (returns and returns[0] is not tree.body[-1]):
-            raise f.fail(returns[0], "a block returns once, at its end")
+            early = next(r for r in returns if r is not tree.body[-1])
+            raise f.fail(early, "a block returns once, at its end")
         if returns and not f.returns:
             raise f.fail(returns[0], "a block returns bare variable names, such as `return m, h, n`")
 

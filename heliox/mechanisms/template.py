@@ -157,6 +157,9 @@ class MechTemp:
                 raise MechanismError(
                     f"{name}: TABLE of {sorted(named)}, which no block calls", mechanism=name
                 )
+        if _vars(states) and kind != "ion" and "initial" not in blocks:
+            # without an INITIAL block, states still start from their defaults
+            blocks = {"initial": Function("initial", "def initial():\n    pass\n", f"<{name}>"), **blocks}
         fields = {
             "name": name,
             "kind": kind,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from heliox.errors import ModelError, nearest
 
+BUILT = "heliox builder"  # origin of models that no simulator has initialized
 KINDS = ("density", "point", "artificial", "ion")
 
 

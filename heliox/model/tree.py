@@ -27,7 +27,7 @@ def check(model: Model) -> Model:
     _names(model)
     _tree(model)
     _geometry(model)
-    for m in model.mechanisms:
+    for m in sorted(model.mechanisms, key=lambda m: m.kind == "ion"):  # causes before consequences
         _mechanism(model, m)
     _sources(model)
     _connections(model)

@@ -19,6 +19,7 @@ OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST = range(5)
 # what caused them
 SELF = 1 << 40
 GENERATION = 48
+HOPS = 40  # SI holds source + (generation << HOPS)
 
 
 def before(QF, QI, g, k, time, emitted, rank):
@@ -104,7 +105,7 @@ def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generati
         QN[g, STATUS] = LOST
         return
     SF[g, k] = time
-    SI[g, k] = source
+    SI[g, k] = source + (generation << HOPS)
     QN[g, SPIKES] = k + 1
     for c in range(FAN[source], FAN[source + 1]):
         if CI[c, 0] == chunk and CI[c, 3] != 0:
@@ -121,7 +122,8 @@ def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
     for g in range(groups):
         chunk = g % chunks
         for k in range(EX[g], QN[g, SPIKES]):
-            source, time = SI[g, k], SF[g, k]
+            source, time = SI[g, k] & ((1 << HOPS) - 1), SF[g, k]
+            generation = SI[g, k] >> HOPS
             first, last = FAN[source], FAN[source + 1]
             for c in range(first, last):
                 h = g - chunk + CI[c, 0]
@@ -130,7 +132,9 @@ def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
                     return False
             for c in range(first, last):
                 if CI[c, 0] >= 0 and CI[c, 0] != chunk and CI[c, 3] != 0:
-                    push(QF, QI, QN, g - chunk + CI[c, 0], time + P[delay + U(c)], time, 0.0, c, CI[c, 1], c)
+                    wait = P[delay + U(c)]
+                    rank = ((generation + 1 if wait == 0.0 else 0) << GENERATION) + c
+                    push(QF, QI, QN, g - chunk + CI[c, 0], time + wait, time, 0.0, rank, CI[c, 1], c)
             EX[g] = k + 1
     return True
 

@@ -17,7 +17,7 @@ template = MechTemp(
     "fastpas",
     "density",
     (current, conductance),
-    parameters={"g": (0.001, "S/cm2"), "e": (-70.0, "mV")},
+    parameters={"g": (5e-4, "S/cm2"), "e": (-65.0, "mV")},
     assigned={"i": "mA/cm2"},
     currents=("i",),
 )
