@@ -234,8 +234,8 @@ def test_alignment_uses_waiting_events():
 def test_artificial_cells_never_initialised(h):
     """NEURON would stop the process here; preflight says what to do instead."""
     section, stim = h.Section(name="s"), h.IntFire4()
-    known = kinds()
-    assert known in ([], ["not initialized"])  # an earlier test of this process may have initialised this type
+    # an earlier test of this process may have initialised this type
+    assert kinds() in ([], ["not initialized"])
     h.finitialize(-65)
     assert kinds() == []
     assert section and stim
