@@ -198,4 +198,6 @@ def _head(t: Translation) -> str:
         ]
     lines += [f"Note: {n}" for n in t.notes]
     body = "\n".join(lines)
+    if body.endswith('"'):
+        body += " "
     return f'"""{body}"""' if len(lines) == 1 else f'"""{body}\n"""'

@@ -204,3 +204,12 @@ def test_defaults_have_six_digits_as_in_neuron() -> None:
     assert t.globals_["b"].default == 1.23457e8
     assert t.states["z"].default == 0.123457
     assert t.constants["k"] == 0.123456789
+
+
+def test_titles_and_comments_cannot_break_the_text() -> None:
+    """Quotes and backslashes of the author stay inside docstrings and comments."""
+    for title in ('say "hi"', "ends in \\", 'three """ quotes', "'''", 'é "'):
+        head = f"TITLE {title}\nCOMMENT\n {title}\nENDCOMMENT\n: {title}\n"
+        body = f"BREAKPOINT {{ c = f(a) : {title}\n}}\n: {title}\nFUNCTION f(x) {{ f = x }}\n"
+        for text in (f"TITLE {title}\n{POINT}{body}", head + POINT + body):
+            compile(python_text(text, "x.mod"), "x", "exec")
