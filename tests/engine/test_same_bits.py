@@ -420,6 +420,10 @@ def test_buffers_grow_and_nothing_is_lost(h, math):
     kept = crowd(h)
     model, expected = neuron(h, 8.0)
     sim = Simulation(model, progress=False, math=math)
+    e = sim.engine
+    small = int(e.QN[:, 0].max()) + int(e.plan.G[:, e.plan.program.columns["FANMAX"]].max()) + 1
+    e.QF, e.QI = e.QF[:, :small].copy(), e.QI[:, :small].copy()
+    e.SF, e.SI = e.SF[:, :300].copy(), e.SI[:, :300].copy()
     v = sim.record("v")
     room = sim.engine.QF.shape[1], sim.engine.SF.shape[1]
     sim.run_until(8.0)
