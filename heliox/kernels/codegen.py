@@ -168,6 +168,28 @@ def _group_phases(loops: Loops, name: str, phases: tuple[str, ...], doc: str) ->
     return "\n".join(body)
 
 
+def _windows(loop: str) -> str:
+    """The body of `advance`; `loop` is what runs the groups of a window: range, or prange side by side."""
+    return f"""\
+    _groups = len(_order)
+    _delay = _U(_G[0, _DELAY])
+    while True:
+        _until = min(_exchanged + _window, _last)
+        for _k in range(_leaders):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+        if _leaders > 0:
+            exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)
+        for _k in {loop}(_leaders, _groups):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+        if not settled(_QN, 0, _groups, _until):
+            return _exchanged
+        if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay):
+            return _exchanged
+        _exchanged = _until
+        if _until == _last:
+            return _exchanged"""
+
+
 _WINDOW = f'''\
 @kernel
 def record(_A, _P, _R, _RA, _first, _last, _sample):
@@ -248,23 +270,7 @@ def advance({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, 
 
     Returns the step number reached by all groups; smaller than `last` if the host has to mend a buffer.
     """
-    _groups = len(_order)
-    _delay = _U(_G[0, _DELAY])
-    while True:
-        _until = min(_exchanged + _window, _last)
-        for _k in range(_leaders):
-            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
-        if _leaders > 0:
-            exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)
-        for _k in range(_leaders, _groups):
-            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
-        if not settled(_QN, 0, _groups, _until):
-            return _exchanged
-        if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay):
-            return _exchanged
-        _exchanged = _until
-        if _until == _last:
-            return _exchanged
+{_windows("range")}
 
 
 @parallel
@@ -272,23 +278,7 @@ def advance_parallel(
     {ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit
 ):
     """As `advance`, the groups of a window side by side."""
-    _groups = len(_order)
-    _delay = _U(_G[0, _DELAY])
-    while True:
-        _until = min(_exchanged + _window, _last)
-        for _k in range(_leaders):
-            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
-        if _leaders > 0:
-            exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)
-        for _k in prange(_leaders, _groups):
-            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
-        if not settled(_QN, 0, _groups, _until):
-            return _exchanged
-        if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay):
-            return _exchanged
-        _exchanged = _until
-        if _until == _last:
-            return _exchanged
+{_windows("prange")}
 
 
 @entry
