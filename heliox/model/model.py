@@ -91,13 +91,24 @@ class Nodes:
 
 
 @dataclass(frozen=True)
+class Lists:
+    """Numbers of varying count for each instance: instance k has ``values[ptr[k]:ptr[k+1]]``."""
+
+    ptr: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.ptr) - 1
+
+
+@dataclass(frozen=True)
 class Mechanism:
     """All instances of one mechanism.
 
     ``node`` (n,), -1 for artificial cells; ``values`` name -> (n,) or (n, size); ``globals`` name -> float or
     (size,) array; ``number`` (n,) the k of NEURON's ``Name[k]`` for point processes and artificial cells,
-    else empty; ``style`` (n,) ion style words for ions, else empty. Instances are in NEURON's order:
-    ascending node, then the node's own order.
+    else empty; ``style`` (n,) ion style words for ions, else empty; ``lists`` name -> numbers of varying count
+    (the spike times of VecStim). Instances are in NEURON's order: ascending node, then the node's own order.
     """
 
     name: str
@@ -107,6 +118,7 @@ class Mechanism:
     globals: Mapping[str, float | NDArray[np.float64]] = field(default_factory=dict)
     number: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     style: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    lists: Mapping[str, Lists] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.node)
@@ -175,6 +187,77 @@ class Events:
 
 
 @dataclass(frozen=True)
+class Variables:
+    """Variables named one by one.
+
+    ``mechanism`` -1: the voltage of node ``index`` (``name`` is ``"v"``); otherwise an index into
+    ``Model.mechanisms``, ``index`` the instance and ``name`` the variable, ``"x[3]"`` for an element of an array.
+    """
+
+    mechanism: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    index: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    name: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.mechanism)
+
+
+@dataclass(frozen=True)
+class Plays:
+    """Values imposed on variables over time (NEURON's Vector.play), in the order in which they act.
+
+    ``target``: the variable. ``continuous``: interpolated at every half step; otherwise value k is assigned by an
+    event at t[k]. Play k owns points ``ptr[k]:ptr[k+1]`` of ``t`` (ms, ascending) and ``y``, and
+    ``break_ptr[k]:break_ptr[k+1]`` of ``breaks``: points, counted from the play's first, at which a continuous
+    play jumps (empty: none is marked). ``cursor``: next point of a stepwise play, upper bound of interpolation
+    of a continuous one; ``broken``: next entry of ``breaks``; ``waiting``: whether the event of point
+    ``cursor`` is still to come. All as at the freeze.
+    """
+
+    target: Variables = field(default_factory=Variables)
+    continuous: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    ptr: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    t: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    y: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    break_ptr: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    breaks: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    cursor: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    broken: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    waiting: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.continuous)
+
+
+@dataclass(frozen=True)
+class Transfers:
+    """Variables copied to other variables once a step, after the voltages are new.
+
+    Gap junctions and graded synapses (NEURON's source_var and target_var), one row a target.
+    """
+
+    source: Variables = field(default_factory=Variables)
+    target: Variables = field(default_factory=Variables)
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True)
+class Pointers:
+    """What POINTER variables of mechanisms stand for, one row a pointer of an instance.
+
+    ``of``: the pointer (``name`` as the mechanism declares it); ``to``: the variable that it reads or writes.
+    """
+
+    of: Variables = field(default_factory=Variables)
+    to: Variables = field(default_factory=Variables)
+
+    def __len__(self) -> int:
+        return len(self.of)
+
+
+@dataclass(frozen=True)
 class Definition:
     """The text of a mechanism.
 
@@ -207,6 +290,9 @@ class Model:
     events: Events
     definitions: Mapping[str, Definition]
     origin: str = ""
+    plays: Plays = field(default_factory=Plays)
+    transfers: Transfers = field(default_factory=Transfers)
+    pointers: Pointers = field(default_factory=Pointers)
 
     # set by heliox.frontend.point: the model knows no mechanisms
     _add_point: ClassVar[Callable[..., Model] | None] = None
@@ -286,6 +372,9 @@ class Model:
             f"  {len(self.connections)} connections from {len(self.sources)} sources, "
             f"{len(self.events)} events waiting"
         )
+        more = {"plays": self.plays, "transfers": self.transfers, "pointers": self.pointers}
+        if any(map(len, more.values())):
+            lines.append("  " + ", ".join(f"{len(x)} {what}" for what, x in more.items() if len(x)))
         return "\n".join(lines)
 
     __str__ = describe

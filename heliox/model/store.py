@@ -9,6 +9,7 @@ a tuple of dataclasses a group with the members 0, 1, ..., a mapping a group wit
 of a dataclass needs a default, for files that lack it, the next number for `SCHEMA`, and a line here:
 
 schema 1: as of HelioX 0.1.
+schema 2: plays, transfers, pointers; lists of mechanisms.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from heliox.model.model import Model
 from heliox.model.sniff import looks_like
 
 FORMAT = "heliox-model"
-SCHEMA = 1
+SCHEMA = 2
 HEADER = 512  # bytes; the smallest block that HDF5 allows before itself
 CHUNK = 1 << 20  # bytes of an array that are compressed together
 SMALL = 1 << 10  # bytes up to which compressing only costs

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.errors import ModelError
-from heliox.model.model import Mechanism, Model
+from heliox.model.model import Mechanism, Model, Variables
 
 
 def check(model: Model) -> Model:
@@ -32,6 +32,8 @@ def check(model: Model) -> Model:
     _sources(model)
     _connections(model)
     _events(model)
+    _plays(model)
+    _couplings(model)
     return model
 
 
@@ -181,6 +183,10 @@ def _mechanism(model: Model, m: Mechanism) -> None:
                 mechanism=m.name,
                 variable=name,
             )
+    for name, lists in m.lists.items():
+        _divides(lists.ptr, n, len(lists.values), f"{m.name}.{name}", mechanism=m.name)
+        if np.isnan(lists.values).any():
+            _fail(f"{m.name}.{name} holds NaN", mechanism=m.name, variable=name)
     for name in ("number", "style"):
         values = getattr(m, name)
         if len(values) not in (0, n):
@@ -260,3 +266,55 @@ def _events(model: Model) -> None:
         _fail("the time of a waiting event is not finite", variable="time")
     if (np.diff(e.time) < 0).any():
         _fail("waiting events must stand in order of their time", variable="time")
+
+
+def _divides(ptr: NDArray, n: int, size: int, what: str, **fields: object) -> None:
+    """`ptr` cuts `size` entries into `n` parts."""
+    _lengths(n + 1, what, ptr=ptr)
+    if ptr[0] != 0 or ptr[-1] != size or (np.diff(ptr) < 0).any():
+        _fail(f"{what} is not divided as its pointer says", variable=what, **fields)
+
+
+def _variables(model: Model, v: Variables, what: str, *, pointers: bool = False) -> None:
+    """Every entry names a variable that exists."""
+    _lengths(len(v), what, index=v.index, name=v.name)
+    _instances(model, v.mechanism, v.index, what, len(model.nodes))
+    for k, (m, name) in enumerate(zip(v.mechanism.tolist(), v.name)):
+        plain, _, element = name.partition("[")
+        known = ("v",) if m < 0 else model.mechanisms[m].values
+        if not pointers and plain not in known:
+            owner = model.mechanisms[m].name if m >= 0 else "a node"
+            _fail(f"{what} {k} names {name!r}, which {owner} does not have", variable=name)
+        if element and not (element[-1] == "]" and element[:-1].isdecimal()):
+            _fail(f"{what} {k} names {name!r}; an element is written x[3]", variable=name)
+
+
+def _plays(model: Model) -> None:
+    p = model.plays
+    n = len(p)
+    _variables(model, p.target, "played variable")
+    _lengths(n, "plays", target=p.target, cursor=p.cursor, broken=p.broken, waiting=p.waiting)
+    _divides(p.ptr, n, len(p.t), "plays.t")
+    _divides(p.break_ptr, n, len(p.breaks), "plays.breaks")
+    _lengths(len(p.t), "plays", y=p.y)
+    for k in range(n):
+        t, y = (x[p.ptr[k] : p.ptr[k + 1]] for x in (p.t, p.y))
+        breaks = p.breaks[p.break_ptr[k] : p.break_ptr[k + 1]]
+        where = f"of play {k} ({p.target.name[k]})"
+        if not len(t):
+            _fail(f"play {k} ({p.target.name[k]}) has no points", variable="t")
+        if not (np.isfinite(t).all() and np.isfinite(y).all()):
+            _fail(f"a point {where} is not finite", variable="t")
+        if (np.diff(t) < 0).any():
+            _fail(f"times {where} must not go backwards", variable="t")
+        if len(breaks) and ((breaks < 0) | (breaks >= len(t))).any():
+            _fail(f"a discontinuity {where} is not one of its {len(t)} points", variable="breaks")
+
+
+def _couplings(model: Model) -> None:
+    _variables(model, model.transfers.source, "transferred variable")
+    _variables(model, model.transfers.target, "target of a transfer")
+    _variables(model, model.pointers.of, "pointer", pointers=True)
+    _variables(model, model.pointers.to, "variable pointed at")
+    _lengths(len(model.transfers), "transfers", source=model.transfers.source)
+    _lengths(len(model.pointers), "pointers", to=model.pointers.to)
