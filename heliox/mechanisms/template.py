@@ -54,6 +54,19 @@ class Table:
     depends: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Diffusion:
+    """Diffusion along the cell (NMODL LONGITUDINAL_DIFFUSION) of one state or written concentration.
+
+    ``state`` names it, with its element if it is an array (``"ca[0]"``). The block `function`,
+    ``diffuse_<state>[_<element>]``, returns ``coefficient, volume``: diffusion constant times cross section
+    (um4/ms) and volume per length (um2; 1 if the file gives none).
+    """
+
+    state: str
+    function: str
+
+
 Declared = Var | str | float | tuple[float, str]
 Declarations = Mapping[str, Declared] | Sequence[str]
 
@@ -103,6 +116,9 @@ class MechTemp:
     random, pointers : sequence of str
         Random123 streams; pointers to variables elsewhere.
     tables : sequence of `Table`
+    diffusion : sequence of `Diffusion`
+    renamed : mapping
+        NEURON's name -> name here, of variables whose NMODL name Python does not allow (``lambda``).
 
     Raises
     ------
@@ -124,6 +140,8 @@ class MechTemp:
     random: tuple[str, ...]
     pointers: tuple[str, ...]
     tables: tuple[Table, ...]
+    diffusion: tuple[Diffusion, ...]
+    renamed: Mapping[str, str]
     helpers: Mapping[str, Function]
     constants: Mapping[str, float]
 
@@ -143,6 +161,8 @@ class MechTemp:
         random: Sequence[str] = (),
         pointers: Sequence[str] = (),
         tables: Sequence[Table] = (),
+        diffusion: Sequence[Diffusion] = (),
+        renamed: Mapping[str, str] | None = None,
         helpers: Mapping[str, Function] | None = None,
         constants: Mapping[str, float] | None = None,
     ) -> None:
@@ -175,6 +195,8 @@ class MechTemp:
             "random": tuple(random),
             "pointers": tuple(pointers),
             "tables": tables,
+            "diffusion": tuple(diffusion),
+            "renamed": dict(renamed or {}),
             "helpers": helpers,
             "constants": constants,
         }
@@ -233,6 +255,8 @@ class MechTemp:
             **{k: {n: asdict(v) for n, v in getattr(self, k).items()} for k in (*DECLARATIONS, "ions")},
             **{k: list(getattr(self, k)) for k in ("currents", "weights", "random", "pointers")},
             "tables": [asdict(t) for t in self.tables],
+            "diffusion": [asdict(x) for x in self.diffusion],
+            "renamed": dict(self.renamed),
             "functions": {n: f.text for n, f in self.functions.items()},
             "helpers": {n: f.text for n, f in self.helpers.items()},
             "constants": dict(self.constants),
@@ -257,6 +281,8 @@ class MechTemp:
                 currents=d["currents"], electrode=bool(d["electrode"]), weights=d["weights"],
                 random=d["random"], pointers=d["pointers"],
                 tables=tuple(Table(**tuples(t)) for t in d["tables"]),
+                diffusion=tuple(Diffusion(**x) for x in d.get("diffusion", ())),
+                renamed={str(k): str(v) for k, v in d.get("renamed", {}).items()},
                 helpers={n: Function(n, t, f"<{name}>") for n, t in d["helpers"].items()},
                 constants={n: float(v) for n, v in d["constants"].items()},
             )  # fmt: skip
@@ -308,7 +334,7 @@ def _check(m: MechTemp) -> None:
                 variable=c,
             )
     for name, f in m.functions.items():
-        if name not in BLOCKS and not name.startswith("watch_"):
+        if name not in BLOCKS and not name.startswith(("watch_", "diffuse_")):
             raise f.fail(None, f"{name!r} is not the name of a block; {nearest(name, BLOCKS)}")
         subset.check(f, set(m.helpers), set(m.constants), block=True)
         event = name in ("receive", "receive_initial")
@@ -323,6 +349,8 @@ def _check(m: MechTemp) -> None:
             legal_write = {f"g_{c}" for c in m.currents}
         if name.startswith("watch_"):
             legal_write = {f.returns[0]} if f.returns else set()
+        if name.startswith("diffuse_"):
+            legal_write = {"coefficient", "volume"}
         for p in f.params:
             if p not in legal_read:
                 raise f.fail(
@@ -354,6 +382,32 @@ def _check(m: MechTemp) -> None:
             raise MechanismError(
                 f"{m.name}: TABLE of {t.function!r} needs lo < hi and n > 0", mechanism=m.name
             )
+    _check_diffusion(m)
+    for theirs, ours in m.renamed.items():
+        known = {*m.instance_names, *m.globals_, *m.weights, *m.pointers}
+        if ours not in known:
+            message = f"{m.name}: renamed: {theirs!r} -> {ours!r}; {nearest(ours, known)}"
+            raise MechanismError(message, mechanism=m.name, variable=ours)
+
+
+def _check_diffusion(m: MechTemp) -> None:
+    written = {n for d in m.ions.values() for n in d.write}
+    sizes = {n: v.size for n, v in m.states.items()} | dict.fromkeys(written, 1)
+    legal = [n if size == 1 else f"{n}[{k}]" for n, size in sizes.items() for k in range(size)]
+    for x in m.diffusion:
+        if x.state not in legal or m.kind != "density":
+            message = f"{m.name}: diffusion of {x.state!r}; {nearest(x.state, legal)}"
+            if m.kind != "density":
+                message = f"{m.name}: only density mechanisms diffuse along the cell, this one is {m.kind}"
+            raise MechanismError(message, mechanism=m.name, variable=x.state)
+        f = m.functions.get(x.function)
+        if f is None or f.returns != ("coefficient", "volume"):
+            message = f"{m.name}: diffusion of {x.state!r} needs a block {x.function!r} that returns "
+            raise MechanismError(message + "coefficient, volume", mechanism=m.name, variable=x.state)
+    used = {x.function for x in m.diffusion}
+    unused = [n for n in m.functions if n.startswith("diffuse_") and n not in used]
+    if unused:
+        raise m.functions[unused[0]].fail(None, f"no entry of diffusion names {unused[0]!r}")
 
 
 def mechanism(name: str, kind: str, functions: Sequence[Callable], **declared: object) -> MechTemp:

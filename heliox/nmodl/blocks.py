@@ -6,8 +6,9 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from heliox.mechanisms.template import BLOCKS
+from heliox.mechanisms.template import BLOCKS, Diffusion
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.diffusion import diffusing
 from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Call, Effect, Flow, Name, Num, Set, Step, Unary, flow
 from heliox.nmodl.liveness import prune, without_dead
@@ -42,14 +43,20 @@ class BlockLowering(Lowering):
     conductances: list[tuple[str, str]]
     watches: list[Made]
     weights: dict[str, str]
+    solved: list[ast.Solve]
+    diffusion: list[Diffusion]
 
     def setup(self) -> None:
         self.made, self.conductances, self.watches, self.weights = [], [], [], {}
+        self.solved, self.diffusion = [], []
         self.solving = True
 
     def statement(self, s: ast.Statement, frame: Frame) -> list[Step]:
         if isinstance(s, ast.Solve):
-            return solve(self, s, frame) if self.solving else []
+            if self.solving:
+                self.solved.append(s)
+                return solve(self, s, frame)
+            return []
         if isinstance(s, ast.Conductance):
             self.conductances.append((frame.find(s.name) or s.name, s.ion))
             return []
@@ -116,6 +123,9 @@ def build(low: BlockLowering) -> list[Made]:
         elif b.kind.startswith(("BEFORE", "AFTER")) and b.kind not in FOLLOWING:
             raise low.fail(b.at, f"{b.kind} is no block of NEURON; legal are {', '.join(FOLLOWING)}")
     low.made += low.watches
+    for declared, made in diffusing(low):
+        low.diffusion.append(declared)
+        low.made.append(made)
     _untabled(low)
     low.made.sort(key=lambda m: (BLOCKS.index(m.name) if m.name in BLOCKS else len(BLOCKS), m.name))
     _interfaces(low)
@@ -280,7 +290,7 @@ def _interfaces(low: BlockLowering) -> None:
         )
         if m.name == "receive" and "v" in f.written:
             m.returns.insert(0, "v")
-        if m.name == "conductance" or m.name.startswith("watch_"):
+        if m.fixed:
             m.returns = list(m.fixed)
             m.body = without_dead(m.body, set(m.returns))
     prune({m.name: (m.body, set(m.returns)) for m in low.made}, low.helpers, kept)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
-from heliox.mechanisms.template import BLOCKS, Ion, Table, Var
+from heliox.mechanisms.template import BLOCKS, Diffusion, Ion, Table, Var
 from heliox.nmodl.blocks import BlockLowering, Made
 from heliox.nmodl.frames import Signature
 from heliox.nmodl.ir import Branch, Expr, Name, Return, Set, Step, calls, expressions, names, walk
@@ -175,6 +175,8 @@ def literal(value: object) -> str:
     if isinstance(value, Ion):
         valence = "" if value.valence is None else f", {value.valence!r}"
         return f"Ion({literal(value.read)}, {literal(value.write)}{valence})"
+    if isinstance(value, Diffusion):
+        return f"Diffusion({literal(value.state)}, {literal(value.function)})"
     if isinstance(value, Table):
         t = value
         place = f"{literal(t.function)}, {literal(t.argument)}, {t.lo!r}, {t.hi!r}, {t.n}"

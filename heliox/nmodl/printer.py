@@ -47,7 +47,7 @@ _PRECEDENCE = {
 RESERVED = (
     frozenset(keyword.kwlist) | frozenset(keyword.softkwlist) | MATH | RANDOM | frozenset(EFFECTS) |
     frozenset(LIBRARY) | frozenset(("range", "float", "int", "len", "U", "watch", "for_connections",
-    "fail", "MechTemp", "Ion", "Table", "Var"))
+    "fail", "Diffusion", "MechTemp", "Ion", "Table", "Var"))
 )  # fmt: skip
 
 

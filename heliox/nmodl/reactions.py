@@ -75,11 +75,7 @@ class Reactions(Lowering):
 
     def _compartment(self, s: ast.Compartment, frame: Frame) -> list[Step]:
         if s.longitudinal:
-            raise self.fail(
-                s.at,
-                "LONGITUDINAL_DIFFUSION is not translated yet: diffusion along the cell; remove it for a "
-                "single segment",
-            )
+            return []  # a stage of its own: `diffusion`
         for name in s.names:
             size = self.memory[name].size if name in self.memory else 0
             for k in range(size) if size else [-1]:

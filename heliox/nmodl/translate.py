@@ -11,7 +11,7 @@ from heliox.errors import MechanismError
 from heliox.mechanisms import subset
 from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import Function
-from heliox.mechanisms.template import Ion, MechTemp, Table, Var
+from heliox.mechanisms.template import Diffusion, Ion, MechTemp, Table, Var
 from heliox.nmodl.blocks import BlockLowering, build
 from heliox.nmodl.checks import check
 from heliox.nmodl.emit import Emitted, declaration
@@ -81,14 +81,12 @@ def translate(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()
         helpers[n] = subset.from_python(LIBRARY[n])
     helpers |= library
     try:
-        template = MechTemp(
+        return MechTemp(
             t.program.suffix, t.program.kind,
             functions={n: Function(n, x, f"{file} ({n})") for n, x in e.functions.items()},
             helpers=helpers, constants={**constants, **e.constants},
             **t.declared,  # type: ignore[arg-type]
         )  # fmt: skip
-        object.__setattr__(template, "renamed", dict(t.rename))  # names of the file -> names here
-        return template
     except MechanismError as error:
         # the file is legal NMODL, but not a mechanism that HelioX accepts
         raise t.source.fail(t.program.suffix_at, str(error), mechanism=t.program.suffix) from None
@@ -118,6 +116,8 @@ def _declared(low: BlockLowering, e: Emitted) -> dict[str, object]:
         "weights": tuple(new(w) for w in low.weights.values()),
         "random": tuple(new(r) for r in p.random),
         "pointers": tuple(new(s.name) for s in memory.of("pointer")),
+        "diffusion": tuple(Diffusion(_renamed_state(x.state, rename), x.function) for x in low.diffusion),
+        "renamed": {a: b for a, b in rename.items() if a in memory and memory[a].kind in _NAMED},
         "tables": tuple(
             Table(
                 e.called_as[n],
@@ -132,6 +132,14 @@ def _declared(low: BlockLowering, e: Emitted) -> dict[str, object]:
             if s.table is not None
         ),
     }
+
+
+_NAMED = ("parameter", "state", "assigned", "global", "pointer")
+
+
+def _renamed_state(state: str, rename: Mapping[str, str]) -> str:
+    name, bracket, element = state.partition("[")
+    return rename.get(name, name) + bracket + element
 
 
 def _variable(s: Symbol) -> Var:
@@ -155,7 +163,9 @@ def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = 
         imports.append(f"from heliox.mechanisms.intrinsics import {', '.join(intrinsics)}")
     if e.library():
         imports.append(f"from heliox.mechanisms.methods import {', '.join(e.library())}")
-    classes = [c for c in ("Ion", "MechTemp", "Table", "Var") if c == "MechTemp" or f"{c}(" in declared]
+    classes = [
+        c for c in ("Diffusion", "Ion", "MechTemp", "Table", "Var") if c == "MechTemp" or f"{c}(" in declared
+    ]
     imports.append(f"from heliox.mechanisms.template import {', '.join(classes)}")
     out.append(_head(t) + "\n\n" + "\n".join(imports).strip("\n"))
     if e.constants:
