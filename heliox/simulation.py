@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine import interrupt
-from heliox.engine.engine import Engine, Snapshot
+from heliox.engine.engine import Engine
 from heliox.engine.layout import make_plan
 from heliox.engine.plan import Plan
 from heliox.engine.recorder import Recorder, Recording
@@ -18,8 +19,11 @@ from heliox.errors import DeviceError, ModelError, UnsupportedError, nearest
 from heliox.kernels import threads as threading
 from heliox.model.model import BUILT, Model
 from heliox.model.names import Names
+from heliox.model.plays import with_play
 from heliox.model.selection import Where
+from heliox.model.tree import check as checked
 from heliox.record.progress import Progress
+from heliox.record.snapshot import Snapshot
 from heliox.record.spikes import Spikes
 
 _OBJECT = re.compile(r"\s*\w+\[\d+\]\.")  # IClamp[0].amp: one thing, not a whole variable
@@ -93,6 +97,7 @@ class Simulation:
         self.threads = threads or (threading.available() if many else 1)
         self._names = Names(model)
         self._vary = [vary] if isinstance(vary, str) else list(vary)
+        self._membrane = False  # whether i_membrane_ is computed
         self._assigned: list[tuple[str, Where, NDArray]] = []
         self._ran = False
         self._build()
@@ -108,6 +113,7 @@ class Simulation:
             vary=mechanisms,
             celsius_own=celsius,
             weights_own=weights,
+            membrane=self._membrane,
             math=self.math,
             threads=self.threads,
         )
@@ -175,12 +181,50 @@ class Simulation:
                 raise ModelError(
                     f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms"
                 )
-        return self._recorder.add(self._handle(variable, where), stride)
+        handle = self._handle(variable, where)  # first: it may ask for a new plan
+        return self._recorder.add(handle, stride)
 
     def _handle(self, name: str, where: Where = None) -> Handle:
-        if where is None and ("(" in name or _OBJECT.match(name)):
-            return self.registry.handle(self._names.resolve(name))
-        return self.registry.handle(name, where)
+        single = where is None and ("(" in name or _OBJECT.match(name))
+        v = self._names.resolve(name) if single else self._names.select(name, where)
+        if v.kind == "node" and v.name == "i_membrane_" and not self._membrane:
+            if self._ran:
+                raise ModelError("i_membrane_ is asked for before the first run", variable=v.name)
+            self._membrane = True
+            self._rebuild()
+        return self.registry.handle(v)
+
+    def play(self, variable: str, t: ArrayLike, y: ArrayLike, *, continuous: bool = False) -> None:
+        """Impose values on a variable over time (NEURON's Vector.play). Before the first run only.
+
+        Parameters
+        ----------
+        variable : str
+            One variable: ``"IClamp[0].amp"``, ``"soma[0](0.5).hh.gnabar"``.
+        t, y : (n,)
+            Times in ms, ascending, and values in the unit of the variable.
+        continuous : bool
+            Interpolate linearly, at every half step; before t[0] the value is y[0], behind t[-1] the last
+            segment is extrapolated, and where two times are equal the mean of their values is taken. Otherwise
+            value k is assigned at t[k], rounded to a step as every event is.
+
+        Raises
+        ------
+        ModelError
+            For an unknown variable, several places, or times that are not ascending.
+        """
+        if self._ran:
+            raise ModelError("plays are added before the first run", variable=variable)
+        v = self._handle(variable).variable
+        if v.kind not in ("node", "mechanism") or len(v) != 1 or (v.kind == "node" and v.name != "v"):
+            raise ModelError(
+                f"{variable} cannot be played; name one voltage or one variable of a mechanism",
+                variable=variable,
+            )
+        size = self.model.mechanisms[v.mechanism].values[v.name].ndim if v.mechanism >= 0 else 1
+        name = f"{v.name}[{v.element}]" if size > 1 else v.name
+        self.model = checked(with_play(self.model, v.mechanism, int(v.indices[0]), name, t, y, continuous))
+        self._rebuild()
 
     def detect(self, variable: str, threshold: float = 10.0, gid: int = -1) -> int:
         """One more spike detector; returns the index of its source. Before the first run only."""
@@ -281,24 +325,28 @@ class Simulation:
             r.clear()
 
     def snapshot(self) -> Snapshot:
-        """A copy of everything that changes in a run."""
-        return self.engine.snapshot()
+        """A copy of everything that changes in a run; ``snapshot().save(path)`` writes it to a file."""
+        return Snapshot.of(self.engine)
 
-    def restore(self, snap: Snapshot) -> None:
-        """Go back to a snapshot of the same model and batch. Recordings go on after what they hold.
+    def restore(self, snap: Snapshot | str | os.PathLike[str]) -> None:
+        """Go back to a snapshot of the same model and batch, or to one in a file, perhaps of another process.
+
+        A run that goes on from there has the results of the one that was left, bit for bit, if the parameters
+        that all members share are what they were then: they are no part of a snapshot. Recordings and spikes
+        go on after what they hold.
 
         Raises
         ------
         ModelError
-            For a snapshot of another model or batch.
+            For a snapshot of another model or batch, or made with another `vary`, `threads` or `dt`; for a
+            damaged file.
         """
-        if (
-            snap.model_hash != self.model.hash
-            or snap.batch != self.batch
-            or snap.arrays["A"].shape != self.engine.A.shape
-        ):
-            raise ModelError("the snapshot is of another model, batch or vary")
+        if isinstance(snap, str | os.PathLike):
+            snap = Snapshot.load(snap)
+        snap.check(self.engine)
         self.engine.restore(snap)
+        self.engine.tables_stale = True  # a table kept by members may be older than the parameters
+        self._ran = True
 
     def __repr__(self) -> str:
         return (

@@ -13,6 +13,7 @@ from heliox.engine import guard
 from heliox.engine.fill import fill, weight_addresses
 from heliox.engine.layout import writes_weights
 from heliox.engine.plan import Plan
+from heliox.engine.references import driven_variables
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads
 from heliox.solver import events
@@ -170,9 +171,10 @@ class Engine:
         """Addresses in A that hold parameters rather than state."""
         p = self.plan
         parts = []
+        driven = driven_variables(p.model)
         for place in p.placements:
             t = place.struct.template
-            for name in set(place.struct.own) & set(t.parameters):
+            for name in (set(place.struct.own) & set(t.parameters)) - driven.get(t.name, set()):
                 slots = range(place.struct.own[name], place.struct.own[name] + place.struct.size(name))
                 parts += [p.chunk_base[place.chunk] + place.own_offset(slot) for slot in slots]
         if p.program.celsius_own:
@@ -194,6 +196,9 @@ class Engine:
         )
         self._make_spike_room(4 * len(self.plan.model.sources) + SPIKE_ROOM)
         members = self.A[:-1].reshape(self.plan.batch, self.plan.member_size)
+        if self.plan.plays:
+            code = len(self.plan.placements)
+            self.module.begin_plays(*self._arguments(), code, self.groups, self.t, self.plan.dt)
         if v is not None:
             members[:, self.plan.node_address("v", np.arange(len(self.plan.model.nodes)))] = v
         members[:, self.plan.detector_flag] = 0.0
@@ -235,7 +240,7 @@ class Engine:
                 began = time.perf_counter()
                 now = call(
                     *self._arguments(), self.T, self.EX, plan.order, plan.chunks, self._leaders(),
-                    stop, first, window, done, plan.dt, self.limit,
+                    stop, first, window, done, plan.dt, self.limit, plan.partition.lockstep,
                 )  # fmt: skip
                 self._learn_rate(now - done, time.perf_counter() - began)
                 if self._mend():
@@ -333,7 +338,7 @@ class Engine:
             for pl in p.placements
             if "initial" in pl.struct.template.functions and pl.struct.template.effects("initial")
         ]
-        return 4 * (sum(counts) + len(p.CI)) + len(p.model.events) + 64
+        return 4 * (sum(counts) + len(p.CI)) + len(p.model.events) + len(p.plays) + 64
 
     def _make_room(self, events_: int) -> None:
         have = self.QF.shape[1]
@@ -352,22 +357,32 @@ class Engine:
 
         Frozen events come before later ones of equal time, in their own order.
         """
-        p, e = self.plan, self.plan.model.events
+        p, e, plays = self.plan, self.plan.model.events, self.plan.model.plays
         c = p.model.connections
+        waiting: list[
+            tuple[float, int, int, int, int, float]
+        ] = []  # time, rank, chunk, target, connection, flag
         for k in range(len(e)):
             j = int(e.connection[k])
             mechanism, instance = int(e.mechanism[k]), int(e.instance[k])
             if not e.self_event[k]:
                 mechanism, instance = int(c.mechanism[j]), int(c.instance[j])
             place = p.placements[mechanism]
-            chunk = int(place.chunk[instance])
             target = (mechanism << 32) + int(place.local[instance])
             rank = k + (events.SELF if e.self_event[k] else 0)
             connection = int(p.connection_rank[j]) if j >= 0 else -1
-            for member in range(p.batch):
-                g = member * p.chunks + chunk
+            waiting.append(
+                (float(e.time[k]), rank, int(place.chunk[instance]), target, connection, float(e.flag[k]))
+            )
+        for k, at in enumerate(p.plays):
+            if plays.waiting[k]:
+                target = (len(p.placements) << 32) + at.number
+                time = float(plays.t[plays.ptr[k] + plays.cursor[k]])
+                waiting.append((time, events.SELF + len(e) + k, at.chunk, target, -1, 0.0))
+        for time, rank, chunk, target, connection, flag in sorted(waiting):
+            for g in range(chunk, self.groups, p.chunks):
                 place_in_heap = int(self.QN[g, events.EVENTS])
-                self.QF[g, place_in_heap] = e.time[k], -1e300, e.flag[k]
+                self.QF[g, place_in_heap] = time, -1e300, flag
                 self.QI[g, place_in_heap] = rank, target, connection
                 self.QN[g, events.EVENTS] += 1
-        self.QN[:, events.SERIAL] = len(e)
+        self.QN[:, events.SERIAL] = len(waiting)

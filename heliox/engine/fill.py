@@ -28,6 +28,7 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
         members[:, plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]]] = (
             model.settings.celsius
         )
+    _fill_plays(plan, members, P)
     P[plan.head["key"]] = model.settings.random_key
     s, c = model.sources, model.connections
     P[plan.head["threshold"] + np.arange(len(s))] = s.threshold
@@ -36,6 +37,18 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
     address = weight_addresses(plan)
     kept = address >= 0  # connections without a target hold weights that nothing reads
     (members if plan.program.weights_own else P)[..., address[kept]] = c.weights[kept]
+
+
+def _fill_plays(plan: Plan, members: NDArray, P: NDArray) -> None:
+    """Points and discontinuities, and the cursors as they were at the freeze."""
+    p = plan.model.plays
+    for k, at in enumerate(plan.plays):
+        t, y = (x[p.ptr[k] : p.ptr[k + 1]] for x in (p.t, p.y))
+        breaks = p.breaks[p.break_ptr[k] : p.break_ptr[k + 1]]
+        P[at.points : at.points + 2 * len(t)] = np.concatenate([t, y])
+        P[at.breaks : at.breaks + len(breaks)] = breaks
+        cursor = plan.chunk_base[at.chunk] + at.cursor
+        members[:, cursor], members[:, cursor + 1] = p.cursor[k], p.broken[k]
 
 
 def weight_addresses(plan: Plan) -> NDArray[np.int64]:

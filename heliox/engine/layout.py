@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from heliox.engine.partition import Partition, cell_of_node, partition
 from heliox.engine.plan import Placement, Plan, inside
+from heliox.engine.references import Couplings, named_variables
 from heliox.errors import ModelError
 from heliox.kernels.codegen import Program
 from heliox.kernels.context import W
@@ -30,6 +31,7 @@ def make_plan(
     vary: Mapping[str, Collection[str]] | None = None,
     celsius_own: bool = False,
     weights_own: bool = False,
+    membrane: bool = False,
     math: str = "fast",
     threads: int = 1,
     chunk_nodes: int | None = None,
@@ -44,15 +46,22 @@ def make_plan(
         mechanism -> its parameters that differ between members.
     celsius_own, weights_own : bool
         The temperature, the connection weights differ between members.
+    membrane : bool
+        i_membrane_ is computed.
     threads : int
         At least so many chunks are wanted if the batch alone does not give them.
     """
     vary = vary or {}
+    named = named_variables(model)
     structs = [
-        layout(catalogue.resolve(model.definitions[m.name]), vary.get(m.name, ())) for m in model.mechanisms
+        layout(catalogue.resolve(model.definitions[m.name]), {*vary.get(m.name, ()), *named.get(m.name, ())})
+        for m in model.mechanisms
     ]
     weights_own = weights_own or any(writes_weights(s) for s in structs)
-    program = Program(tuple(structs), math, model.settings.secondorder, celsius_own, weights_own)
+    program = Program(
+        tuple(structs), math, model.settings.secondorder, celsius_own, weights_own,
+        plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
+    )  # fmt: skip
     part = partition(model, dt, chunk_nodes or CHUNK_NODES, -(-threads // batch))
     return _Builder(model, dt, batch, program, part).build()
 
@@ -97,6 +106,7 @@ class _Builder:
         self.I = _Indices()
         self.P = _Space()
         self.own = [_Space() for _ in range(part.chunks)]
+        self.shelf = 0
 
     def column(self, name: str) -> NDArray[np.int64]:
         return self.G[:, self.program.columns[name]]
@@ -115,6 +125,11 @@ class _Builder:
         rank, FAN, CI, weight_at = self._connections(placements)
         SR, flags = self._detectors(placements)
         self._fan_bounds(FAN, CI)
+        couplings = Couplings(self, placements)
+        plays = couplings.plays() if self.program.plays else []
+        if self.program.transfers:
+            couplings.transfers()
+        couplings.pointers()
         if self.program.celsius_own:
             self.column("CELSIUS")[:] = [s.take(1) for s in self.own]
         else:
@@ -131,6 +146,10 @@ class _Builder:
         G[:, self.program.columns["BASE"]] = (
             member * np.arange(self.batch)[:, None] + base[None, :-1]
         ).ravel()
+        # the shelf of transfers: one for each member, in the region of its first chunk
+        G[:, self.program.columns["SHELF"]] = (
+            np.repeat(member * np.arange(self.batch), self.part.chunks) + self.shelf
+        )
         chunk = np.tile(np.arange(self.part.chunks), self.batch)
         order = np.argsort(chunk < self.part.chunks - self.part.leaders, kind="stable")
         I = np.concatenate([*self.I.parts, np.zeros(1, np.int32)])  # noqa: E741
@@ -138,7 +157,7 @@ class _Builder:
         return Plan(
             self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk,
             self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, head, tables,
-            globals_at, rank, weight_at, flag_at,
+            globals_at, rank, weight_at, flag_at, plays,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- nodes
@@ -160,7 +179,7 @@ class _Builder:
         for c in range(self.part.chunks):
             mine = storage[first[c] : first[c + 1]]
             row = self.G[c]
-            for name in ("V", "RHS", "D"):
+            for name in ("V", "RHS", "D", *(("SAVED_RHS", "SAVED_D") if self.program.membrane else ())):
                 row[self.program.columns[name]] = self.own[c].take(len(mine))
             for name in ("CA", "CB", "AREA", "DIAM"):
                 row[self.program.columns[name]] = self.P.take(len(mine))
@@ -202,9 +221,9 @@ class _Builder:
         for k, (m, p) in enumerate(zip(self.model.mechanisms, placements, strict=True)):
             t = p.struct.template
             if m.kind != "artificial":
-                self._per_chunk(f"{t.name}_NODE", p, self.node_local[m.node])
+                self.index_list(f"{t.name}_NODE", p, self.node_local[m.node])
             if any(t.effects(b) for b in t.functions) or any(f.has_effects for f in t.helpers.values()):
-                self._per_chunk(f"{t.name}_SOURCE", p, self._source_of(k, len(m)))
+                self.index_list(f"{t.name}_SOURCE", p, self._source_of(k, len(m)))
             for ion in t.ions:
                 pool = f"{ion}_ion"
                 if pool not in index:
@@ -224,9 +243,9 @@ class _Builder:
                         mechanism=t.name,
                         section=section,
                     )
-                self._per_chunk(f"{t.name}_ION_{ion}", p, at)
+                self.index_list(f"{t.name}_ION_{ion}", p, at)
 
-    def _per_chunk(self, column: str, p: Placement, values: NDArray) -> None:
+    def index_list(self, column: str, p: Placement, values: NDArray) -> None:
         """An index list per chunk, in the chunk's instance order."""
         order = np.lexsort((p.local, p.chunk))
         first = np.concatenate([[0], np.cumsum(p.count)])
@@ -309,20 +328,9 @@ class _Builder:
         chunk = np.empty(len(watching), np.int64)
         address = np.empty(len(watching), np.int64)
         for j, k in enumerate(watching):
-            mech, i, name = int(s.mechanism[k]), int(s.index[k]), s.variable[k]
-            if mech < 0:
-                chunk[j] = self.node_chunk[i]
-                address[j] = self.column("V")[chunk[j]] + self.node_local[i]
-            else:
-                p = placements[mech]
-                if name not in p.struct.own:
-                    raise ModelError(
-                        f"a spike source watches {p.struct.template.name}.{name}, which never changes",
-                        mechanism=p.struct.template.name,
-                        variable=name,
-                    )
-                chunk[j] = p.chunk[i]
-                address[j] = p.own_offset(p.struct.own[name])[i]
+            chunk[j], address[j] = self.variable(
+                placements, int(s.mechanism[k]), int(s.index[k]), s.variable[k], "a spike source watches"
+            )
         order = np.argsort(chunk, kind="stable")
         SR = (
             np.stack([watching[order], address[order]], axis=1).astype(np.int64)
@@ -341,6 +349,24 @@ class _Builder:
         )
         self._flag_chunk = chunk[order]
         return SR, flags
+
+    def variable(
+        self, placements: list[Placement], mechanism: int, index: int, name: str, use: str
+    ) -> tuple[int, int]:
+        """Chunk of one variable of a node or instance, and its offset from the base of the chunk."""
+        if mechanism < 0:
+            chunk = int(self.node_chunk[index])
+            return chunk, int(self.column("V")[chunk] + self.node_local[index])
+        p = placements[mechanism]
+        plain, _, element = name.partition("[")
+        if plain not in p.struct.own:
+            raise ModelError(
+                f"{use} {p.struct.template.name}.{name}, which never changes",
+                mechanism=p.struct.template.name,
+                variable=name,
+            )
+        slot = p.struct.own[plain] + (int(element[:-1]) if element else 0)
+        return int(p.chunk[index]), int(p.own_offset(slot)[index])
 
     def _fan_bounds(self, FAN: NDArray, CI: NDArray) -> None:
         """Room a queue needs before a step detects (FANOUT) and before an event is delivered (FANMAX)."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heliox.model.model import Model
+from heliox.model.model import Model, Variables
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Partition:
 
     ``cell`` and ``artificial[mechanism index]`` give the chunk of every cell and artificial cell; ``leaders``
     is the number of chunks (the last ones) that hold only artificial cells without input; ``window`` in steps
-    (0: chunks never hear of each other).
+    (0: chunks never hear of each other). ``lockstep``: transfers cross chunks, which therefore meet in the
+    middle of every step.
     """
 
     chunks: int
@@ -27,6 +28,7 @@ class Partition:
     artificial: dict[int, NDArray[np.int32]]
     leaders: int
     window: int
+    lockstep: bool = False
 
 
 def cell_of_node(model: Model) -> NDArray[np.int32]:
@@ -75,15 +77,23 @@ def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
     source, target_unit, delay = _edges(model, owner)
     has_input = np.zeros(n_units, bool)
     has_input[target_unit] = True
+    transfers = model.transfers
+    laid, taken = (_owner_of(v, owner, model) for v in (transfers.source, transfers.target))
+    pointing, pointed = (_owner_of(v, owner, model) for v in (model.pointers.of, model.pointers.to))
     driver = ~has_input
     driver[:n_cells] = False
+    driver[np.concatenate([laid, taken, pointing, pointed])] = False
     weight = np.bincount(cell_of_node(model), minlength=n_cells) if n_cells else np.zeros(0, int)
     size = np.concatenate([weight, np.ones(n_units - n_cells, int)])
 
     inner = ~driver[source]
     slack = np.where(source[inner] < n_cells, 1e-6 * dt, -1e-6 * dt)  # artificial cells emit between samples
     fast = delay[inner] + slack < dt
-    label = _components(n_units, source[inner][fast], target_unit[inner][fast])
+    label = _components(
+        n_units,
+        np.concatenate([source[inner][fast], pointing]),
+        np.concatenate([target_unit[inner][fast], pointed]),
+    )
     label = _attach_drivers(label, driver, source, target_unit)
     chunk, chunks, leaders = _pack(label, size, driver, max(1, target), at_least)
 
@@ -93,8 +103,21 @@ def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
         window = max(1, int(np.floor(np.min((delay[cross] + late) / dt))))
     else:
         window = 0
+    lockstep = bool((chunk[laid] != chunk[taken]).any())
+    if lockstep:
+        window = 1
     artificial = {m: chunk[u].astype(np.int32) for m, u in units.items()}
-    return Partition(chunks, chunk[:n_cells].astype(np.int32), artificial, leaders, window)
+    return Partition(chunks, chunk[:n_cells].astype(np.int32), artificial, leaders, window, lockstep)
+
+
+def _owner_of(v: Variables, owner: list[NDArray], model: Model) -> NDArray[np.int64]:
+    """Unit that each variable belongs to."""
+    cells = cell_of_node(model)
+    out = np.zeros(len(v), np.int64)
+    for k in np.unique(v.mechanism):
+        here = v.mechanism == k
+        out[here] = cells[v.index[here]] if k < 0 else owner[k][v.index[here]]
+    return out
 
 
 def _units(model: Model) -> tuple[dict[int, NDArray], list[NDArray]]:

@@ -46,6 +46,17 @@ def inside(local: NDArray, slots: int) -> NDArray[np.int64]:
     return (local // W) * (slots * W) + local % W
 
 
+@dataclass(frozen=True)
+class PlayAt:
+    """Where a play lies: chunk, number there, cursor (relative to the chunk), points and breaks in P."""
+
+    chunk: int
+    number: int
+    cursor: int
+    points: int
+    breaks: int
+
+
 @dataclass
 class Plan:
     """Everything the engine needs.
@@ -78,6 +89,7 @@ class Plan:
     connection_rank: NDArray[np.int64]
     weight_at: NDArray[np.int64]
     detector_flag: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    plays: list[PlayAt] = field(default_factory=list)
 
     @property
     def chunks(self) -> int:
@@ -91,7 +103,7 @@ class Plan:
         """Addresses of v, rhs or d (relative to a member) or of a, b, area, diam (in P) of nodes."""
         column = self.program.columns[{"a": "CA", "b": "CB"}.get(which, which.upper())]
         at = self.G[: self.chunks, column]
-        if which in ("v", "rhs", "d"):
+        if which in ("v", "rhs", "d", "saved_rhs"):
             at = at + self.chunk_base
         return at[self.node_chunk[nodes]] + self.node_local[nodes]
 

@@ -16,7 +16,12 @@ from heliox.model.selection import Where
 if TYPE_CHECKING:
     from heliox.engine.engine import Engine
 
-READ_ONLY = {"area": "geometry is frozen", "diam": "geometry is frozen", "style": "ion styles are frozen"}
+READ_ONLY = {
+    "i_membrane_": "it is computed in every step",
+    "area": "geometry is frozen",
+    "diam": "geometry is frozen",
+    "style": "ion styles are frozen",
+}
 
 
 class Handle:
@@ -154,12 +159,13 @@ class VariableRegistry:
         )
 
     def _node(self, v: Variable) -> tuple[str, NDArray[np.int64], str]:
-        units = {"v": "mV", "area": "um2", "diam": "um"}
-        if v.name not in units:
-            raise UnsupportedError(f"{v.name} is not computed by this version", variable=v.name)
+        units = {"v": "mV", "area": "um2", "diam": "um", "i_membrane_": "nA"}
+        if v.name not in units or (v.name == "i_membrane_" and not self.engine.plan.program.membrane):
+            raise UnsupportedError(f"{v.name} is not computed by this plan", variable=v.name)
+        kept = {"i_membrane_": "saved_rhs"}.get(v.name, v.name)
         return (
-            ("A" if v.name == "v" else "P"),
-            self.engine.plan.node_address(v.name, v.indices),
+            ("A" if v.name in ("v", "i_membrane_") else "P"),
+            self.engine.plan.node_address(kept, v.indices),
             units[v.name],
         )
 

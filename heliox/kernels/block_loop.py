@@ -235,6 +235,8 @@ class BlockWriter:
             )
         if self.accumulates:
             lines += ["    _rhs = _base + _U(_G[_g, _RHS])", "    _d = _base + _U(_G[_g, _D])"]
+            if t.electrode and self.context.program.membrane:
+                lines += [f"    _saved_{x} = _base + _U(_G[_g, _SAVED_{x.upper()}])" for x in ("rhs", "d")]
         ions = sorted({t.ion_names[n] for n in (*self.ion_reads, *self.ion_writes)})
         for ion in ions:
             lines.append(f"    _ion_{ion} = _U(_G[_g, _{name}_ION_{ion}])")
@@ -315,6 +317,11 @@ class BlockWriter:
                 f"{pad}    _A[_rhs + _nd] {sign}= {self.S('_i')}",
                 f"{pad}    _A[_d + _nd] {other}= {self.S('_gm')}",
             ]
+            if self.t.electrode and self.context.program.membrane:
+                lines += [
+                    f"{pad}    _A[_saved_rhs + _nd] += {self.S('_i')}",
+                    f"{pad}    _A[_saved_d + _nd] -= {self.S('_gm')}",
+                ]
         for ion in sorted({self.t.ion_names[n] for n in self.ion_writes}):
             lines += [
                 f"{pad}for _j in range(_m):",

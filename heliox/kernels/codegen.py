@@ -16,12 +16,12 @@ from heliox.kernels.context import ARGS, W
 from heliox.kernels.event_loop import deliver
 from heliox.kernels.loops import Loops
 from heliox.mechanisms.varstruct import VarStruct
-from heliox.solver import effects, events, step, tree
+from heliox.solver import effects, events, membrane, play, step, transfer, tree
 
 FIXED = (
     "BASE", "CHUNK", "NODES", "ROOTS", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT",
     "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX",
-    "KEY", "ICAP",
+    "KEY", "ICAP", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS", "SAVED_D",
 )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ class Program:
     """What the generator needs to know: mechanisms in order of execution, and options.
 
     ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or
-    differ between members.
+    differ between members. ``plays``, ``transfers``: there are any; ``membrane``: i_membrane_ is computed.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -38,6 +38,9 @@ class Program:
     secondorder: int = 0
     celsius_own: bool = False
     weights_own: bool = False
+    plays: bool = False
+    transfers: bool = False
+    membrane: bool = False
 
     @cached_property
     def columns(self) -> dict[str, int]:
@@ -73,6 +76,14 @@ def _module(program: Program) -> str:
     parts += _paste(events, ("before", "put", "move"), "@inline")
     parts += _paste(events, ("push", "take", "movable", "emit", "detect"), "@kernel")
     parts += _paste(events, ("exchange",), "@entry")
+    if program.plays:
+        parts.append("".join(f"{n} = {getattr(play, n)}\n" for n in mt.PLAY_CONSTANTS))
+        parts += _paste(play, ("interpolated", "play", "wait", "point_reached", "begin"), "@kernel")
+    if program.transfers:
+        parts += _paste(transfer, ("lay_sources", "take_targets"), "@kernel")
+    if program.membrane:
+        names_ = ("forget_membrane", "save_membrane", "membrane_current", "initial_membrane_current")
+        parts += _paste(membrane, names_, "@kernel")
     parts += _paste(
         effects, ("_net_send", "_net_event", "_net_move", "random_set_seq", *mt.RANDOM_NAMES), "@inline"
     )
@@ -84,6 +95,7 @@ def _module(program: Program) -> str:
     parts.append(deliver(loops.context))
     parts.append(loops.phases())
     parts.append(_step(program, loops))
+    parts.append(_group_phases(loops, "publish_group", ("lay_sources",), "what other groups read"))
     parts.append(
         _group_phases(
             loops,
@@ -101,25 +113,31 @@ def _module(program: Program) -> str:
         )
     )
     parts.append(_after_run(program, loops))
+    if program.plays:
+        parts.append(_BEGIN)
     parts.append(_WINDOW)
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 
 
 def _step(program: Program, loops: Loops) -> str:
-    """`step_body`: the phases between the two deliveries, one call a line."""
+    """`first_half` and `second_half`: the phases between the two deliveries, one call a line."""
+    cut = step.CUT
+    first = _half("first_half", step.STEP[2:cut], program, loops, "up to the new voltages")
+    return f"{first}\n\n\n{_half('second_half', step.STEP[cut:-1], program, loops, 'the states')}"
+
+
+def _half(name: str, phases: Sequence[step.Phase], program: Program, loops: Loops, doc: str) -> str:
     factor = 2.0 if program.secondorder else 1.0
     cj = "2.0 / _dt" if program.secondorder else "1.0 / _dt"
     body = [
-        f"@kernel\ndef step_body({ARGS}, _S, _g, _t, _dt, _limit, _sample):",
+        f"@kernel\ndef {name}({ARGS}, _S, _g, _t, _dt, _limit, _sample):",
+        f'    """One time step: {doc}."""',
         f"    _cj = {cj}",
         *loops.bases("    "),
     ]
     special = {
+        **loops.fixed_calls(),
         "advance_half": ["_t = _t + 0.5 * _dt"],
-        "clear": ["clear(_A, _rhs, _d, _n)"],
-        "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
-        "eliminate": ["eliminate(_A, _P, _I, _rhs, _d, _a, _b, _parent, _roots, _n)"],
-        "substitute": ["substitute(_A, _P, _I, _rhs, _d, _b, _parent, _roots, _n)"],
         "update": [
             f"_bad = update(_A, _v, _rhs, _n, {factor}, _limit)",
             "if _bad > 0:",
@@ -127,11 +145,12 @@ def _step(program: Program, loops: Loops) -> str:
         ],
         "record": ["record(_A, _P, _R, _RA, _G[_g, _REC0], _G[_g, _REC1], _sample)"],
     }
-    for phase in step.STEP[2:-1]:
-        lines = special.get(phase.name) or loops.calls(phase.name)
+    for phase in phases:
+        lines = special[phase.name] if phase.name in special else loops.calls(phase.name)
         if phase.name == "after_update":
             # i_cap is computed where somebody looks: recordings, the end of a run
             lines = ["if _G[_g, _ICAP] > 0:", *[f"    {x}" for x in lines]] if lines else []
+            lines += loops.membrane("membrane_current(_A, _P, _rhs, _area, _saved_rhs, _saved_d, _n)")
         if lines:
             body.append(f"    # {phase.name}")
             body += [f"    {x}" for x in lines]
@@ -155,13 +174,13 @@ def _group_phases(loops: Loops, name: str, phases: tuple[str, ...], doc: str) ->
         *loops.bases("    "),
     ]
     special = {
-        "clear": ["clear(_A, _rhs, _d, _n)"],
-        "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
+        **loops.fixed_calls(),
+        "initial_membrane": loops.membrane("initial_membrane_current(_A, _P, _rhs, _area, _saved_rhs, _n)"),
         "connections": [f"initialize_connections({ARGS}, _g, _t, _dt)"],
         "deliver_now": [f"deliver({ARGS}, _g, _t, _dt)"],
     }
     for phase in phases:
-        lines = special.get(phase) or loops.calls(phase)
+        lines = special[phase] if phase in special else loops.calls(phase)
         if lines:
             body.append(f"    # {phase}")
             body += [f"    {x}" for x in lines]
@@ -176,11 +195,16 @@ def _windows(loop: str) -> str:
     while True:
         _until = min(_exchanged + _window, _last)
         for _k in range(_leaders):
-            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
         if _leaders > 0:
             exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)
+        if _lockstep:
+            for _k in {loop}(_leaders, _groups):
+                group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 1)
+            if not halfway(_QN, _order, _leaders, _groups, _until):
+                return _exchanged
         for _k in {loop}(_leaders, _groups):
-            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit)
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
         if not settled(_QN, 0, _groups, _until):
             return _exchanged
         if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay):
@@ -189,6 +213,16 @@ def _windows(loop: str) -> str:
         if _until == _last:
             return _exchanged"""
 
+
+_BEGIN = f'''\
+@entry
+def begin_plays({ARGS}, _code, _groups, _t, _dt):
+    """finitialize: plays start anew, and points that are due at once act."""
+    for _g in range(_groups):
+        _base = _U(_G[_g, _BASE])
+        begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], _code)
+        deliver({ARGS}, _g, _t, _dt)
+'''
 
 _WINDOW = f'''\
 @kernel
@@ -207,14 +241,20 @@ def record(_A, _P, _R, _RA, _first, _last, _sample):
 
 
 @kernel
-def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit):
-    """Advance group g until its step number is `until`.
+def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
+    """Advance group g until its step number is `until`; with `half` only to the middle of a step.
 
     Stops before the last delivery, where the exchange belongs; early, to be entered again at the same place,
     when a buffer is full; for good at a runaway voltage.
     """
     _S = _np.empty(_U(SCRATCH * {W}))
     while True:
+        if _QN[_g, PHASE] == 3:
+            if _half:
+                return
+            _T[_g] = second_half({ARGS}, _S, _g, _T[_g], _dt, _limit, _QN[_g, STEP] + 1 - _first)
+            _QN[_g, STEP] += 1
+            _QN[_g, PHASE] = 2
         if _QN[_g, STATUS] != OK:
             return
         if _QN[_g, PHASE] == 2:
@@ -239,9 +279,8 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit):
             _QN[_g, PHASE] = 1
         if not deliver({ARGS}, _g, _T[_g] + 0.5 * _dt, _dt):
             return
-        _T[_g] = step_body({ARGS}, _S, _g, _T[_g], _dt, _limit, _QN[_g, STEP] + 1 - _first)
-        _QN[_g, STEP] += 1
-        _QN[_g, PHASE] = 2
+        _T[_g] = first_half({ARGS}, _S, _g, _T[_g], _dt, _limit, _QN[_g, STEP] + 1 - _first)
+        _QN[_g, PHASE] = 3
 
 
 @kernel
@@ -264,8 +303,22 @@ def settled(_QN, _group, _groups, _until):
     return True
 
 
+@kernel
+def halfway(_QN, _order, _first, _groups, _until):
+    """Whether every group has come to the middle of its step."""
+    for _k in range(_first, _groups):
+        _g = _order[_k]
+        if _QN[_g, STATUS] == RUNAWAY:
+            continue
+        if _QN[_g, STATUS] != OK or (_QN[_g, PHASE] != 3 and _QN[_g, STEP] != _until):
+            return False
+    return True
+
+
 @entry
-def advance({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit):
+def advance(
+    {ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit, _lockstep
+):
     """Windows of all groups, one thread: leaders (artificial cells without input), the others, the exchange.
 
     Returns the step number reached by all groups; smaller than `last` if the host has to mend a buffer.
@@ -275,7 +328,7 @@ def advance({ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, 
 
 @parallel
 def advance_parallel(
-    {ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit
+    {ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit, _lockstep
 ):
     """As `advance`, the groups of a window side by side."""
 {_windows("prange")}
@@ -297,6 +350,8 @@ def finish({ARGS}, _T, _EX, _order, _chunks, _leaders, _dt):
 def initialize({ARGS}, _EX, _chunks, _groups, _t, _dt):
     """finitialize of all groups, with the exchange of events that are due at once."""
     _S = _np.empty(_U(SCRATCH * {W}))
+    for _g in range(_groups):
+        publish_group({ARGS}, _S, _g, _t, _dt)
     for _g in range(_groups):
         initialize_group({ARGS}, _S, _g, _t, _dt)
     _spikes = 1

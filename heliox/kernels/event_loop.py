@@ -100,6 +100,14 @@ def deliver(context: Context) -> str:
         lines.append(f"        if _code == {context.code(m)}:")
         passed = f"{ARGS}, _g, _inst, _connection, _flag, _time, _hops, _dt"
         lines.append(f"            {m.template.name}_receive_event({passed})")
+    if context.program.plays:
+        lines += [
+            f"        if _code == {len(context.program.mechanisms)}:",
+            "            _row = _U(_G[_g, _PLAY]) + _U(_inst) * _U(PLAY)",
+            "            _base = _U(_G[_g, _BASE])",
+            "            _target = (_code << 32) + _inst",
+            "            point_reached(_A, _P, _I, _QF, _QI, _QN, _g, _base, _row, _target, _time, _hops)",
+        ]
     lines += ["    return _QN[_g, STATUS] != LOST", "", ""]
     lines += [
         "@kernel",

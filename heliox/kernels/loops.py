@@ -32,7 +32,41 @@ class Loops:
             f"{pad}_a = _U(_G[_g, _CA])",
             f"{pad}_b = _U(_G[_g, _CB])",
             f"{pad}_parent = _U(_G[_g, _PARENT])",
+            *(
+                [
+                    f"{pad}_area = _U(_G[_g, _AREA])",
+                    f"{pad}_saved_rhs = _base + _U(_G[_g, _SAVED_RHS])",
+                    f"{pad}_saved_d = _base + _U(_G[_g, _SAVED_D])",
+                ]
+                if self.context.program.membrane
+                else []
+            ),
         ]
+
+    def fixed_calls(self) -> dict[str, list[str]]:
+        """Phases that are no loop over mechanisms: the tree, plays, transfers, membrane currents."""
+        p = self.context.program
+        play = "play(_A, _P, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], _t)"
+        shelf = "_U(_G[_g, _SHELF])"
+        lay = f"lay_sources(_A, _I, _base, {shelf}, _U(_G[_g, _LAY]), _G[_g, _LAID])"
+        take = f"take_targets(_A, _I, _base, {shelf}, _U(_G[_g, _TAKE]), _G[_g, _TAKEN])"
+        return {
+            "play": [play] if p.plays else [],
+            "clear": [
+                "clear(_A, _rhs, _d, _n)",
+                *self.membrane("forget_membrane(_A, _saved_rhs, _saved_d, _n)"),
+            ],
+            "save_membrane": self.membrane("save_membrane(_A, _rhs, _d, _saved_rhs, _saved_d, _n)"),
+            "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
+            "eliminate": ["eliminate(_A, _P, _I, _rhs, _d, _a, _b, _parent, _roots, _n)"],
+            "substitute": ["substitute(_A, _P, _I, _rhs, _d, _b, _parent, _roots, _n)"],
+            "lay_sources": [lay] if p.transfers else [],
+            "take_targets": [take] if p.transfers else [],
+        }
+
+    def membrane(self, call: str) -> list[str]:
+        """A call that serves i_membrane_, where that is computed."""
+        return [call] if self.context.program.membrane else []
 
     def calls(self, phase: str) -> list[str]:
         """Calls of the loops that make up a phase, in model order."""

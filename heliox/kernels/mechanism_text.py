@@ -16,6 +16,8 @@ EVENT_CONSTANTS = (
     "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "GENERATION", "HOPS",
 )  # fmt: skip
 
+PLAY_CONSTANTS = ("TARGET", "CURSOR", "POINTS", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY")
+
 
 def columns(m: VarStruct) -> list[str]:
     """Group-table columns of one mechanism: instances, own and shared bases, index lists, globals."""

@@ -105,10 +105,11 @@ class Lists:
 class Mechanism:
     """All instances of one mechanism.
 
-    ``node`` (n,), -1 for artificial cells; ``values`` name -> (n,) or (n, size); ``globals`` name -> float or
-    (size,) array; ``number`` (n,) the k of NEURON's ``Name[k]`` for point processes and artificial cells,
-    else empty; ``style`` (n,) ion style words for ions, else empty; ``lists`` name -> numbers of varying count
-    (the spike times of VecStim). Instances are in NEURON's order: ascending node, then the node's own order.
+    ``node`` (n,), -1 for artificial cells; ``values`` name -> (n,) or (n, size); ``globals`` name -> float
+    or (size,) array; ``number`` (n,) the k of NEURON's ``Name[k]`` for point processes and artificial
+    cells, else empty; ``style`` (n,) ion style words for ions, else empty; ``lists`` name -> numbers of
+    varying count (the spike times of VecStim). Instances are in NEURON's order: ascending node, then the
+    node's own order.
     """
 
     name: str
@@ -191,7 +192,8 @@ class Variables:
     """Variables named one by one.
 
     ``mechanism`` -1: the voltage of node ``index`` (``name`` is ``"v"``); otherwise an index into
-    ``Model.mechanisms``, ``index`` the instance and ``name`` the variable, ``"x[3]"`` for an element of an array.
+    ``Model.mechanisms``, ``index`` the instance and ``name`` the variable, ``"x[3]"`` for an element of an
+    array.
     """
 
     mechanism: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
@@ -206,12 +208,12 @@ class Variables:
 class Plays:
     """Values imposed on variables over time (NEURON's Vector.play), in the order in which they act.
 
-    ``target``: the variable. ``continuous``: interpolated at every half step; otherwise value k is assigned by an
-    event at t[k]. Play k owns points ``ptr[k]:ptr[k+1]`` of ``t`` (ms, ascending) and ``y``, and
-    ``break_ptr[k]:break_ptr[k+1]`` of ``breaks``: points, counted from the play's first, at which a continuous
-    play jumps (empty: none is marked). ``cursor``: next point of a stepwise play, upper bound of interpolation
-    of a continuous one; ``broken``: next entry of ``breaks``; ``waiting``: whether the event of point
-    ``cursor`` is still to come. All as at the freeze.
+    ``target``: the variable. ``continuous``: interpolated at every half step; otherwise value k is assigned
+    by an event at t[k]. Play k owns points ``ptr[k]:ptr[k+1]`` of ``t`` (ms, ascending) and ``y``, and
+    ``break_ptr[k]:break_ptr[k+1]`` of ``breaks``: points, counted from the play's first, at which a
+    continuous play jumps (empty: none is marked). ``cursor``: next point of a stepwise play, upper bound of
+    interpolation of a continuous one; ``broken``: next entry of ``breaks``; ``waiting``: whether the event
+    of point ``cursor`` is still to come. All as at the freeze.
     """
 
     target: Variables = field(default_factory=Variables)
@@ -372,9 +374,9 @@ class Model:
             f"  {len(self.connections)} connections from {len(self.sources)} sources, "
             f"{len(self.events)} events waiting"
         )
-        more = {"plays": self.plays, "transfers": self.transfers, "pointers": self.pointers}
-        if any(map(len, more.values())):
-            lines.append("  " + ", ".join(f"{len(x)} {what}" for what, x in more.items() if len(x)))
+        more = {"plays": len(self.plays), "transfers": len(self.transfers), "pointers": len(self.pointers)}
+        if any(more.values()):
+            lines.append("  " + ", ".join(f"{n} {what}" for what, n in more.items() if n))
         return "\n".join(lines)
 
     __str__ = describe

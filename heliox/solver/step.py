@@ -26,17 +26,22 @@ STEP = (
     Phase("detect", ("watched", "above"), ("above", "spikes", "queue"), "surrogate"),
     Phase("deliver_half", ("queue",), ("states", "weights", "v", "queue", "spikes"), "receive_vjp"),
     Phase("advance_half", ("t",), ("t",)),
+    Phase("play", ("t", "tables"), ("played",), "play_vjp"),
     Phase("clear", (), ("rhs", "d")),
     Phase("before_breakpoint", ("states", "v"), ("states",), "before_breakpoint_vjp"),
     Phase("current", ("v", "states", "parameters", "ions"), ("rhs", "d", "ions", "assigned"), "current_vjp"),
     Phase("capacitance", ("cm",), ("d",), "capacitance_vjp"),
+    Phase("save_membrane", ("rhs", "d"), ("i_membrane_",), None),
     Phase("axial", ("v", "a", "b"), ("rhs", "d"), "axial_vjp"),
     Phase("eliminate", ("a", "b", "d", "rhs"), ("d", "rhs"), "transposed_solve"),
     Phase("substitute", ("b", "d", "rhs"), ("rhs",), "transposed_solve"),
     Phase("correct_ions", ("ions", "rhs"), ("ions",), "correct_ions_vjp"),
     Phase("update", ("rhs",), ("v",), "update_vjp"),
-    Phase("after_update", ("cm", "rhs"), ("i_cap",), "after_update_vjp"),
+    Phase("after_update", ("cm", "rhs"), ("i_cap", "i_membrane_"), "after_update_vjp"),
+    Phase("lay_sources", ("sources",), ("shelf",), "lay_sources_vjp"),
+    Phase("take_targets", ("shelf",), ("targets",), "take_targets_vjp"),
     Phase("advance_half", ("t",), ("t",)),
+    Phase("play", ("t", "tables"), ("played",), "play_vjp"),
     Phase("state", ("v", "states", "parameters", "ions"), ("states", "ions"), "state_vjp"),
     Phase("after_solve", ("states",), ("states",), "after_solve_vjp"),
     Phase("before_step", ("states",), ("states",), "before_step_vjp"),
@@ -44,5 +49,10 @@ STEP = (
     Phase("deliver_now", ("queue",), ("states", "weights", "v", "queue", "spikes"), "receive_vjp"),
 )
 
-INITIALIZE = ("before_initial", "initial", "connections", "after_initial", "deliver_now")
-SETTLE = ("clear", "before_breakpoint", "current", "capacitance", "axial", "before_step", "deliver_now")
+# of the step: what a group does before and after all groups have laid their sources on the shelf
+CUT = next(k for k, phase in enumerate(STEP) if phase.name == "take_targets")
+INITIALIZE = ("take_targets", "before_initial", "initial", "connections", "after_initial", "deliver_now")
+SETTLE = (
+    "clear", "before_breakpoint", "current", "capacitance", "save_membrane", "axial",
+    "initial_membrane", "before_step", "deliver_now",
+)  # fmt: skip

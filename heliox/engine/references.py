@@ -1,0 +1,107 @@
+"""Variables that a model names one by one: played, transferred, pointed at; their addresses and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine.plan import Placement, PlayAt
+from heliox.model.model import Model, Variables
+
+if TYPE_CHECKING:
+    from heliox.engine.layout import _Builder
+
+
+def named_variables(model: Model) -> dict[str, set[str]]:
+    """Mechanism -> variables that something else reads or writes in place, so that they are own."""
+    t, p = model.transfers, model.pointers
+    return _by_mechanism(model, (model.plays.target, t.source, t.target, p.to))
+
+
+def driven_variables(model: Model) -> dict[str, set[str]]:
+    """Mechanism -> variables that plays and transfers set: state, even where the mechanism says parameter."""
+    return _by_mechanism(model, (model.plays.target, model.transfers.target))
+
+
+def _by_mechanism(model: Model, named: tuple[Variables, ...]) -> dict[str, set[str]]:
+    out: dict[str, set[str]] = {}
+    for v in named:
+        for mechanism, name in zip(v.mechanism.tolist(), v.name, strict=True):
+            if mechanism >= 0:
+                out.setdefault(model.mechanisms[mechanism].name, set()).add(name.partition("[")[0])
+    return out
+
+
+class Couplings:
+    """Writes the index lists of plays, transfers and pointers into a plan that is being built."""
+
+    def __init__(self, builder: _Builder, placements: list[Placement]) -> None:
+        self.builder, self.placements = builder, placements
+        self.chunks = builder.part.chunks
+
+    def _at(self, v: Variables, use: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Chunk and offset from its base, of each variable."""
+        found = [
+            self.builder.variable(self.placements, m, k, name, use)
+            for m, k, name in zip(v.mechanism.tolist(), v.index.tolist(), v.name, strict=True)
+        ]
+        both = np.array(found, np.int64).reshape(-1, 2)
+        return both[:, 0], both[:, 1]
+
+    def _lists(self, chunk: NDArray, rows: NDArray, count: str, first: str) -> None:
+        """One list of rows a chunk, in their order."""
+        order = np.argsort(chunk, kind="stable")
+        bounds = np.searchsorted(chunk[order], np.arange(self.chunks + 1))
+        at = self.builder.I.add(rows[order].ravel())
+        self.builder.column(count)[:] = np.diff(bounds)
+        self.builder.column(first)[:] = at + bounds[:-1] * rows.shape[1]
+
+    def plays(self) -> list[PlayAt]:
+        """Rows of heliox.solver.play for every chunk; room for points in P and for cursors in A."""
+        p = self.builder.model.plays
+        chunk, target = self._at(p.target, "Vector.play sets")
+        size, broken = np.diff(p.ptr), np.diff(p.break_ptr)
+        out = []
+        rows = np.zeros((len(p), 7), np.int64)
+        numbers = np.zeros(self.chunks, np.int64)
+        for k in range(len(p)):
+            c = int(chunk[k])
+            at = PlayAt(
+                c, int(numbers[c]), self.builder.own[c].take(2),
+                self.builder.P.take(2 * int(size[k])), self.builder.P.take(int(broken[k])),
+            )  # fmt: skip
+            numbers[c] += 1
+            out.append(at)
+            rows[k] = target[k], at.cursor, at.points, size[k], at.breaks, broken[k], p.continuous[k]
+        self._lists(chunk, rows, "PLAYS", "PLAY")
+        return out
+
+    def transfers(self) -> None:
+        """Pairs (variable, place on the shelf); the shelf lies in the region of the first chunk."""
+        t = self.builder.model.transfers
+        place = np.arange(len(t))
+        shelf = self.builder.own[0].take(len(t))
+        for v, count, first, use in (
+            (t.source, "LAID", "LAY", "a transfer reads"),
+            (t.target, "TAKEN", "TAKE", "a transfer sets"),
+        ):
+            chunk, at = self._at(v, use)
+            self._lists(chunk, np.stack([at, place], axis=1), count, first)
+        self.builder.shelf = shelf
+
+    def pointers(self) -> None:
+        """For every pointer of a mechanism, the offset of what each instance points at."""
+        p = self.builder.model.pointers
+        if not len(p):
+            return
+        _, at = self._at(p.to, "a POINTER stands for")
+        for k in np.unique(p.of.mechanism):
+            place = self.placements[k]
+            name = place.struct.template.name
+            for pointer in place.struct.template.pointers:
+                mine = np.flatnonzero((p.of.mechanism == k) & np.array([n == pointer for n in p.of.name]))
+                offsets = np.full(len(place.local), -1, np.int64)
+                offsets[p.of.index[mine]] = at[mine]
+                self.builder.index_list(f"{name}_POINTER_{pointer}", place, offsets)
