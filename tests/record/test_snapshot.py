@@ -1,0 +1,175 @@
+"""A run that is saved to a file and taken up again has the bits of one that was never left."""
+
+import os
+
+import h5py
+import numpy as np
+import pytest
+
+from heliox.errors import ModelError
+from heliox.record.snapshot import Snapshot
+from heliox.simulation import Simulation
+from heliox.solver import events
+from tests.record.ring import ring
+
+DT = 0.025
+
+
+@pytest.fixture(scope="module")
+def model():
+    return ring()
+
+
+def simulation(model, **options):
+    return Simulation(model, progress=False, dt=DT, **options)
+
+
+def start(sim):
+    sim.initialize(-65.0)
+    return sim.record("v"), sim.record("ExpSyn.g", every=0.1)
+
+
+@pytest.mark.parametrize("options", [{}, {"batch": 2, "vary": ["pas.g"]}, {"threads": 2, "math": "libm"}])
+def test_the_same_bits_from_a_file(model, tmp_path, options):
+    whole = simulation(model, **options)
+    recorded = start(whole)
+    whole.run(20.0)
+    whole.snapshot().save(tmp_path / "at20.h5")
+    assert whole.snapshot().arrays["QN"][:, events.EVENTS].sum() > 3  # on their way
+    before = whole.spikes
+    whole.run(20.0)
+    for name in ("Cell", "NetStim"):
+        assert np.char.startswith(before.source, name).any()
+        assert np.char.startswith(whole.spikes.source[whole.spikes.t > 21.0], name).any()
+
+    other = simulation(model, **options)
+    again = other.record("v"), other.record("ExpSyn.g", every=0.1)
+    other.restore(tmp_path / "at20.h5")
+    assert other.t == pytest.approx(20.0)
+    other.run(20.0)
+    assert other.t == whole.t
+    for a, b in zip(again, recorded):
+        assert len(a.t) > 200
+        np.testing.assert_array_equal(a.t, b.t[-len(a.t) :])
+        np.testing.assert_array_equal(a.values, b.values[..., -len(a.t) :])
+    late = whole.spikes.t > 20.0
+    for name in ("t", "index", "member"):
+        expected = getattr(whole.spikes, name)[late]
+        assert np.array_equal(getattr(other.spikes, name), expected), name
+
+
+def test_what_is_read_is_what_was_saved(model, tmp_path):
+    sim = simulation(model)
+    start(sim)
+    sim.run(7.0)
+    snap = sim.snapshot()
+    snap.save(tmp_path / "s.h5")
+    read = Snapshot.load(tmp_path / "s.h5")
+    assert (read.t, read.step, read.model_hash, read.batch, read.layout) == (
+        snap.t, snap.step, snap.model_hash, snap.batch, snap.layout,
+    )  # fmt: skip
+    assert read.arrays.keys() == snap.arrays.keys()
+    for name, array in snap.arrays.items():
+        assert read.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(read.arrays[name], array)
+    assert os.listdir(tmp_path) == ["s.h5"]
+
+
+def test_a_queue_that_has_grown(model, tmp_path):
+    """More events on the way than there is room for at first: the file carries the larger room."""
+    sim = simulation(model)
+    sim.initialize(-65.0)
+    room = sim.engine.QF.shape[1]
+    sim.engine._make_room(3 * room)
+    sim.run(10.0)
+    sim.snapshot().save(tmp_path / "s.h5")
+    sim.run(10.0)
+    other = simulation(model)
+    other.restore(tmp_path / "s.h5")
+    assert other.engine.QF.shape[1] == 3 * room
+    other.run(10.0)
+    assert np.array_equal(other.var("v").values, sim.var("v").values)
+
+
+def test_arithmetic_may_change(model, tmp_path):
+    sim = simulation(model)
+    sim.run(5.0)
+    sim.snapshot().save(tmp_path / "s.h5")
+    other = simulation(model, math="libm")
+    other.restore(tmp_path / "s.h5")
+    assert np.array_equal(other.var("v").values, sim.var("v").values)
+    other.run(1.0)
+
+
+def test_after_a_restore_no_detector_is_added(model):
+    """Adding one plans anew, which would lose the state."""
+    sim = simulation(model)
+    snap = sim.snapshot()
+    sim.restore(snap)
+    with pytest.raises(ModelError, match="before the first run"):
+        sim.detect("Cell[0].dend(0.5).v")
+
+
+def test_what_does_not_fit(model, tmp_path):
+    snap = simulation(model).snapshot()
+    path = tmp_path / "s.h5"
+    snap.save(path)
+    with pytest.raises(ModelError, match="another model"):
+        simulation(ring(2)).restore(path)
+    with pytest.raises(ModelError, match="batch of 1, and this simulation has 2"):
+        simulation(model, batch=2).restore(path)
+    with pytest.raises(ModelError, match="the same vary"):
+        simulation(model, vary=["pas.g"]).restore(path)
+    wrong = Snapshot(**{**vars(snap), "arrays": {**snap.arrays, "QN": snap.arrays["QN"][:, :-1]}})
+    with pytest.raises(ModelError, match="lies differently"):
+        simulation(model).restore(wrong)
+
+
+def test_damaged_files(model, tmp_path):
+    path = tmp_path / "s.h5"
+    simulation(model).snapshot().save(path)
+    good = path.read_bytes()
+    rng = np.random.default_rng(1)
+    for at in [0, 20, 100, 600, *rng.integers(0, len(good), 20).tolist()]:
+        path.write_bytes(good[:at] + bytes([good[at] ^ 0x5A]) + good[at + 1 :])
+        with pytest.raises(ModelError, match="not a snapshot that can be restored"):
+            Snapshot.load(path)
+    for data, words in [
+        (good[:-1], "bytes and must have"),
+        (good + b"\0", "bytes and must have"),
+        (good[:300], "header is damaged"),
+        (b"", "something else"),
+        (good.replace(b"schema 1", b"schema 9", 1), "reads schema 1"),
+    ]:
+        path.write_bytes(data)
+        with pytest.raises(ModelError, match=words):
+            Snapshot.load(path)
+
+
+def test_files_that_are_no_snapshots(model, tmp_path):
+    sim = simulation(model)
+    model.save(tmp_path / "model.h5")
+    with pytest.raises(ModelError, match=r"a model; read it with heliox\.load"):
+        sim.restore(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "plain.h5", "w") as f:
+        f["x"] = 1
+    for name, words in [("plain.h5", "something else"), ("nothing.h5", "no such file"), (".", "a folder")]:
+        with pytest.raises(ModelError, match=words):
+            sim.restore(str(tmp_path / name))
+    with pytest.raises(ModelError, match="cannot be written"):
+        sim.snapshot().save(tmp_path / "missing" / "s.h5")
+
+
+def test_an_older_file_stays_when_writing_fails(model, tmp_path, monkeypatch):
+    path = tmp_path / "s.h5"
+    snap = simulation(model).snapshot()
+    snap.save(path)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ModelError, match="No space left on device; the older file is as it was"):
+        snap.save(path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["s.h5"]
