@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliox.errors import MechanismError, ModelError, nearest
 from heliox.frontend.cell import CAPACITANCE, Cell
+from heliox.frontend.couplings import Found
 from heliox.frontend.instances import pools
 from heliox.frontend.naming import unique
 from heliox.frontend.order import promoted_style
@@ -42,7 +43,7 @@ ORIGIN = BUILT  # a model whose INITIAL blocks have not run
 CI_WRITTEN, CO_WRITTEN = 128, 256  # bits of the style word
 
 
-def assemble(net: Network, settings: Settings, v_init: float, globals_: Mapping[str, float]) -> Model:
+def assemble(net: Network, settings: Settings, v_init: float | None, globals_: Mapping[str, float]) -> Model:
     """The model of a network; see `Network.model`."""
     if not net.members and not any(i.member < 0 for i in net.instances):
         raise ModelError("the network is empty: add a cell or a stimulus first")
@@ -52,7 +53,7 @@ def assemble(net: Network, settings: Settings, v_init: float, globals_: Mapping[
 @dataclass
 class _Assembly:
     net: Network
-    v_init: float
+    v_init: float | None
     globals_: dict[str, float]
     place: dict[int, tuple[int, int]] = field(default_factory=dict)  # id -> mechanism, instance
     streams: int = 0
@@ -86,10 +87,12 @@ class _Assembly:
             raise ModelError(f"no mechanism has a global {name!r}; {nearest(name, legal)}", variable=name)
         sources = self._sources()
         definitions: dict[str, Definition] = {t.name: catalogue.define(t) for t in templates}
+        found = Found(mechanisms, self.place, self.nodes_of)
         return check(
             Model(
                 settings, self._cells(sources), self._sections(nodes), nodes, mechanisms, sources,
                 self._connections(), _no_events(), definitions, ORIGIN,
+                plays=found.plays(self.net.plays), transfers=found.transfers(self.net.transfers),
             )
         )  # fmt: skip
 
@@ -99,7 +102,7 @@ class _Assembly:
         r, n = int(self.root[-1]), self.n
         out = Nodes(
             parent=np.full(n, -1, np.int32), section=np.full(n, -1, np.int32), x=np.zeros(n),
-            area=np.full(n, 100.0), a=np.zeros(n), b=np.zeros(n), diam=np.zeros(n), v=np.full(n, self.v_init),
+            area=np.full(n, 100.0), a=np.zeros(n), b=np.zeros(n), diam=np.zeros(n), v=self._start(),
         )  # fmt: skip
         columns = [m.skeleton.columns for m in self.members]
         if columns:
@@ -109,6 +112,12 @@ class _Assembly:
             out.parent[r:] = np.concatenate(parents)
             out.section[r:] = np.concatenate([c["section"] + self.section[k] for k, c in enumerate(columns)])
         return out
+
+    def _start(self) -> NDArray[np.float64]:
+        """Voltage of every node, mV."""
+        cells = [m.cell.v_init if self.v_init is None else self.v_init for m in self.members]
+        trees, nodes = np.diff(self.root), np.diff(self.base)
+        return np.concatenate([np.repeat(cells, trees), np.repeat(cells, nodes)])
 
     def _sections(self, nodes: Nodes) -> Sections:
         names: list[str] = []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.errors import MechanismError, ModelError, nearest
-from heliox.frontend.geometry import nseg_from_lambda, nseg_from_length
+from heliox.frontend.geometry import Segments, nseg_from_lambda, nseg_from_length
 from heliox.frontend.instances import KIND, Point, labels, make_point, pools, template_of
 from heliox.frontend.regions import Selection, Where, choose, find, find_place
 from heliox.frontend.section import RA, Section, checked_nseg, positive
@@ -31,6 +31,15 @@ class Cell:
     sections : list of Section
         In order of creation. `heliox.morphology` fills in those of a file, `add_section` adds one.
 
+    Attributes
+    ----------
+    v_init : float
+        mV, at which its models start.
+    celsius : float
+        degC.
+    dt : float
+        ms.
+
     Examples
     --------
     >>> cell = Cell()
@@ -48,6 +57,9 @@ class Cell:
     rules: list[Rule] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     _serial: int = 0
+    v_init: float = -65.0
+    celsius: float = 6.3
+    dt: float = 0.025
 
     # --- sections
 
@@ -67,6 +79,7 @@ class Cell:
     def add_section(
         self, name: str, L: float = 100.0, diam: float = 500.0, nseg: int = 1, *,
         connect: str = "", end: int = 0, points: NDArray | None = None, Ra: float = RA,
+        given: Segments | None = None,
     ) -> Section:  # fmt: skip
         """Add a section.
 
@@ -86,6 +99,9 @@ class Cell:
             x, y, z, diameter, um, from the 0 end on, in place of the cylinder.
         Ra : float
             Axial resistivity, ohm cm.
+        given : Segments, optional
+            Area, diameter and axial conductances as they are, in place of all that would tell them; see
+            `heliox.frontend.geometry.Segments`.
         """
         if any(s.name == name for s in self._sections):
             raise ModelError(f"there is already a section {name!r}", section=name)
@@ -95,11 +111,13 @@ class Cell:
             )
         parent, x = find_place(self._sections, connect) if connect else (None, 0.0)
         nseg, Ra = checked_nseg(nseg, name), positive(Ra, "Ra", "ohm cm", name)
-        if points is None:
+        if given is not None:
+            points, L, diam, nseg = None, positive(given.L, "L", "um", name), np.nan, given.nseg
+        elif points is None:
             L, diam = positive(L, "L", "um", name), positive(diam, "diam", "um", name)
         else:
             points, diam = np.array(points, np.float32), np.nan
-        section = Section(name, points, L, diam, parent, x, int(end), self._serial, nseg, Ra)
+        section = Section(name, points, L, diam, parent, x, int(end), self._serial, nseg, Ra, given)
         section.L = section.segments().L  # refuses points that are none
         self._serial += 1
         self._sections.append(section)
@@ -147,6 +165,8 @@ class Cell:
         chosen = choose(self._sections, where)
         cm = self._cm() if d_lambda is not None else {}
         for s in chosen:
+            if s.given is not None:
+                raise ModelError(f"the segments of {s.name} are given and stay as they are", section=s.name)
             if per is not None:
                 s.nseg = nseg_from_length(s.L, per)
             elif d_lambda is not None:
@@ -223,6 +243,8 @@ class Cell:
 
     def _set_sections(self, sections: list[Section], name: str, value: Value) -> None:
         for s in sections:
+            if s.given is not None:
+                raise ModelError(f"the segments of {s.name} are given and stay as they are", section=s.name)
             if name != "Ra" and s.points is not None:
                 raise ModelError(f"{name} of {s.name} follows from its 3-D points", section=s.name)
             setattr(s, name, positive(value, name, "ohm cm" if name == "Ra" else "um", s.name))
@@ -310,7 +332,7 @@ class Cell:
         return name or f"{template.name}[{count}]"
 
     def model(
-        self, v_init: float = -65.0, celsius: float = 6.3, dt: float = 0.025,
+        self, v_init: float | None = None, celsius: float | None = None, dt: float | None = None,
         globals_: Mapping[str, float] | None = None,
     ) -> Model:  # fmt: skip
         """The cell as a `Model` without any network; see `Network.model`."""
@@ -337,6 +359,7 @@ class Cell:
             list(new.values()), dict(self.templates),
             {name: {new[s] for s in where} for name, where in self.inserted.items()},
             rules, [replace(p, section=new[p.section]) for p in self.points], self._serial,
+            self.v_init, self.celsius, self.dt,
         )  # fmt: skip
 
     def __repr__(self) -> str:

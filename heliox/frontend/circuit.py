@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from heliox.errors import MechanismError, ModelError, nearest
 from heliox.frontend.cell import Cell
+from heliox.frontend.couplings import Named, Play, named, play
 from heliox.frontend.instances import KIND, instance_values, labels, make_point, template_of
 from heliox.frontend.regions import find
 from heliox.frontend.skeleton import Skeleton
@@ -89,12 +90,15 @@ class Network:
     instances: list[Instance] = field(default_factory=list)
     sources: list[Source] = field(default_factory=list)
     connections: list[Connection] = field(default_factory=list)
+    transfers: list[tuple[Named, Named]] = field(default_factory=list)
+    plays: list[Play] = field(default_factory=list)
     _by_name: dict[str, Instance] = field(default_factory=dict)
     _member: dict[str, int] = field(default_factory=dict)
     _copies: dict[str, int] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
     _source_of: dict[object, Source] = field(default_factory=dict)
     _gids: dict[int, Source] = field(default_factory=dict)
+    _targets: dict[object, str] = field(default_factory=dict)
     _streams: int = 0
 
     # --- cells and stimuli
@@ -275,11 +279,79 @@ class Network:
             )
         return self._by_name[name]
 
+    # --- single variables
+
+    def transfer(self, source: str, target: str) -> None:
+        """Let a variable follow another: it gets its value once a step, when the voltages are new.
+
+        NEURON's ``source_var`` and ``target_var``. A target has one source; a source may have many targets.
+
+        Parameters
+        ----------
+        source, target : str
+            ``"Cell[0].soma[0](0.5).v"``, ``"Gap[3].vgap"``, ``"Cell[1].<name>.vpre"``,
+            ``"Cell[0].soma[0](0.5).hh.m"``.
+
+        Raises
+        ------
+        ModelError
+            If there is no such variable, or the target has a source already.
+        """
+        of, to = named(self, source), named(self, target)
+        key = (to.member, to.node, to.mechanism, id(to.instance), to.variable)
+        if key in self._targets:
+            raise ModelError(f"{target} has a source already: {self._targets[key]}", variable=target)
+        self._targets[key] = source
+        self.transfers.append((of, to))
+
+    def gap_junction(self, a: str, b: str, g: float, g_b: float | None = None) -> tuple[str, str]:
+        """Join two places by an ohmic gap junction; the names of its two sides, ``"Gap[0]"``, ``"Gap[1]"``.
+
+        Every side is a point process with the current g*(v - vgap); a transfer brings it the other's voltage.
+
+        Parameters
+        ----------
+        a, b : str
+            ``"Cell[0].dend[3](0.5)"``.
+        g : float
+            uS.
+        g_b : float, optional
+            uS, of the side at `b`, if it differs.
+        """
+        sides = (
+            self.place("coupling.Gap", a, g=g),
+            self.place("coupling.Gap", b, g=g if g_b is None else g_b),
+        )
+        self.transfer(f"{b}.v", f"{sides[0]}.vgap")
+        self.transfer(f"{a}.v", f"{sides[1]}.vgap")
+        return sides
+
+    def play(self, target: str, t: ArrayLike, y: ArrayLike, continuous: bool = False) -> None:
+        """Impose a course on a variable; NEURON's ``Vector.play``.
+
+        Parameters
+        ----------
+        target : str
+            As in `transfer`.
+        t : (n,) array
+            ms, ascending.
+        y : (n,) array
+            Values. Value k acts from the step whose window contains t[k] on, ``(t - dt/2, t + dt/2]``.
+        continuous : bool
+            Interpolate in between, at every half step.
+
+        Raises
+        ------
+        ModelError
+            If there is no such variable, or the points are not legal.
+        """
+        self.plays.append(play(named(self, target), t, y, continuous))
+
     # --- the model
 
     def model(
-        self, v_init: float = -65.0, celsius: float = 6.3, dt: float = 0.025, *, secondorder: int = 0,
-        globals_: Mapping[str, float] | None = None,
+        self, v_init: float | None = None, celsius: float | None = None, dt: float | None = None, *,
+        secondorder: int = 0, globals_: Mapping[str, float] | None = None,
     ) -> Model:  # fmt: skip
         """The network as a `Model` at t = 0.
 
@@ -288,22 +360,39 @@ class Network:
 
         Parameters
         ----------
-        v_init : float
-            mV, everywhere.
-        celsius : float
-            degC.
-        dt : float
-            ms.
+        v_init : float, optional
+            mV, everywhere; default is that of every cell.
+        celsius : float, optional
+            degC; default is that of the cells.
+        dt : float, optional
+            ms; default is that of the cells.
         secondorder : int
             0, 1 or 2, as in NEURON.
         globals_ : mapping, optional
             Globals of mechanisms by NEURON's names: ``{"nai0_na_ion": 12, "usetable_hh": 0}``.
+
+        Raises
+        ------
+        ModelError
+            If the network is empty, or its cells are made for different celsius or dt and none is given.
         """
         from heliox.frontend.assemble import assemble  # which reads this class
 
-        v_init = number(v_init, "v_init")
-        settings = Settings(0.0, number(dt, "dt"), number(celsius, "celsius"), secondorder, 0)
-        return assemble(self, settings, v_init, globals_ or {})
+        start = None if v_init is None else number(v_init, "v_init")
+        celsius = self._common("celsius", "degC") if celsius is None else number(celsius, "celsius")
+        dt = self._common("dt", "ms") if dt is None else number(dt, "dt")
+        return assemble(self, Settings(0.0, dt, celsius, secondorder, 0), start, globals_ or {})
+
+    def _common(self, name: str, unit: str) -> float:
+        """What all cells agree on."""
+        values = {getattr(m.cell, name) for m in self.members} or {getattr(Cell(), name)}
+        if len(values) > 1:
+            raise ModelError(
+                f"the cells are made for {name} {', '.join(f'{x:g}' for x in sorted(values))} {unit}; "
+                f"name the one that holds: model({name}=...)",
+                variable=name,
+            )
+        return number(values.pop(), name)
 
     def __repr__(self) -> str:
         return (

@@ -35,6 +35,8 @@ class Section:
         Number of segments.
     Ra : float
         Axial resistivity, ohm cm.
+    given : Segments or None
+        Area, diameter and axial conductances, where they are known and not computed.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Section:
     serial: int = 0
     nseg: int = 1
     Ra: float = RA
+    given: Segments | None = None
 
     @property
     def region(self) -> str:
@@ -64,12 +67,16 @@ class Section:
 
     def segments(self) -> Segments:
         """Area, diameter and axial conductances from the attached end on."""
+        if self.given is not None:
+            return self.given
         if self.points is None:
             return geometry.from_cylinder(self.L, self.diam, self.nseg, self.Ra)
         return geometry.from_points(self.points, self.nseg, self.Ra)
 
     def length_constant(self, cm: float, frequency: float = 100.0) -> float:
         """NEURON's ``lambda_f``, um, for a capacitance `cm` (uF/cm2)."""
+        if self.given is not None:
+            raise ModelError(f"the segments of {self.name} are given and stay as they are", section=self.name)
         diam = None if self.points is not None else self.diam
         return geometry.lambda_f(self.points, diam=diam, Ra=self.Ra, cm=cm, frequency=frequency)
 

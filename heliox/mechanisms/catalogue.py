@@ -1,4 +1,8 @@
-"""Name -> template: the library's by name, a user's own once registered; conflicts are errors."""
+"""Name -> template: the library's by name, a user's own once registered; conflicts are errors.
+
+Channels of published cells are called ``"family.name"``, ``"l5pc.Ih"``: their own names (Ih, Ca, ...) are
+everybody's, and a mod file of such a name must never be taken for them.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +30,40 @@ LIBRARY = {
     "IntFire2": "intfire2",
     "IntFire4": "intfire4",
 }  # fmt: skip
+FAMILIES = {
+    "coupling": {"Gap": "gap"},
+    "l5pc": {
+        name: f"l5pc.{name.lower()}"
+        for name in (
+            "CaDynamics_E2", "Ca_HVA", "Ca_LVAst", "Ih", "Im", "K_Pst", "K_Tst", "NaTa_t", "NaTs2_t",
+            "Nap_Et2", "SK_E2", "SKv3_1", "epsp",
+        )
+    },
+    "hpc": {
+        "Ca": "hpc.ca",
+        "NaTg": "hpc.natg",
+        **{
+            name: f"l5pc.{name.lower()}"
+            for name in ("CaDynamics_E2", "Ca_LVAst", "Im", "K_Pst", "K_Tst", "Nap_Et2", "SK_E2", "SKv3_1")
+        },
+    },
+    "worm": {
+        **{
+            name: f"worm.{name}"
+            for name in (
+                "shl1", "shk1", "kvs1", "egl2", "egl36", "kqt3", "irk", "egl19", "unc2", "cca1", "slo1_egl19",
+                "slo1_unc2", "slo2_egl19", "slo2_unc2", "kcnl", "nca", "capool",
+            )
+        },
+        "synapse": "worm.synapse",
+    },
+}  # fmt: skip
 _registered: dict[str, MechTemp] = {}
 
 
 def names() -> list[str]:
     """All names that `get` knows; besides them every ``<ion>_ion`` with a valence."""
-    return sorted({*LIBRARY, *_registered})
+    return sorted({*LIBRARY, *_registered, *(f"{f}.{n}" for f, members in FAMILIES.items() for n in members)})
 
 
 def register(template: MechTemp) -> None:
@@ -63,8 +95,8 @@ def unregister(name: str) -> None:
 
 
 @cache
-def _library(name: str) -> MechTemp:
-    return importlib.import_module(f"heliox.mechanisms.library.{LIBRARY[name]}").template
+def _library(module: str) -> MechTemp:
+    return importlib.import_module(f"heliox.mechanisms.library.{module}").template
 
 
 @cache
@@ -75,7 +107,10 @@ def _ion(name: str, valence: float) -> MechTemp:
 def get(name: str, valence: float | None = None) -> MechTemp:
     """The template of mechanism `name`; for an ion pool (``"na_ion"``) `valence` is needed."""
     if name in LIBRARY:
-        return _library(name)
+        return _library(LIBRARY[name])
+    family, _, member = name.partition(".")
+    if member in FAMILIES.get(family, ()):
+        return _library(FAMILIES[family][member])
     if name in _registered:
         return _registered[name]
     if name.endswith("_ion") and valence is not None:

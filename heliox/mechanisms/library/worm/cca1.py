@@ -1,0 +1,41 @@
+"""cca1: CCA-1, low-voltage-activated calcium."""
+
+from heliox.mechanisms.library.worm.rates import E_CA, relaxed, sigmoid
+from heliox.mechanisms.template import Ion, MechTemp
+
+
+def rates(v):
+    """Steady states and time constants (ms) at v (mV)."""
+    minf = sigmoid((v + 43.32) / 7.6)
+    mtau = 40.0 * sigmoid(-(v + 62.5) / 12.6) + 0.7
+    hinf = sigmoid(-(v + 58.0) / 7.0)
+    htau = 280.0 * sigmoid(-(v + 60.7) / 8.5) + 19.8
+    return minf, mtau, hinf, htau
+
+
+def initial(v):
+    m, mtau, h, htau = rates(v)
+    return m, h
+
+
+def current(v, m, h, gbar):
+    ica = gbar * m * m * h * (v - E_CA)
+    return ica
+
+
+def state(v, dt, m, h):
+    minf, mtau, hinf, htau = rates(v)
+    m = relaxed(m, minf, mtau, dt)
+    h = relaxed(h, hinf, htau, dt)
+    return m, h
+
+
+template = MechTemp(
+    "cca1",
+    "density",
+    (initial, current, state),
+    parameters={"gbar": (0.0, "S/cm2")},
+    states=("m", "h"),
+    ions={"ca": Ion(write=("ica",))},
+    currents=("ica",),
+)

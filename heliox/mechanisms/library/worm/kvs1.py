@@ -1,0 +1,41 @@
+"""kvs1: KVS-1, inactivating potassium."""
+
+from heliox.mechanisms.library.worm.rates import E_K, relaxed, sigmoid
+from heliox.mechanisms.template import Ion, MechTemp
+
+
+def rates(v):
+    """Steady states and time constants (ms) at v (mV)."""
+    minf = sigmoid((v - 57.1) / 25.0)
+    mtau = 30.0 * sigmoid(-(v - 18.1) / 20.0) + 1.0
+    hinf = sigmoid(-(v - 47.3) / 11.1)
+    htau = 88.5 * sigmoid(-(v - 50.0) / 15.0) + 53.4
+    return minf, mtau, hinf, htau
+
+
+def initial(v):
+    m, mtau, h, htau = rates(v)
+    return m, h
+
+
+def current(v, m, h, gbar):
+    ik = gbar * m * h * (v - E_K)
+    return ik
+
+
+def state(v, dt, m, h):
+    minf, mtau, hinf, htau = rates(v)
+    m = relaxed(m, minf, mtau, dt)
+    h = relaxed(h, hinf, htau, dt)
+    return m, h
+
+
+template = MechTemp(
+    "kvs1",
+    "density",
+    (initial, current, state),
+    parameters={"gbar": (0.0, "S/cm2")},
+    states=("m", "h"),
+    ions={"k": Ion(write=("ik",))},
+    currents=("ik",),
+)

@@ -1,0 +1,42 @@
+"""shk1: SHK-1, delayed rectifier potassium (Kv1)."""
+
+from math import exp
+
+from heliox.mechanisms.library.worm.rates import E_K, relaxed, sigmoid
+from heliox.mechanisms.template import Ion, MechTemp
+
+
+def rates(v):
+    """Steady states and time constants (ms) at v (mV)."""
+    minf = sigmoid((v - 20.4) / 7.7)
+    mtau = 26.6 / (exp(-(v + 33.7) / 15.8) + exp((v + 33.7) / 15.4)) + 2.0
+    hinf = sigmoid(-(v + 7.0) / 5.8)
+    return minf, mtau, hinf, 1400.0
+
+
+def initial(v):
+    m, mtau, h, htau = rates(v)
+    return m, h
+
+
+def current(v, m, h, gbar):
+    ik = gbar * m * h * (v - E_K)
+    return ik
+
+
+def state(v, dt, m, h):
+    minf, mtau, hinf, htau = rates(v)
+    m = relaxed(m, minf, mtau, dt)
+    h = relaxed(h, hinf, htau, dt)
+    return m, h
+
+
+template = MechTemp(
+    "shk1",
+    "density",
+    (initial, current, state),
+    parameters={"gbar": (0.0, "S/cm2")},
+    states=("m", "h"),
+    ions={"k": Ion(write=("ik",))},
+    currents=("ik",),
+)

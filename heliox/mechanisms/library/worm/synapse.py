@@ -1,0 +1,51 @@
+"""worm_synapse: graded chemical synapse.
+
+Its conductance follows a presynaptic voltage without spikes: `vpre`, which a transfer brings. The sign of the
+weight at initialization decides whether the synapse excites or inhibits; its size scales the conductance.
+"""
+
+from heliox.mechanisms.library.worm.rates import relaxed, sigmoid
+from heliox.mechanisms.template import MechTemp
+
+SHORTEST = 1e-9  # ms, so that a saturated synapse divides by no zero
+
+
+def steady(vpre):
+    """Activation in the long run at a presynaptic voltage (mV)."""
+    return sigmoid((vpre + 20.0) / 5.0)
+
+
+def initial(w, vpre):
+    if w > 0.0:
+        gmax = 4.9
+        k = 0.5
+        e = 30.0
+    else:
+        gmax = 2.0
+        k = 0.015000001
+        e = -70.0
+    s = steady(vpre)
+    return gmax, k, e, s
+
+
+def current(v, s, w, gmax, e):
+    g = abs(w) * gmax * s
+    i = g * (v - e)
+    return g, i
+
+
+def state(dt, s, vpre, k):
+    inf = steady(vpre)
+    s = relaxed(s, inf, max((1.0 - inf) / k, SHORTEST), dt)
+    return s
+
+
+template = MechTemp(
+    "worm_synapse",
+    "point",
+    (initial, current, state),
+    parameters={"w": (0.0, ""), "vpre": (-65.0, "mV")},
+    states=("s",),
+    assigned={"g": "uS", "i": "nA", "gmax": "uS", "k": "1/ms", "e": "mV"},
+    currents=("i",),
+)
