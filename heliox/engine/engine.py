@@ -16,6 +16,7 @@ from heliox.engine.plan import Plan
 from heliox.engine.references import driven_variables
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads
+from heliox.mechanisms.varstruct import hidden_names
 from heliox.solver import events
 
 QUEUE_ROOM = 256
@@ -121,7 +122,8 @@ class Engine:
         parts = []
         for m, place in zip(p.model.mechanisms, p.placements, strict=True):
             t = place.struct.template
-            for name in sorted((t.memory & t.writes("initial") & set(place.struct.own)) - set(m.values)):
+            found_by_initial = (t.memory & t.writes("initial") & set(place.struct.own)) - set(m.values)
+            for name in sorted(found_by_initial.union(hidden_names(t))):
                 first = place.struct.own[name]
                 for slot in range(first, first + place.struct.size(name)):
                     parts.append(p.chunk_base[place.chunk] + place.own_offset(slot))

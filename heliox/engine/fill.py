@@ -29,6 +29,8 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
             model.settings.celsius
         )
     _fill_plays(plan, members, P)
+    for at, values in plan.lists:
+        P[at : at + len(values)] = values
     P[plan.head["key"]] = model.settings.random_key
     s, c = model.sources, model.connections
     P[plan.head["threshold"] + np.arange(len(s))] = s.threshold

@@ -15,8 +15,9 @@ from heliox.kernels.codegen import Program
 from heliox.kernels.context import W
 from heliox.kernels.mechanism_text import table_size
 from heliox.mechanisms import catalogue
-from heliox.mechanisms.varstruct import VarStruct, layout
-from heliox.model.model import Model
+from heliox.mechanisms.template import EVENT_BLOCKS
+from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout
+from heliox.model.model import Lists, Mechanism, Model
 from heliox.solver.dhs import level_order
 
 CHUNK_NODES = 12_000  # about an L2 cache of state for a mixed model
@@ -70,7 +71,7 @@ def writes_weights(s: VarStruct) -> bool:
     """Whether a mechanism changes the weights of its connections."""
     t = s.template
     cleared = len(t.weights) > 1 and "receive_initial" not in t.functions
-    return cleared or bool(set(t.weights) & t.writes("receive", "receive_initial"))
+    return cleared or bool(set(t.weights) & t.writes(*EVENT_BLOCKS))
 
 
 class _Space:
@@ -107,6 +108,7 @@ class _Builder:
         self.P = _Space()
         self.own = [_Space() for _ in range(part.chunks)]
         self.shelf = 0
+        self.lists: list[tuple[int, NDArray[np.float64]]] = []
 
     def column(self, name: str) -> NDArray[np.int64]:
         return self.G[:, self.program.columns[name]]
@@ -124,7 +126,7 @@ class _Builder:
         self._mechanism_indices(placements)
         rank, FAN, CI, weight_at = self._connections(placements)
         SR, flags = self._detectors(placements)
-        self._fan_bounds(FAN, CI)
+        self._fan_bounds(FAN, CI, placements)
         couplings = Couplings(self, placements)
         plays = couplings.plays() if self.program.plays else []
         if self.program.transfers:
@@ -157,7 +159,7 @@ class _Builder:
         return Plan(
             self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk,
             self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, head, tables,
-            globals_at, rank, weight_at, flag_at, plays,
+            globals_at, rank, weight_at, flag_at, plays, self.lists,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- nodes
@@ -224,6 +226,8 @@ class _Builder:
                 self.index_list(f"{t.name}_NODE", p, self.node_local[m.node])
             if any(t.effects(b) for b in t.functions) or any(f.has_effects for f in t.helpers.values()):
                 self.index_list(f"{t.name}_SOURCE", p, self._source_of(k, len(m)))
+            for name in t.lists:
+                self._list(m, p, name)
             for ion in t.ions:
                 pool = f"{ion}_ion"
                 if pool not in index:
@@ -245,12 +249,30 @@ class _Builder:
                     )
                 self.index_list(f"{t.name}_ION_{ion}", p, at)
 
+    def _list(self, m: Mechanism, p: Placement, name: str) -> None:
+        """Address in P and length of the list of every instance."""
+        lists = m.lists.get(name) or Lists(np.zeros(len(m) + 1, np.int64), np.empty(0))
+        at = self.P.take(len(lists.values))
+        self.lists.append((at, lists.values))
+        pair = np.stack([at + lists.ptr[:-1], np.diff(lists.ptr)], axis=1)
+        self.index_list(f"{m.name}_LIST_{name}", p, pair)
+
+    def _incoming(self, mechanism: int, p: Placement, weight_at: NDArray) -> None:
+        """Place of the first weight, and number, of the connections to every instance."""
+        c = self.model.connections
+        mine = np.flatnonzero(c.mechanism == mechanism)
+        pair = np.zeros((len(p.local), 2), np.int64)
+        pair[c.instance[mine[::-1]], 0] = weight_at[mine[::-1]]  # the first one comes last, and stays
+        pair[:, 1] = np.bincount(c.instance[mine], minlength=len(pair))
+        self.index_list(f"{p.struct.template.name}_INCOMING", p, pair)
+
     def index_list(self, column: str, p: Placement, values: NDArray) -> None:
-        """An index list per chunk, in the chunk's instance order."""
+        """An index list per chunk, in the chunk's instance order; rows of a 2-d array lie together."""
         order = np.lexsort((p.local, p.chunk))
         first = np.concatenate([[0], np.cumsum(p.count)])
-        at = self.I.add(np.asarray(values)[order])
-        self.column(column)[:] = at + first[:-1]
+        rows = np.asarray(values)[order]
+        at = self.I.add(rows.ravel())
+        self.column(column)[:] = at + first[:-1] * (rows.size // max(1, len(rows)))
 
     def _source_of(self, mechanism: int, n: int) -> NDArray[np.int64]:
         s = self.model.sources
@@ -294,6 +316,9 @@ class _Builder:
             c.active[order],
         )
         CI[:, 4] = rank
+        for k, p in enumerate(placements):
+            if "receive_each" in p.struct.template.functions:
+                self._incoming(k, p, weight_at)
         base = self.column("WEIGHTS")
         absolute = np.where(chunk >= 0, weight_at + base[chunk], 0) if n else weight_at
         return rank, FAN, CI, absolute
@@ -368,10 +393,12 @@ class _Builder:
         slot = p.struct.own[plain] + (int(element[:-1]) if element else 0)
         return int(p.chunk[index]), int(p.own_offset(slot)[index])
 
-    def _fan_bounds(self, FAN: NDArray, CI: NDArray) -> None:
+    def _fan_bounds(self, FAN: NDArray, CI: NDArray, placements: list[Placement]) -> None:
         """Room a queue needs before a step detects (FANOUT) and before an event is delivered (FANMAX)."""
         widest = int(np.max(np.diff(FAN))) if len(FAN) > 1 else 0
         self.column("FANOUT")[:] = 8 + np.bincount(CI[CI[:, 0] >= 0, 0], minlength=self.part.chunks)
+        for p in placements:  # a step may find every condition of WATCH true
+            self.column("FANOUT")[:] += p.count * len(hidden_names(p.struct.template))
         self.column("FANMAX")[:] = 16 + 4 * widest
 
     # ---------------------------------------------------------------- globals and tables

@@ -90,6 +90,7 @@ class Plan:
     weight_at: NDArray[np.int64]
     detector_flag: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     plays: list[PlayAt] = field(default_factory=list)
+    lists: list[tuple[int, NDArray[np.float64]]] = field(default_factory=list)
 
     @property
     def chunks(self) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.engine import tables
 from heliox.engine.engine import Engine
 from heliox.engine.registry import Handle
 
@@ -45,6 +47,26 @@ class Recording:
         out = out[..., 0, :] if len(self.handle) == 1 else out
         out.flags.writeable = False  # a view: later runs append behind it
         return out
+
+    def to_pandas(self) -> Any:
+        """A DataFrame: rows by t (ms), columns by name, or by (member, name) for a batch.
+
+        Raises
+        ------
+        HelioXError
+            If pandas is not installed.
+        """
+        return tables.frame(self)
+
+    def to_xarray(self) -> Any:
+        """A DataArray with the dimensions of `values`, of ``member``, ``place`` and ``t`` (ms).
+
+        Raises
+        ------
+        HelioXError
+            If xarray is not installed.
+        """
+        return tables.labelled(self)
 
     def clear(self) -> None:
         """Forget all samples; the next run starts with a new first one."""
@@ -90,18 +112,18 @@ class Recorder:
         return r
 
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
-        """Advance `steps` and collect. Returns the steps done."""
+        """Advance `steps` and collect; no steps take the first samples only. Returns the steps done."""
         window = max(1, self.engine.plan.partition.window)
         piece = max(1, (self.PIECE if self.recordings else 100 * self.PIECE) // window) * window
         done = 0
         rows = self._arrange(min(piece, steps))
         for r in self.recordings:
             r.reserve(1 + (r.steps % r.stride + steps) // r.stride)
+        self._first_samples(rows)
         while done < steps:
             n = min(piece, steps - done)
             self._shift(rows)
             times = step_times(self.engine.t, n, self.engine.plan.dt)
-            self._first_samples(rows)
             before = self.engine.step
             try:
                 got = self.engine.advance(n, progress)

@@ -22,9 +22,10 @@ from heliox.kernels.context import (
     has_effects,
     loads,
     stores,
+    table_place,
 )
 from heliox.kernels.lower import plain_text, table_calls
-from heliox.kernels.mechanism_text import tabled
+from heliox.kernels.mechanism_text import looks_inside, tabled
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
 
@@ -47,9 +48,12 @@ class BlockWriter:
         params = set(read) | ({"v"} if self.accumulates else set())
         self.nodes = [n for n in NODE_ARRAYS if n in params]
         self.ion_reads = [n for n in read if n in self.t.ion_names and n not in m.own]
+        self.lists = [n for n in read if n in self.t.lists]
+        self.inside = looks_inside(m, block)
         self.ion_writes = [n for n in self.f.returns if n in self.t.ion_names]
         self.ion_currents = [n for n in self.ion_writes if n in self.t.currents]
         self.pointers = [n for n in read if n in self.t.pointers]
+        self.pointers_written = [n for n in self.f.returns if n in self.t.pointers]
         if self.accumulates and self.t.kind == "point" and self.ion_currents and "area" not in self.nodes:
             self.nodes.append("area")
         for n in (*self.nodes, *self.ion_reads, *self.pointers):
@@ -57,7 +61,7 @@ class BlockWriter:
         if self.accumulates:
             self._slot("_i")
             self._slot("_gm")
-        for n in self.ion_writes:
+        for n in (*self.ion_writes, *self.pointers_written):
             self._slot(f"_w_{n}")
         for n in self.ion_currents:
             if self.context.program.secondorder == 2:
@@ -89,7 +93,11 @@ class BlockWriter:
         out = "".join(f", {n}" for n in self.scalar_names)
         if set(self.f.params) & set(self.t.random):
             out += ", _key"
-        return out
+        if self.inside:
+            out += ", _T"
+        if self.lists and not self.effects:
+            out += ", _I, _first"
+        return out + "".join(f", _list_{n}" for n in self.lists)
 
     def _block(self, suffix: str, looked_up: dict[str, tuple[str, ...]]) -> str:
         f, m, name = self.f, self.m, self.name
@@ -118,8 +126,11 @@ class BlockWriter:
         if self.effects:
             lines.append(f"{pad}_inst = np_int64(_first + _j)")
             lines.append(
-                f"{pad}_q = ({QUEUE}, _I[_sources + _first + _j], (_code << 32) + _inst, -1, _now, 0)"
+                f"{pad}_q = ({QUEUE}, _I[_sources + _first + _j], (_code << 32) + _inst, -1, _now, 0, 0)"
             )
+        for n in self.lists:
+            at = f"_list_{n} + _U(2) * (_first + _j)"
+            lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
         call = f"{function}({', '.join(values + arguments(m, f))})"
         if self.accumulates:
             lines += self._currents(function, values, pad)
@@ -241,8 +252,14 @@ class BlockWriter:
         for ion in ions:
             lines.append(f"    _ion_{ion} = _U(_G[_g, _{name}_ION_{ion}])")
             lines.append(f"    _pool_{ion} = _base + _U(_G[_g, _{ion}_ion_OWN])")
-        for n in self.pointers:
+        for n in dict.fromkeys((*self.pointers, *self.pointers_written)):
             lines.append(f"    _to_{n} = _U(_G[_g, _{name}_POINTER_{n}])")
+        for n in self.lists:
+            lines.append(f"    _list_{n} = _U(_G[_g, _{name}_LIST_{n}])")
+        if self.inside:
+            M, at = table_place(self.context, self.m)
+            lines.append(f"    _use = _G[_g, _{name}_TABLE] >= 0")
+            lines.append(f"    _T = ({M}, {at} if _use else _U(0), _use)")
         if self.effects:
             lines += [
                 f"    _code = {self.context.code(self.m)}",
@@ -250,12 +267,8 @@ class BlockWriter:
                 "    _delay = _U(_G[_g, _DELAY])",
                 f"    _sources = _U(_G[_g, _{name}_SOURCE])",
             ]
+        where = table_place(self.context, self.m)
         if two:
-            where = (
-                ("_A", f"_base + _U(_G[_g, _{name}_TABLE])")
-                if self.context.program.celsius_own
-                else ("_P", f"_U(_G[_g, _{name}_TABLE])")
-            )
             lines += [
                 f"    _usetable = _G[_g, _{name}_TABLE] >= 0",
                 f"    _tk = {where[1]} if _usetable else _U(0)",
@@ -322,6 +335,11 @@ class BlockWriter:
                     f"{pad}    _A[_saved_rhs + _nd] += {self.S('_i')}",
                     f"{pad}    _A[_saved_d + _nd] -= {self.S('_gm')}",
                 ]
+        for n in self.pointers_written:
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _A[_base + _U(_I[_to_{n} + _first + _j])] = {self.S(f'_w_{n}')}",
+            ]
         for ion in sorted({self.t.ion_names[n] for n in self.ion_writes}):
             lines += [
                 f"{pad}for _j in range(_m):",

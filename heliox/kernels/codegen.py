@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from heliox.kernels import mechanism_text as mt
+from heliox.kernels.condition_loop import conditions
 from heliox.kernels.context import ARGS, W
 from heliox.kernels.event_loop import deliver
 from heliox.kernels.loops import Loops
@@ -76,6 +77,7 @@ def _module(program: Program) -> str:
     parts += _paste(events, ("before", "put", "move"), "@inline")
     parts += _paste(events, ("push", "take", "movable", "emit", "detect"), "@kernel")
     parts += _paste(events, ("exchange",), "@entry")
+    loops = Loops(program)
     if program.plays:
         parts.append("".join(f"{n} = {getattr(play, n)}\n" for n in mt.PLAY_CONSTANTS))
         parts += _paste(play, ("interpolated", "play", "wait", "point_reached", "begin"), "@kernel")
@@ -87,11 +89,15 @@ def _module(program: Program) -> str:
     parts += _paste(
         effects, ("_net_send", "_net_event", "_net_move", "random_set_seq", *mt.RANDOM_NAMES), "@inline"
     )
-    loops = Loops(program)
+    if loops.watches:
+        parts += _paste(effects, ("_watch",), "@inline")
+    if any(m.template.lists for m in program.mechanisms):
+        parts += _paste(effects, ("item", "length"), "@inline")
     for m in program.mechanisms:
         parts.append(mt.slots(m, W))
         parts += mt.functions(m)
         parts += loops.mechanism(m)
+    parts.append(conditions(loops.context))
     parts.append(deliver(loops.context))
     parts.append(loops.phases())
     parts.append(_step(program, loops))
@@ -276,6 +282,7 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
                 _base, _base + _U(_G[_g, _FLAGS]), _G[_g, _SRC0], _G[_g, _SRC1],
                 _U(_G[_g, _THRESHOLD]), _U(_G[_g, _DELAY]), _T[_g],
             )
+            check_conditions({ARGS}, _g, _T[_g], _dt)
             _QN[_g, PHASE] = 1
         if not deliver({ARGS}, _g, _T[_g] + 0.5 * _dt, _dt):
             return

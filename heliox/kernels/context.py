@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from heliox.errors import UnsupportedError
 from heliox.kernels.arrays import LARGEST, element, expanded
-from heliox.kernels.lower import effectful_helpers, table_calls
+from heliox.kernels.lower import each_names, effectful_helpers
+from heliox.kernels.mechanism_text import looks_inside
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
@@ -45,24 +46,45 @@ class Context:
 
     def scalars(self, m: VarStruct, f: Function, pad: str) -> list[str]:
         """Loads of what is the same for all instances, other than the time."""
+        read = read_by(m, f)
         out = [
             f"{pad}{n} = {self.global_value(m, n)}"
-            for n in f.params
+            for n in read
             if n not in m.own and (n == "celsius" or n in m.template.globals_)
         ]
-        if set(f.params) & set(m.template.random):
+        if set(read) & set(m.template.random):
             out.append(f"{pad}_key = _P[_U(_G[_g, _KEY])]")
         return out
 
 
+def read_by(m: VarStruct, f: Function) -> list[str]:
+    """What a block reads; with `for_connections`, what its loop reads too."""
+    return [*f.params, *(each_names(m.template)[0] if "for_connections" in f.calls else [])]
+
+
+def written_by(m: VarStruct, f: Function) -> list[str]:
+    """What a block writes; with `for_connections`, what its loop writes too."""
+    return [*f.returns, *(each_names(m.template)[1] if "for_connections" in f.calls else [])]
+
+
 def arguments(m: VarStruct, f: Function) -> list[str]:
-    """Arguments of a block function: what it reads, behind the queue where it needs it."""
-    return (["_q"] if has_effects(m, f.name) else []) + expanded(f.params, m.template.array_sizes)
+    """Arguments of a block function: what it reads, behind queue, connections and tables if it needs them."""
+    first = ["_q"] if has_effects(m, f.name) else []
+    first += ["_each"] if "for_connections" in f.calls else []
+    first += ["_T"] if looks_inside(m, f.name) else []
+    return first + expanded(read_by(m, f), m.template.array_sizes)
 
 
 def assigned(m: VarStruct, f: Function) -> str:
     """Left side of a call of `f`."""
-    return f"{', '.join(expanded(f.returns, m.template.array_sizes))} = " if f.returns else ""
+    written = expanded(written_by(m, f), m.template.array_sizes)
+    return f"{', '.join(written)}{',' if len(written) > len(f.returns) else ''} = " if written else ""
+
+
+def table_place(context: Context, m: VarStruct) -> tuple[str, str]:
+    """Arena and address of a mechanism's tables."""
+    at = f"_U(_G[_g, _{m.template.name}_TABLE])"
+    return ("_A", f"_base + {at}") if context.program.celsius_own else ("_P", at)
 
 
 def elements(m: VarStruct, name: str) -> list[tuple[str, str]]:
@@ -103,17 +125,10 @@ def _refuse(m: VarStruct) -> None:
     """What the contract allows but this generator does not write yet."""
     t = m.template
     problems = [f"array {n!r} of {v} elements" for n, v in t.array_sizes.items() if v > LARGEST]
-    problems += [f"block {b!r}" for b in t.functions if b.startswith("watch_")]
     problems += [
         f"written GLOBAL array {n!r}" for n, v in t.globals_.items() if n in t.writes() and v.size > 1
     ]
-    problems += [f"written pointer {n!r}" for n in t.pointers if n in t.writes()]
-    for b, f in t.functions.items():
-        inside = f.calls & {x.function for x in t.tables}
-        if inside and table_calls(f, inside) is None:
-            problems.append(f"a TABLE looked up inside {b!r}")
-    tabulated = {x.function for x in t.tables}
-    problems += [f"a TABLE looked up by {n!r}" for n, f in t.helpers.items() if f.calls & tabulated]
+    problems += [f"diffusion of {x.state!r}" for x in t.diffusion]
     if problems:
         raise UnsupportedError(
             f"mechanism {t.name}: this version does not run {', '.join(problems)}",

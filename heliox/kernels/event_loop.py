@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from heliox.kernels.condition_loop import watched
 from heliox.kernels.context import (
     ARGS,
-    NODE_ARRAYS,
     QUEUE,
     Context,
-    W,
     arguments,
     assigned,
     has_effects,
-    loads,
     stores,
+    written_by,
 )
-from heliox.mechanisms.varstruct import VarStruct
+from heliox.kernels.instance import at_instance, pointed, reads
+from heliox.mechanisms.varstruct import ARMED, VarStruct, hidden_names
 
 
 def event(context: Context, m: VarStruct, block: str) -> str:
@@ -22,51 +22,51 @@ def event(context: Context, m: VarStruct, block: str) -> str:
     t = m.template
     f = t.functions[block]
     name = t.name
-    effects = has_effects(m, block)
+    watching = any(b.startswith("watch_") for b in t.functions)
     lines = [
         "@kernel",
         f"def {name}_{block}_event({ARGS}, _g, _inst, _connection, flag, t, _hops, dt):",
-        "    _base = _U(_G[_g, _BASE])",
-        f"    _k = _U(_inst) // _U({W})",
-        f"    _j = _U(_inst) % _U({W})",
-        f"    _o = _base + _U(_G[_g, _{name}_OWN]) + _k * {name}__OWN",
-        f"    _p = _U(_G[_g, _{name}_SHARED]) + _k * {name}__SHARED",
+        *at_instance(name),
     ]
-    if effects:
+    if has_effects(m, block):
+        hidden = f"(_A, _o + {name}__{ARMED} + _j, {len(list(watched(t)))})" if watching else "0"
         lines += [
             "    _chunk = _G[_g, _CHUNK]",
             "    _delay = _U(_G[_g, _DELAY])",
             f"    _source = _I[_U(_G[_g, _{name}_SOURCE]) + _U(_inst)]",
-            f"    _q = ({QUEUE}, _source, ({context.code(m)} << 32) + _inst, _connection, t, _hops)",
+            f"    _watching = {hidden}",
+            f"    _target = ({context.code(m)} << 32) + _inst",
+            f"    _q = ({QUEUE}, _source, _target, _connection, t, _hops, _watching)",
         ]
-    M = "_A" if context.program.weights_own else "_P"
+    M, weights = (
+        ("_A", "_base + _U(_G[_g, _WEIGHTS])")
+        if context.program.weights_own
+        else ("_P", "_U(_G[_g, _WEIGHTS])")
+    )
+    own = "_U(max(_CI[_connection, 2], 0))"
     if set(f.params) & set(t.weights) or set(f.returns) & set(t.weights):
-        at = "_base + _U(_G[_g, _WEIGHTS])" if context.program.weights_own else "_U(_G[_g, _WEIGHTS])"
-        lines.append(f"    _w = {at} + _U(max(_CI[_connection, 2], 0)) if _connection >= 0 else _U(0)")
+        lines.append(f"    _w = {weights} + {own} if _connection >= 0 else _U(0)")
         for k, w in enumerate(t.weights):
-            if w in f.params:
+            if w in f.params or w in f.returns:
                 lines.append(f"    {w} = {M}[_w + _U({k})] if _connection >= 0 else 0.0")
-    needs_node = {n for n in (*f.params, *f.returns) if n in NODE_ARRAYS}
-    if needs_node:
-        lines.append(f"    _nd = _U(_I[_U(_G[_g, _{name}_NODE]) + _U(_inst)])")
-        for n in sorted(needs_node & set(f.params)):
-            at = "_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])"
-            lines.append(f"    {n} = {NODE_ARRAYS[n][0]}[{at} + _nd]")
-    lines += context.scalars(m, f, "    ")
-    lines += loads(m, f.params, "    ")
-    for n in f.params:
-        if n in t.ion_names and n not in m.own:
-            ion = t.ion_names[n]
-            pool = f"{ion}_ion"
-            place = f"_U(_I[_U(_G[_g, _{name}_ION_{ion}]) + _U(_inst)])"
-            lines.append(f"    {n} = _A[_base + _U(_G[_g, _{pool}_OWN]) + {place} + {pool}__{n}]")
+    if "for_connections" in f.calls:
+        first = f"_U(_G[_g, _{name}_INCOMING]) + _U(2) * _U(_inst)"
+        mine = f"_np.int64({weights} + {own}) if _connection >= 0 else -1"
+        lines.append(f"    _each = ({M}, {weights} + _U(_I[{first}]), _I[{first} + _U(1)], {mine})")
+    lines += reads(context, m, f)
+    if watching and block == "receive":
+        lines.append(f"    _A[_o + {name}__{ARMED} + _j] = 0.0")
     lines.append(f"    {assigned(m, f)}{name}_{block}({', '.join(arguments(m, f))})")
-    lines += stores(m, f.returns, "    ")
+    lines += stores(m, written_by(m, f), "    ")
     for r in f.returns:
         if r in t.weights:
             lines += ["    if _connection >= 0:", f"        {M}[_w + _U({t.weights.index(r)})] = {r}"]
         elif r == "v":
             lines.append("    _A[_base + _U(_G[_g, _V]) + _nd] = v")
+        elif r in t.pointers:
+            lines.append(f"    _A[{pointed(name, r)}] = {r}")
+    if watching and block == "receive":
+        lines.append(f"    {name}_sides({ARGS}, _g, _inst, t, dt)")
     return "\n".join(lines)
 
 
@@ -139,5 +139,12 @@ def deliver(context: Context) -> str:
                 f"            for _k in range(1, {len(m.template.weights)}):",
                 "                _A[_w + _U(_CI[_c, 2]) + _U(_k)] = 0.0",
             ]
+    for m in receivers:  # every condition of WATCH is dropped
+        hidden = hidden_names(m.template)
+        if hidden:
+            name = m.template.name
+            lines.append(f"    for _inst in range(_G[_g, _{name}_N]):")
+            lines += [f"    {x}" for x in at_instance(name)]
+            lines += [f"        _A[_o + {name}__{n} + _j] = 0.0" for n in hidden]
     lines.append("    return True")
     return "\n".join(lines)

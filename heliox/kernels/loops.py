@@ -9,7 +9,7 @@ from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.context import ARGS, EVENTLESS, Context, has_effects
 from heliox.kernels.event_loop import event
 from heliox.kernels.mechanism_text import table_arguments
-from heliox.mechanisms.varstruct import VarStruct
+from heliox.mechanisms.varstruct import VarStruct, hidden_names
 
 if TYPE_CHECKING:
     from heliox.kernels.codegen import Program
@@ -21,6 +21,11 @@ class Loops:
     def __init__(self, program: Program) -> None:
         self.context = Context(program)
         self.scratch = 1
+
+    @property
+    def watches(self) -> bool:
+        """Whether a mechanism has conditions."""
+        return any(hidden_names(m.template) for m in self.context.program.mechanisms)
 
     def bases(self, pad: str) -> list[str]:
         """Locals of a group that several phases use."""
@@ -99,12 +104,14 @@ class Loops:
         """All loops of a mechanism."""
         if m.template.name == "capacitance":
             return [fixed_loops.capacitance(m)]
-        out = []
+        out: list[str] = []
         for block in m.template.functions:
             if block == "conductance":
                 continue  # part of the loop of `current`
             if block in ("receive", "receive_initial"):
                 out.append(event(self.context, m, block))
+            elif block.startswith("watch_") or block == "receive_each":
+                continue  # called by the check of conditions, and by `receive`
             else:
                 writer = BlockWriter(self.context, m, block)
                 self.scratch = max(self.scratch, len(writer.slots))

@@ -14,6 +14,7 @@ from heliox.mechanisms.subset import EFFECTS, MATH, Function
 from heliox.mechanisms.template import MechTemp
 
 RENAMED = {"abs": "fabs"}
+EACH = "_e_"  # prefix of a connection's weights inside `for_connections`
 NATIVE = {"min", "max"}
 
 
@@ -25,6 +26,8 @@ class _Lower(ast.NodeTransformer):
         constants: dict[str, float],
         effectful: set[str],
         tabled: dict[str, tuple[str, ...]],
+        looking_up: set[str],
+        tabulated: set[str],
     ):
         self.prefix, self.helpers, self.constants, self.effectful, self.tabled = (
             prefix,
@@ -33,6 +36,7 @@ class _Lower(ast.NodeTransformer):
             effectful,
             tabled,
         )
+        self.looking_up, self.tabulated = looking_up, tabulated
         self.exact = False  # inside range() and subscripts integers stay integers
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
@@ -74,7 +78,11 @@ class _Lower(ast.NodeTransformer):
         if name in self.tabled:
             values: list[ast.expr] = [_name(n) for n in self.tabled[name]]
             return values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
+        if name in self.tabulated:
+            return _call(f"{self.prefix}_{name}_either", [_name("_T"), *args])
         if name in self.helpers:
+            if name in self.looking_up:
+                args = [_name("_T"), *args]
             if name in self.effectful:
                 args = [_name("_q"), *args]
             return _call(f"{self.prefix}_{name}", args)
@@ -95,7 +103,24 @@ def _call(name: str, args: list[ast.expr]) -> ast.Call:
 
 def effectful_helpers(template: MechTemp) -> set[str]:
     """Helpers that send events, themselves or through others."""
-    out = {n for n, f in template.helpers.items() if f.has_effects}
+    return _callers(template, {n for n, f in template.helpers.items() if f.has_effects})
+
+
+def looking_up(template: MechTemp) -> set[str]:
+    """Helpers that look tables up, themselves or through others; tabulated ones compute."""
+    tabulated = {t.function for t in template.tables}
+    direct = {n for n, f in template.helpers.items() if f.calls & tabulated}
+    return _callers(template, direct) - tabulated
+
+
+def looks_up_inside(template: MechTemp, f: Function, event: bool = False) -> bool:
+    """Whether a block looks tables up while it runs, rather than before (`table_calls`)."""
+    tabulated = {t.function for t in template.tables}
+    inside = bool(f.calls & tabulated) and (event or table_calls(f, tabulated) is None)
+    return inside or bool(f.calls & looking_up(template))
+
+
+def _callers(template: MechTemp, out: set[str]) -> set[str]:
     while True:
         more = {n for n, f in template.helpers.items() if f.calls & out} - out
         if not more:
@@ -149,28 +174,110 @@ def plain_text(expression: ast.expr, rename: dict[str, str] | None = None) -> st
 
 
 def function_text(
-    template: MechTemp, f: Function, name: str, tabled: dict[str, tuple[str, ...]] | None = None
+    template: MechTemp,
+    f: Function,
+    name: str,
+    tabled: dict[str, tuple[str, ...]] | None = None,
+    *,
+    inside: bool = False,
 ) -> str:
     """Text of one function under a new `name`.
 
     A function that sends events gets the queue `_q` as a parameter. `tabled` maps a tabulated helper to the
-    names of its values: these are parameters too, and take the place of the call.
+    names of its values: these are parameters too, and take the place of the call. With `inside` the
+    function looks tables up itself, and gets them as `_T`.
     """
-    tree = scalarise(copy.deepcopy(f.tree), template.array_sizes)
+    tree = copy.deepcopy(f.tree)
+    if "for_connections" in f.calls:
+        tree = over_connections(tree, template)
+    tree = scalarise(tree, template.array_sizes)
     effectful = effectful_helpers(template)
     tabled = tabled or {}
     shadow = set(f.params) | {
         n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
     }
     constants = {k: v for k, v in template.constants.items() if k not in shadow}
-    _Lower(template.name, set(template.helpers), constants, effectful, tabled).visit(tree)
+    tabulated = {t.function for t in template.tables} if inside else set()
+    _Lower(
+        template.name, set(template.helpers), constants, effectful, tabled, looking_up(template), tabulated
+    ).visit(tree)
     first: list[ast.arg] = []
     for helper in sorted(f.calls & set(tabled)):
         first += [ast.arg(n) for n in tabled[helper]]
     if f.has_effects or f.calls & effectful:
         first.append(ast.arg("_q"))
+    if "for_connections" in f.calls:
+        first.append(ast.arg("_each"))
+    if inside:
+        first.append(ast.arg("_T"))
     tree.args.args = first + tree.args.args
     tree.name = name
     if not tree.body:
         tree.body = [ast.Pass()]
     return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def each_names(template: MechTemp) -> tuple[list[str], list[str]]:
+    """What `receive` must read and store besides its own, because `receive_each` runs inside it."""
+    receive, each = template.functions["receive"], template.functions["receive_each"]
+    instance = set(template.instance_names) | set(template.globals_)
+    read = [n for n in each.params if n not in template.weights and n not in receive.params]
+    stored = [n for n in each.returns if n in instance and n not in receive.returns]
+    return read, stored
+
+
+def over_connections(tree: ast.FunctionDef, template: MechTemp) -> ast.FunctionDef:
+    """`receive` with the loop that `for_connections()` stands for.
+
+    ``_each`` is (memory of weights, place of the first connection's, number of connections, place of the
+    weights of the connection that is being received or -1). Its own weights are stored before the loop and
+    loaded again after it, since it is one of those the loop goes over.
+    """
+    receive, each = template.functions["receive"], template.functions["receive_each"]
+    read, stored = each_names(template)
+    weights = template.weights
+    own = [w for w in weights if w in receive.params or w in receive.returns]
+    lines = ["_M, _at, _count, _own = _each"]
+    if own:
+        kept = [w for w in own if w in receive.returns]
+        lines += ["if _own >= 0:"] if kept else []
+        lines += [f"    _M[U(_own) + U({weights.index(w)})] = {w}" for w in kept]
+    lines += ["for _c in range(_count):", f"    _k = _at + U(_c) * U({len(weights)})"]
+    lines += [f"    {EACH}{w} = _M[_k + U({weights.index(w)})]" for w in weights if w in each.params]
+    names = [f"{EACH}{n}" if n in weights else n for n in each.params]
+    results = [f"{EACH}{n}" if n in weights else n for n in each.returns]
+    table = ["_T"] if looks_up_inside(template, each, event=True) else []
+    call = f"{template.name}_receive_each({', '.join([*table, *names])})"
+    lines.append(f"    {', '.join(results)} = {call}" if results else f"    {call}")
+    lines += [f"    _M[_k + U({weights.index(w)})] = {EACH}{w}" for w in weights if w in each.returns]
+    if own:
+        lines += ["if _own >= 0:"]
+        lines += [f"    {w} = _M[U(_own) + U({weights.index(w)})]" for w in own]
+    loop = ast.parse("\n".join(lines)).body
+    tree.body = _Paste(loop).statements(tree.body)
+    tree.args.args += [ast.arg(n) for n in read]
+    if stored:
+        last = tree.body[-1]
+        if not isinstance(last, ast.Return):
+            last = ast.Return(ast.Tuple([], ast.Load()))
+            tree.body.append(last)
+        values = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
+        last.value = ast.Tuple([*values, *map(_name, stored)], ast.Load())  # type: ignore[list-item]
+    return ast.fix_missing_locations(tree)
+
+
+class _Paste(ast.NodeTransformer):
+    """Puts statements in the place of a call of `for_connections`."""
+
+    def __init__(self, loop: list[ast.stmt]) -> None:
+        self.loop = loop
+
+    def statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        out: list[ast.stmt] = []
+        for s in body:
+            if isinstance(s, (ast.If, ast.For)):
+                s.body, s.orelse = self.statements(s.body), self.statements(s.orelse)
+            value = s.value if isinstance(s, ast.Expr) else None
+            called = isinstance(value, ast.Call) and ast.unparse(value.func) == "for_connections"
+            out += copy.deepcopy(self.loop) if called else [s]
+        return out

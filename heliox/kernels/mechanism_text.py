@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from heliox.kernels.lower import function_text, table_calls
-from heliox.mechanisms.template import Table
+from heliox.kernels.lower import function_text, looking_up, looks_up_inside, table_calls
+from heliox.mechanisms.template import EVENT_BLOCKS, Table
 from heliox.mechanisms.varstruct import VarStruct
 
 MATH_NAMES = (
@@ -25,6 +25,8 @@ def columns(m: VarStruct) -> list[str]:
     out = [f"{t.name}_{c}" for c in ("N", "OWN", "SHARED", "NODE", "SOURCE", "GLOBALS", "TABLE")]
     out += [f"{t.name}_ION_{ion}" for ion in t.ions]
     out += [f"{t.name}_POINTER_{p}" for p in t.pointers]
+    out += [f"{t.name}_LIST_{n}" for n in t.lists]
+    out += [f"{t.name}_INCOMING"] if "receive_each" in t.functions else []
     return out
 
 
@@ -70,19 +72,53 @@ def table_size(m: VarStruct) -> int:
 def tabled(m: VarStruct, block: str) -> dict[str, tuple[str, ...]]:
     """Tabulated helpers that a block looks up before it runs -> names of the values found."""
     t = m.template
+    if looks_inside(m, block):
+        return {}
     tables = {x.function: x for x in t.tables}
     calls = table_calls(t.functions[block], set(tables)) or {}
     return {h: tuple(f"_{h}_{j}" for j in range(table_outputs(m, tables[h]))) for h in sorted(calls)}
 
 
+def looks_inside(m: VarStruct, block: str) -> bool:
+    """Whether a block looks tables up while it runs; what receives events does, having no loop of its own."""
+    t = m.template
+    if block == "receive" and "receive_each" in t.functions and looks_inside(m, "receive_each"):
+        return True
+    event = block in EVENT_BLOCKS or block.startswith("watch_")
+    return looks_up_inside(t, t.functions[block], event)
+
+
+def _either(m: VarStruct, table: Table) -> str:
+    """A table as it is used inside a function: looked up where the model tabulates, else computed."""
+    name, f = f"{m.template.name}_{table.function}", m.template.helpers[table.function]
+    params = ", ".join(f.params)
+    return "\n".join(
+        [
+            "@inline",
+            f"def {name}_either(_T, {params}):",
+            "    _M, _k, _use = _T",
+            "    if _use:",
+            f"        return {name}_lookup((_M, _k), {params})",
+            f"    return {name}({params})",
+        ]
+    )
+
+
 def functions(m: VarStruct) -> list[str]:
     """All functions of a mechanism under prefixed names, the tabulated ones twice."""
     t = m.template
-    out = [f"@inline\n{function_text(t, f, f'{t.name}_{n}')}" for n, f in t.helpers.items()]
+    inside = looking_up(t)
+    plain = [(n, f) for n, f in t.helpers.items() if n not in inside]
+    out = [f"@inline\n{function_text(t, f, f'{t.name}_{n}')}" for n, f in plain]
     for table in t.tables:
         out += [_lookup(m, table), _fill(m, table)]
-    for n, f in t.functions.items():
-        out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}')}")
+        if inside or any(looks_inside(m, b) for b in t.functions):
+            out.append(_either(m, table))
+    for n in sorted(inside):
+        out.append(f"@inline\n{function_text(t, t.helpers[n], f'{t.name}_{n}', inside=True)}")
+    # what `for_connections` calls comes first
+    for n, f in sorted(t.functions.items(), key=lambda item: item[0] != "receive_each"):
+        out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}', inside=looks_inside(m, n))}")
         if tabled(m, n):
             out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}_tabled', tabled(m, n))}")
     return out

@@ -29,6 +29,26 @@ def net_move(t):
     _needs_simulation("net_move")
 
 
+def watch(k, flag):
+    """Arm condition ``watch_<k>``: when it comes true, this instance receives an event with `flag`."""
+    _needs_simulation("watch")
+
+
+def for_connections():
+    """Run the block `receive_each` for every connection to this instance, in their order of creation."""
+    _needs_simulation("for_connections")
+
+
+def item(numbers, k):
+    """Entry `k` of a list of the instance; 0 where there is none."""
+    return float(numbers[int(k)]) if 0 <= k < len(numbers) else 0.0
+
+
+def length(numbers):
+    """Number of entries of a list of the instance."""
+    return float(len(numbers))
+
+
 def random_uniform(stream):
     """Uniform on (0, 1)."""
     return stream.uniform()

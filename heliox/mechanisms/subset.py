@@ -19,7 +19,8 @@ MATH = frozenset(
     "abs fabs floor ceil fmod min max exprelr".split()
 )
 RANDOM = frozenset("random_uniform random_negexp random_normal random_ipick random_set_seq".split())
-EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1}
+EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1, "watch": 2, "for_connections": 0}
+LISTS = {"item": 2, "length": 1}
 
 _STATEMENTS = (
     ast.Assign,
@@ -144,7 +145,7 @@ def collect(
     scopes = {f.__name__: f.__globals__ for f in (blocks.values() if isinstance(blocks, Mapping) else blocks)}
     helpers: dict[str, Function] = {}
     constants: dict[str, float] = {}
-    known = set(MATH | RANDOM | set(EFFECTS) | {"range"})
+    known = set(MATH | RANDOM | set(EFFECTS) | set(LISTS) | {"range"})
     work = [(f, scopes[f.name]) for f in functions]
     while work:
         f, scope = work.pop()
@@ -231,14 +232,14 @@ def _check_node(f: Function, node: ast.AST, callable_names: set[str]) -> None:
             name not in callable_names
             and name not in MATH | RANDOM
             and name not in EFFECTS
+            and name not in LISTS
             and name != "range"
         ):
-            raise f.fail(
-                node,
-                f"{name!r} may not be called; {nearest(name, callable_names | MATH | RANDOM | set(EFFECTS))}",
-            )
-        if name in EFFECTS and len(node.args) != EFFECTS[name]:
-            raise f.fail(node, f"{name} takes {EFFECTS[name]} argument(s)")
+            legal = callable_names | MATH | RANDOM | set(EFFECTS) | set(LISTS)
+            raise f.fail(node, f"{name!r} may not be called; {nearest(name, legal)}")
+        count = {**EFFECTS, **LISTS}.get(name, len(node.args))
+        if len(node.args) != count:
+            raise f.fail(node, f"{name} takes {count} argument(s)")
     elif isinstance(node, ast.Constant):
         docstring = isinstance(node.value, str)
         if not docstring and (isinstance(node.value, bool) or not isinstance(node.value, (int, float))):

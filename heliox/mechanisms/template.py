@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,9 +14,10 @@ from heliox.mechanisms.subset import Function
 
 KINDS = ("density", "point", "artificial", "ion")
 BLOCKS = (
-    "initial", "current", "conductance", "state", "receive", "receive_initial",
+    "initial", "current", "conductance", "state", "receive", "receive_initial", "receive_each",
     "before_breakpoint", "before_step", "after_solve", "before_initial", "after_initial",
 )  # fmt: skip
+EVENT_BLOCKS = ("receive", "receive_initial", "receive_each")  # what a connection runs
 SCALARS = ("t", "dt", "celsius")
 NODE = ("v", "area", "diam")
 DECLARATIONS = ("parameters", "states", "assigned", "globals_")
@@ -115,6 +117,9 @@ class MechTemp:
         Arguments of NET_RECEIVE.
     random, pointers : sequence of str
         Random123 streams; pointers to variables elsewhere.
+    lists : mapping or sequence
+        name -> unit, of numbers of varying count for each instance (the spike times of VecStim). Functions
+        read them by ``item(times, k)`` and ``length(times)`` only.
     tables : sequence of `Table`
     diffusion : sequence of `Diffusion`
     renamed : mapping
@@ -139,6 +144,7 @@ class MechTemp:
     weights: tuple[str, ...]
     random: tuple[str, ...]
     pointers: tuple[str, ...]
+    lists: Mapping[str, str]
     tables: tuple[Table, ...]
     diffusion: tuple[Diffusion, ...]
     renamed: Mapping[str, str]
@@ -160,6 +166,7 @@ class MechTemp:
         weights: Sequence[str] = (),
         random: Sequence[str] = (),
         pointers: Sequence[str] = (),
+        lists: Mapping[str, str] | Sequence[str] = (),
         tables: Sequence[Table] = (),
         diffusion: Sequence[Diffusion] = (),
         renamed: Mapping[str, str] | None = None,
@@ -194,6 +201,7 @@ class MechTemp:
             "weights": tuple(weights),
             "random": tuple(random),
             "pointers": tuple(pointers),
+            "lists": dict(lists) if isinstance(lists, Mapping) else dict.fromkeys(lists, ""),
             "tables": tables,
             "diffusion": tuple(diffusion),
             "renamed": dict(renamed or {}),
@@ -254,6 +262,7 @@ class MechTemp:
             "name": self.name, "kind": self.kind, "electrode": self.electrode,
             **{k: {n: asdict(v) for n, v in getattr(self, k).items()} for k in (*DECLARATIONS, "ions")},
             **{k: list(getattr(self, k)) for k in ("currents", "weights", "random", "pointers")},
+            "lists": dict(self.lists),
             "tables": [asdict(t) for t in self.tables],
             "diffusion": [asdict(x) for x in self.diffusion],
             "renamed": dict(self.renamed),
@@ -279,7 +288,7 @@ class MechTemp:
                 **{k: {n: Var(**v) for n, v in d[k].items()} for k in DECLARATIONS},
                 ions={n: Ion(**tuples(v)) for n, v in d["ions"].items()},
                 currents=d["currents"], electrode=bool(d["electrode"]), weights=d["weights"],
-                random=d["random"], pointers=d["pointers"],
+                random=d["random"], pointers=d["pointers"], lists=d.get("lists", {}),
                 tables=tuple(Table(**tuples(t)) for t in d["tables"]),
                 diffusion=tuple(Diffusion(**x) for x in d.get("diffusion", ())),
                 renamed={str(k): str(v) for k, v in d.get("renamed", {}).items()},
@@ -305,6 +314,7 @@ def _check(m: MechTemp) -> None:
         "globals_": m.globals_,
         "random": m.random,
         "pointers": m.pointers,
+        "lists": m.lists,
     }
     seen: dict[str, str] = {}
     for group, names in groups.items():
@@ -318,6 +328,7 @@ def _check(m: MechTemp) -> None:
                 )
             seen[n] = group
     readable = set(m.instance_names) | set(m.globals_) | set(m.ion_names) | set(m.pointers) | set(SCALARS)
+    readable |= set(m.lists)
     if m.kind != "artificial":
         readable |= set(NODE)
     writable = (
@@ -337,7 +348,7 @@ def _check(m: MechTemp) -> None:
         if name not in BLOCKS and not name.startswith(("watch_", "diffuse_")):
             raise f.fail(None, f"{name!r} is not the name of a block; {nearest(name, BLOCKS)}")
         subset.check(f, set(m.helpers), set(m.constants), block=True)
-        event = name in ("receive", "receive_initial")
+        event = name in EVENT_BLOCKS
         legal_read = readable | ({"flag", *m.weights} if event else set())
         legal_write = (
             writable
@@ -361,7 +372,9 @@ def _check(m: MechTemp) -> None:
                 raise f.fail(f.tree.body[-1], f"it writes {r!r}, which it may not; {nearest(r, legal_write)}")
         subset.check_assignment(f, set(m.instance_names) | set(m.weights))
         if f.has_effects and name not in ("initial", "receive"):
-            raise f.fail(None, "net_send, net_event and net_move are legal in initial and receive only")
+            raise f.fail(None, f"{', '.join(subset.EFFECTS)} are legal in initial and receive only")
+        _check_lists(m, f)
+    _check_conditions(m)
     for f in m.helpers.values():
         subset.check(f, set(m.helpers), set(m.constants), block=False)
     missing = [
@@ -388,6 +401,36 @@ def _check(m: MechTemp) -> None:
         if ours not in known:
             message = f"{m.name}: renamed: {theirs!r} -> {ours!r}; {nearest(ours, known)}"
             raise MechanismError(message, mechanism=m.name, variable=ours)
+
+
+def _check_lists(m: MechTemp, f: Function) -> None:
+    """Lists are read by `item` and `length` only."""
+    read = {
+        id(n.args[0])
+        for n in ast.walk(f.tree)
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in subset.LISTS
+    }
+    for n in ast.walk(f.tree):
+        if isinstance(n, ast.Name) and n.id in m.lists and id(n) not in read:
+            raise f.fail(n, f"a list is read as item({n.id}, k) or length({n.id})")
+
+
+def _check_conditions(m: MechTemp) -> None:
+    """Conditions that are armed exist, and have a receiver; `for_connections` has its block."""
+    for f in m.functions.values():
+        for n in ast.walk(f.tree):
+            if not (isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
+                continue
+            if n.func.id in ("watch", "for_connections") and f.name != "receive":
+                raise f.fail(n, f"{n.func.id} is legal in `receive` only")
+            if n.func.id == "watch":
+                k = n.args[0].value if isinstance(n.args[0], ast.Constant) else None
+                if f"watch_{k!r}" not in m.functions:
+                    raise f.fail(n, "the first argument of watch is the number of a block watch_<number>")
+            elif n.func.id == "for_connections" and "receive_each" not in m.functions:
+                raise f.fail(n, "for_connections runs a block `receive_each`, which is missing")
+    if any(b.startswith("watch_") for b in m.functions) and "receive" not in m.functions:
+        raise MechanismError(f"{m.name}: a watch needs a block `receive`", mechanism=m.name)
 
 
 def _check_diffusion(m: MechTemp) -> None:

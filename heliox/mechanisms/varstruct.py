@@ -28,12 +28,19 @@ class VarStruct:
     def size(self, name: str) -> int:
         if name in self.template.random:
             return len(STREAM)
-        if name == SCALE:
+        if name == SCALE or name in hidden_names(self.template):
             return 1
         return 1 if name in self.template.globals_ else self.template.instance_names[name].size
 
 
 SCALE = "_scale"  # 100/area of a point process: nA -> mA/cm2
+ARMED = "_armed"  # of an instance with WATCH: whether the call of `receive` that runs has armed a condition
+
+
+def hidden_names(template: MechTemp) -> list[str]:
+    """What an instance with WATCH keeps: for each condition its side (0: not armed) and its flag."""
+    count = sum(b.startswith("watch_") for b in template.functions)
+    return [ARMED, *(f"_{what}_{k}" for k in range(count) for what in ("side", "flag"))] if count else []
 
 
 def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:
@@ -61,6 +68,9 @@ def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:
         table = own if is_own else shared
         table[name] = counts[not is_own]
         counts[not is_own] += len(STREAM) if name in template.random else var.size
+    for name in hidden_names(template):
+        own[name] = counts[0]
+        counts[0] += 1
     if template.kind == "point" and template.currents:
         shared[SCALE] = counts[1]
         counts[1] += 1
