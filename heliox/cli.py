@@ -151,7 +151,6 @@ def _mod2py(arguments: argparse.Namespace) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     from heliox.compare import seconds
-    from heliox.demo import write_results
     from heliox.frontend.file import load
     from heliox.simulation import Simulation
 
@@ -178,8 +177,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if len(recordings) > 10:
         _say(f"  ... {len(recordings)} recordings in all")
     if arguments.out:
-        about = {"model": model.hash, "math": arguments.math, "dt": sim.dt, "tstop": arguments.tstop}
-        write_results(arguments.out, recordings, spikes, **about)
+        sim.save_results(arguments.out, tstop=arguments.tstop)
         _say(f"written: {arguments.out}")
 
 

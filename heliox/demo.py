@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox import plot
-from heliox._version import __version__
 from heliox.compare import Comparison, compare, session
 from heliox.errors import HelioXError, ModelError
+from heliox.record.results import Samples, save_results
 
 V_INIT = -65.0  # mV
 SHOWN = 4  # cells whose voltage is drawn
@@ -362,23 +362,11 @@ def run(
              (("model", "model.h5"), ("recordings", "recordings.h5"), ("figure", "network.png"))}  # fmt: skip
     fast.model.save(files["model"])
     rows = [k for k, site in enumerate(fast.sites) if site in soma]
-    voltages = Voltages(fast.t, fast.heliox[rows], tuple(f"{fast.sites[k]}.v" for k in rows))
-    write_results(
-        files["recordings"], [voltages], fast.spikes, model=fast.model.hash, math="fast", dt=fast.dt
-    )
+    voltages = Samples(fast.t, fast.heliox[rows], tuple(f"{fast.sites[k]}.v" for k in rows), "mV")
+    save_results(files["recordings"], [voltages], fast.spikes, model=fast.model.hash, math="fast", dt=fast.dt)
     _draw(files["figure"], network, fast, light, voltages)
     say("\nwritten: " + ", ".join(str(path) for path in files.values()))
     return Result(network, exact, fast, light, files)
-
-
-@dataclass(frozen=True)
-class Voltages:
-    """Voltages of several places, as a recording has them: ``t`` (ms), ``values`` (n, samples) in mV."""
-
-    t: NDArray[np.float64]
-    values: NDArray[np.float64]
-    names: tuple[str, ...]
-    unit: str = "mV"
 
 
 def describe(network: Network) -> str:
@@ -390,46 +378,6 @@ def describe(network: Network) -> str:
         f"{len(network.synapses)} synapses, {len(network.connections)} connections, "
         f"{len(network.drives)} noisy drives"
     )
-
-
-def write_results(path: str | os.PathLike[str], recordings: list[Any], spikes: Any, **about: Any) -> None:
-    """Write recordings and spikes to an HDF5 file.
-
-    Parameters
-    ----------
-    path : path
-    recordings : list
-        Each with ``t`` (ms), ``values``, ``names`` and ``unit``. Recording k becomes the group
-        ``recordings/k``.
-    spikes : Spikes
-        Becomes the group ``spikes``: ``t`` (ms), ``source`` (an index into ``names``), ``gid``, ``member``.
-    **about
-        Attributes of the file.
-
-    Raises
-    ------
-    ModelError
-        If the file cannot be written.
-    """
-    import h5py  # here, so that it is loaded only when a file is written
-
-    text = h5py.string_dtype()
-    try:
-        with h5py.File(path, "w") as f:
-            f.attrs.update({"heliox": __version__, **about})
-            for k, recording in enumerate(recordings):
-                group = f.create_group(f"recordings/{k}")
-                group.attrs["unit"] = recording.unit
-                group.create_dataset("names", data=list(recording.names), dtype=text)
-                group.create_dataset("t", data=recording.t).attrs["unit"] = "ms"
-                group.create_dataset("values", data=recording.values, compression="gzip", compression_opts=1)
-            group = f.create_group("spikes")
-            group.create_dataset("names", data=list(spikes.names), dtype=text)
-            group.create_dataset("t", data=spikes.t).attrs["unit"] = "ms"
-            for name, values in (("source", spikes.index), ("gid", spikes.gid), ("member", spikes.member)):
-                group.create_dataset(name, data=values)
-    except OSError as e:
-        raise ModelError(f"{path} cannot be written: {e}", file=str(path)) from None
 
 
 def _folder(out: str | os.PathLike[str]) -> Path:
@@ -444,9 +392,9 @@ def _folder(out: str | os.PathLike[str]) -> Path:
 # ---------------------------------------------------------------------- the figure
 
 
-def _draw(path: Path, network: Network, fast: Comparison, light: Comparison, voltages: Voltages) -> None:
+def _draw(path: Path, network: Network, fast: Comparison, light: Comparison, voltages: Samples) -> None:
     lines, colours = outlines(network)
-    shown = Voltages(voltages.t, voltages.values[:SHOWN], voltages.names[:SHOWN])
+    shown = Samples(voltages.t, voltages.values[:SHOWN], voltages.names[:SHOWN], "mV")
     plot.overview(
         path, lines=lines, colours=colours, recording=shown, spikes=_of_cells(network, fast.spikes),
         names=[f"cell {cell.number}" for cell in network.cells],

@@ -23,6 +23,7 @@ from heliox.model.plays import with_play
 from heliox.model.selection import Where
 from heliox.model.tree import check as checked
 from heliox.record.progress import Progress
+from heliox.record.results import save_results
 from heliox.record.snapshot import Snapshot
 from heliox.record.spikes import Spikes
 
@@ -298,6 +299,23 @@ class Simulation:
     def spikes(self) -> Spikes:
         """All spikes so far, sorted by (member, t, source)."""
         return Spikes.collect(self.model, self._names, self._spikes, self.batch)
+
+    def save_results(self, path: str | os.PathLike[str], **about: str | float) -> None:
+        """Write all recordings and spikes so far to an HDF5 file, which `heliox.record.load_results` reads.
+
+        Parameters
+        ----------
+        path : path
+        **about
+            Words and numbers to be kept with them, beside the hash of the model, dt, t, math and batch.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be written; an older one is then as it was.
+        """
+        own = {"model": self.model.hash, "dt": self.dt, "t": self.t, "math": self.math, "batch": self.batch}
+        save_results(path, self._recorder.recordings, self.spikes, **{**about, **own})
 
     def reset(self) -> None:
         """The frozen state, time, queue and random streams again; parameters stay as they are.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.engine import tables
+from heliox.errors import ModelError, nearest
 from heliox.model.model import Model
 from heliox.model.names import Names
+from heliox.record.sonata import save_spikes
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,47 @@ class Spikes:
         """The spikes of one member."""
         here = self.member == member
         return Spikes(self.t[here], self.index[here], self.gid[here], self.member[here], self.names)
+
+    def to_pandas(self) -> Any:
+        """A DataFrame with a row for each spike: ``t`` (ms), ``source``, ``gid``, ``member``.
+
+        Raises
+        ------
+        HelioXError
+            If pandas is not installed.
+        """
+        return tables.spike_frame(self._columns())
+
+    def to_xarray(self) -> Any:
+        """A Dataset with the dimension ``spike``: ``t`` (ms), ``source``, ``gid``, ``member``.
+
+        Raises
+        ------
+        HelioXError
+            If xarray is not installed.
+        """
+        return tables.spike_dataset(self._columns())
+
+    def _columns(self) -> dict[str, NDArray]:
+        return {"t": self.t, "source": self.source, "gid": self.gid, "member": self.member}
+
+    def save_sonata(
+        self, path: str | os.PathLike[str], population: str = "heliox", node_ids: str = "gid"
+    ) -> None:
+        """Write the spikes to a SONATA file; see `heliox.record.sonata.save_spikes`."""
+        save_spikes(path, self.t, self._node_ids(node_ids), population)
+
+    def _node_ids(self, which: str) -> NDArray[np.int64]:
+        if which not in ("gid", "index"):
+            raise ModelError(f"node_ids is {which!r}; {nearest(which, ('gid', 'index'))}")
+        if len(np.unique(self.member)) > 1:
+            raise ModelError("SONATA knows no members; write spikes.of(member), a file each")
+        if which == "gid" and (self.gid < 0).any():
+            name = self.names[int(self.index[self.gid < 0][0])]
+            raise ModelError(
+                f"{name} spiked and has no gid; write node_ids='index' for positions in spikes.names"
+            )
+        return self.gid if which == "gid" else self.index
 
     def __len__(self) -> int:
         return len(self.t)
