@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -97,6 +98,7 @@ def _compare(
     threads: int | None,
     progress: bool,
 ) -> Comparison:
+    gc.collect()  # what is left of models thrown away would be compared too, and vanish in between
     places = _choose(h, record, v_init, samples=int(tstop / h.dt) + 2)
     vectors = [h.Vector().record(place._ref_v) for place in places]
     h.ParallelContext().set_maxstep(10)

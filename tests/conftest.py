@@ -100,6 +100,7 @@ def clean_neuron(h) -> None:
         netcon.setpost(None)
     for section in list(h.allsec()):
         h.delete_section(sec=section)
+    cvode.use_mxb(0)  # extracellular and LinearMechanism leave the general sparse solver on
 
     defaults = {
         "t": 0.0,
@@ -137,13 +138,3 @@ def artificial_cells(h) -> list[str]:
         if kinds.is_artificial(index):
             found.append(name[0])
     return found
-
-
-def pytest_collection_modifyitems(items):
-    """Whole programs first, in processes whose NEURON session is young.
-
-    What earlier tests leave in a session (gids, freed NetCons still queued) can change the order of
-    equal times there, or bring NEURON down; see docs/numerics.md on events.
-    """
-    first = ("test_cli.py", "test_compare.py", "test_demo.py")
-    items.sort(key=lambda item: item.path.name not in first)

@@ -86,6 +86,8 @@ def test_compare(h, tmp_path, capsys):
     assert cli.main(["compare", str(script), "--math", "libm", "--", "4"]) == 0
     out = capsys.readouterr().out
     assert "max |dV| = 0.0 mV" in out and ", 20 ms in steps" in out
+    assert cli.main(["compare", str(script), "--tstop", "5", "--record", "soma", "--", "4"]) == 0
+    assert "4 places" in capsys.readouterr().out
 
 
 def test_scripts(h, tmp_path):

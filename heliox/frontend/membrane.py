@@ -64,7 +64,11 @@ def _template(
     where = _where(f.places[0], anatomy)
     if r.name == "extracellular":
         text = f"inserted in {len(f.nodes)} segments, and HelioX has no extracellular potential"
-        report.add("extracellular", text, "uninsert it", where, r.name)
+        report.add("extracellular", text, "build the cells without it", where, r.name)
+        return None
+    if r.name == "PatternStim":
+        text = f"{len(f.nodes)} instances, whose spikes appear as those of other cells"
+        report.add("mechanism", text, "give each gid a VecStim with its times", where, r.name)
         return None
     try:
         template = templates.get(r.name, h.ion_charge(r.name) if r.ion else None)

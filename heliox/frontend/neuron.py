@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
+import gc
 import io
 import os
 import sys
 import tempfile
-import warnings
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,8 @@ from heliox.frontend.membrane import read_membrane
 from heliox.frontend.network import read_network
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
-from heliox.frontend.session import check_players, check_session
+from heliox.frontend.session import check_players, check_session, check_solver
+from heliox.frontend.trial import TrialError, attempt, can_try, nothing_is_collected
 from heliox.mechanisms import catalogue
 from heliox.model.model import Cells, Model, Settings, Sources
 from heliox.model.tree import check
@@ -55,8 +55,11 @@ def from_neuron(v_init: float | None = None, *, h: Any = None) -> Model:
             "the NEURON session is empty: build a model with h.Section or an artificial cell first"
         )
     if v_init is not None:
-        h.finitialize(v_init)
-    model, report = examine(h)
+        gc.collect()  # a model thrown away would live on in NEURON until Python happens to look
+    with nothing_is_collected():
+        if v_init is not None:
+            h.finitialize(v_init)
+        model, report = examine(h)
     report.check()
     assert model is not None  # or there would be a problem
     return check(model)
@@ -64,7 +67,11 @@ def from_neuron(v_init: float | None = None, *, h: Any = None) -> Model:
 
 def examine(h: Any = None) -> tuple[Model | None, Report]:
     """The model as far as it can be read, and all problems of the session."""
-    h = _session(h)
+    with nothing_is_collected():
+        return _examine(_session(h))
+
+
+def _examine(h: Any) -> tuple[Model | None, Report]:
     report = Report()
     if not _anything(h):
         report.add("empty", "there is neither a section nor an artificial cell", "build a model first")
@@ -73,20 +80,31 @@ def examine(h: Any = None) -> tuple[Model | None, Report]:
         return None, report
     sections = list(h.allsec())
     changed = _verify_structure(h, sections)
-    if (changed or h.t == 0.0) and _artificial(h) and _never_initialised(h):
-        text = "there are artificial cells, and the session was never initialized"
-        report.add("not initialized", text, "call h.finitialize, or pass v_init")
-        return None, report
-    if changed and _waiting(h):
-        # entries of objects that are gone would bring the process down
-        text = "the model was changed, and events from before still wait in the queue"
-        report.add("queue", text, "call h.finitialize, or pass v_init")
+    if not _readable(h, changed, report):
         return None, report
     state = _save(h, report)
     if state is None:
         return None, report
     check_players(state, report)
-    return _read(h, sections, state, report), report
+    model = _read(h, sections, state, report)
+    check_solver(h, report)
+    return model, report
+
+
+def _readable(h: Any, changed: bool, report: Report) -> bool:
+    """Report what would bring the process down if it were read."""
+    uninitialized = (changed or h.t == 0.0) and _artificial(h)
+    waiting = _waiting(h)
+    if changed and waiting:
+        kind, text = "queue", "the model was changed, and events from before still wait in the queue"
+    elif not (waiting or uninitialized) or _survives_reading(h):
+        return True
+    elif waiting:
+        kind, text = "queue", "events wait in the queue for objects that are gone"
+    else:
+        kind, text = "not initialized", "there are artificial cells, and the session was never initialized"
+    report.add(kind, text, "call h.finitialize, or pass v_init")
+    return False
 
 
 def _session(h: Any) -> Any:
@@ -141,27 +159,25 @@ def _verify_structure(h: Any, sections: list) -> bool:
     return count() != before
 
 
-def _never_initialised(h: Any) -> bool:
-    """Whether NEURON would stop the process if the state of artificial cells were saved now.
+def _survives_reading(h: Any) -> bool:
+    """Whether NEURON lives on when its state is saved and its queue read.
 
-    Their storage has a place only from the first finitialize on, and nothing tells whether there was one. So
-    a copy
-    of the process tries.
+    It stops the process if there are artificial cells and never was a finitialize, and it follows pointers
+    of waiting events to objects that may be gone. Nothing tells beforehand, so a copy of the process tries.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads: the child runs none
-        child = os.fork()
-    if child == 0:
-        faulthandler.disable()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.dup2(nowhere, 2)
-        try:
-            h.SaveState().save()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitpid(child, 0)[1] != 0
+
+    def read() -> bool:
+        h.t = h.ParallelContext().t(0)  # see _save
+        h.SaveState().save()
+        times, flags, held, targets = h.Vector(), h.Vector(), h.List(), h.List()
+        h.CVode().event_queue_info(2, times, held)
+        h.CVode().event_queue_info(3, times, flags, targets)
+        return set(held) <= set(h.List("NetCon")) and all("[" in target.hname() for target in targets)
+
+    try:
+        return not can_try() or attempt(read)
+    except TrialError:
+        return False
 
 
 def _waiting(h: Any) -> int:

@@ -9,6 +9,8 @@ from heliox.frontend import savestate
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
 
+NEEDS_SPARSE = ("linear mechanism", "extracellular")  # kinds of problems
+
 
 def check_session(h: Any, report: Report) -> bool:
     """Report what is known before anything is read; false if reading makes no sense then."""
@@ -52,6 +54,17 @@ def check_session(h: Any, report: Report) -> bool:
 def _has_rxd() -> bool:
     species = sys.modules.get("neuron.rxd.species")
     return any(s() is not None for s in getattr(species, "_all_species", ()))
+
+
+def check_solver(h: Any, report: Report) -> None:
+    """Report the general sparse solver where nothing needs it; the structure must be up to date.
+
+    NEURON keeps it on when what needed it is gone. It eliminates in another order, so the last bits of its
+    voltages are not those of the tree solver.
+    """
+    if h.CVode().use_mxb() and not any(p.kind in NEEDS_SPARSE for p in report):
+        text = "NEURON's general sparse solver is on, as extracellular and LinearMechanism leave it"
+        report.add("solver", text, "call cvode.use_mxb(0)")
 
 
 def check_players(state: SaveState, report: Report) -> None:

@@ -13,6 +13,7 @@ from heliox.frontend.cells import Anatomy
 from heliox.frontend.membrane import Membrane
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SOURCE, SaveState
+from heliox.frontend.trial import attempt, can_try
 
 MANY_GIDS = 1 << 20
 
@@ -76,9 +77,11 @@ def _walk(h: Any, net: Network, find: _Finder) -> list[int]:
     """
     net.sources, net.serves = [], [-1] * len(net.netcons)
     done: set[int] = set()
-    for netcon in h.CVode().netconlist("", "", ""):
-        if number_of(netcon) in done:
+    netcons = {number_of(netcon): netcon for netcon in h.List("NetCon")}
+    for number in _by_source(h):
+        if number in done:
             continue
+        netcon = netcons[number]
         numbers = [number_of(n) for n in netcon.prelist()]
         done.update(numbers)
         source = find(netcon)
@@ -94,6 +97,19 @@ def _walk(h: Any, net: Network, find: _Finder) -> list[int]:
             if members:
                 stubs.append(k)
     return stubs
+
+
+def _by_source(h: Any) -> list[int]:
+    """Numbers of the connections, source by source in NEURON's order.
+
+    NEURON's list takes references to all cells that are Python objects, and never gives them back: they
+    would live on for ever. So a copy of the process asks for it.
+    """
+
+    def numbers() -> list[int]:
+        return [number_of(netcon) for netcon in h.CVode().netconlist("", "", "")]
+
+    return attempt(numbers) if can_try() and h.List("NetCon").count() else numbers()
 
 
 class _Finder:

@@ -39,7 +39,8 @@ def test_a_good_session_has_no_problems(h, cell):
 
 def test_everything_is_said_at_once(h, cell):
     h.CVode().active(1)
-    clamp = h.VClamp(cell.soma(0.5))
+    stim = h.PatternStim()
+    h.finitialize(-65)
     cell.soma.insert("extracellular")
     h.nrn_netrec_state_adjust = 1
     try:
@@ -55,11 +56,11 @@ def test_everything_is_said_at_once(h, cell):
     assert list(report) == list(problems)
     text = str(e.value)
     assert "for 4 reasons" in text
-    assert "4. mechanism (VClamp, Cell[0].soma): 1 instances, but VClamp.mod:" in text
+    assert "4. mechanism (PatternStim): 1 instances, whose spikes" in text
     for p in problems:
         assert p.mend in text
     assert not report
-    assert clamp
+    assert stim
 
 
 def test_threads(h, cell):
@@ -87,6 +88,21 @@ def test_linear_mechanism(h, cell):
     linear = h.LinearMechanism(c, g, y, b, 0.5, sec=cell.soma)
     assert kinds() == ["linear mechanism"]
     del linear
+    assert kinds() == ["solver"]  # NEURON's sparse one stays on, and its last bits are others
+    h.CVode().use_mxb(0)
+    assert kinds() == []
+
+
+def test_what_extracellular_leaves_behind(h, cell):
+    other = h.Section(name="other")
+    other.insert("extracellular")
+    h.finitialize(-65)
+    assert kinds() == ["extracellular"]
+    h.delete_section(sec=other)
+    h.finitialize(-65)
+    (problem,) = preflight()
+    assert problem.kind == "solver" and problem.mend == "call cvode.use_mxb(0)"
+    h.CVode().use_mxb(0)
     assert kinds() == []
 
 
