@@ -122,19 +122,30 @@ class Engine:
         parts = []
         for m, place in zip(p.model.mechanisms, p.placements, strict=True):
             t = place.struct.template
-            found_by_initial = (t.memory & t.writes("initial") & set(place.struct.own)) - set(m.values)
-            for name in sorted(found_by_initial.union(hidden_names(t))):
+            found_by_initial = t.memory & t.writes("initial") & set(place.struct.own)
+            for name in sorted((found_by_initial - set(m.values) - set(m.globals)).union(hidden_names(t))):
                 first = place.struct.own[name]
                 for slot in range(first, first + place.struct.size(name)):
                     parts.append(p.chunk_base[place.chunk] + place.own_offset(slot))
         if not parts:
             return
         before = self.snapshot()
+        self._forget_globals()
         self.initialize()
         at = (p.member_size * np.arange(p.batch)[:, None] + np.concatenate(parts)).ravel()
         found = self.A[at]
         self.restore(before)
         self.A[at] = found
+
+    def _forget_globals(self) -> None:
+        """GLOBALs that INITIAL sets, as before the first INITIAL of a session: no flag says that all is done."""
+        p = self.plan
+        members = self.A[:-1].reshape(p.batch, p.member_size)
+        for place in p.placements:
+            t = place.struct.template
+            for name in set(t.globals_) & t.writes("initial"):
+                for slot in range(place.struct.own[name], place.struct.own[name] + t.globals_[name].size):
+                    members[:, p.chunk_base[place.chunk] + place.own_offset(slot)] = t.globals_[name].default
 
     def fill_tables(self) -> None:
         """Rebuild every TABLE; needed after a change of what a table depends on."""

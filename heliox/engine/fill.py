@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from heliox.engine.plan import Placement, Plan
 from heliox.errors import ModelError
-from heliox.mechanisms.varstruct import SCALE, STREAM
+from heliox.mechanisms.varstruct import SCALE, STREAM, global_slots
 from heliox.model.model import Mechanism
 
 
@@ -21,15 +21,17 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
         P[plan.node_address(name, nodes)] = getattr(model.nodes, name)
     for k, (m, p) in enumerate(zip(model.mechanisms, plan.placements, strict=True)):
         _fill_mechanism(plan, m, p, members, P)
-        for j, (name, var) in enumerate(p.struct.template.globals_.items()):
-            P[plan.globals_at[k] + j] = float(m.globals.get(name, var.default))
+        slots = global_slots(p.struct.template)
+        for name, var in p.struct.template.globals_.items():
+            at = plan.globals_at[k] + slots[name]
+            P[at : at + var.size] = _global(p, m, name)
     P[plan.head["celsius"]] = model.settings.celsius
     if plan.program.celsius_own:
         members[:, plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]]] = (
             model.settings.celsius
         )
     _fill_plays(plan, members, P)
-    for at, values in plan.lists:
+    for at, values in plan.constants:
         P[at : at + len(values)] = values
     P[plan.head["key"]] = model.settings.random_key
     s, c = model.sources, model.connections
@@ -82,11 +84,18 @@ def _fill_mechanism(plan: Plan, m: Mechanism, p: Placement, members: NDArray, P:
                 P[p.shared_offset(p.struct.shared[name] + j)] = column
 
 
+def _global(p: Placement, m: Mechanism, name: str) -> NDArray[np.float64]:
+    """The elements of a GLOBAL; its default where the model does not tell it."""
+    var = p.struct.template.globals_[name]
+    return np.broadcast_to(np.asarray(m.globals.get(name, var.default), np.float64), (var.size,))
+
+
 def _values(plan: Plan, m: Mechanism, p: Placement, name: str) -> NDArray[np.float64]:
     if name == SCALE:
         return 100.0 / plan.model.nodes.area[m.node]
     if name in p.struct.template.globals_:
-        return np.full(len(m), float(m.globals.get(name, p.struct.template.globals_[name].default)))
+        row = _global(p, m, name)
+        return np.broadcast_to(row, (len(m), len(row))) if len(row) > 1 else np.full(len(m), row[0])
     if name in m.values:
         values = np.asarray(m.values[name], np.float64)
         width = p.struct.size(name)

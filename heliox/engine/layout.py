@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.engine.diffusion import neighbours
 from heliox.engine.partition import Partition, cell_of_node, partition
 from heliox.engine.plan import Placement, Plan, inside
 from heliox.engine.references import Couplings, named_variables
@@ -18,6 +19,7 @@ from heliox.mechanisms import catalogue
 from heliox.mechanisms.template import EVENT_BLOCKS
 from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout
 from heliox.model.model import Lists, Mechanism, Model
+from heliox.solver import diffusion
 from heliox.solver.dhs import level_order
 
 CHUNK_NODES = 12_000  # about an L2 cache of state for a mixed model
@@ -108,7 +110,7 @@ class _Builder:
         self.P = _Space()
         self.own = [_Space() for _ in range(part.chunks)]
         self.shelf = 0
-        self.lists: list[tuple[int, NDArray[np.float64]]] = []
+        self.constants: list[tuple[int, NDArray[np.float64]]] = []
 
     def column(self, name: str) -> NDArray[np.int64]:
         return self.G[:, self.program.columns[name]]
@@ -159,7 +161,7 @@ class _Builder:
         return Plan(
             self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk,
             self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, head, tables,
-            globals_at, rank, weight_at, flag_at, plays, self.lists,
+            globals_at, rank, weight_at, flag_at, plays, self.constants,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- nodes
@@ -228,6 +230,8 @@ class _Builder:
                 self.index_list(f"{t.name}_SOURCE", p, self._source_of(k, len(m)))
             for name in t.lists:
                 self._list(m, p, name)
+            if t.diffusion:
+                self._diffusion(m, p)
             for ion in t.ions:
                 pool = f"{ion}_ion"
                 if pool not in index:
@@ -249,11 +253,29 @@ class _Builder:
                     )
                 self.index_list(f"{t.name}_ION_{ion}", p, at)
 
+    def _diffusion(self, m: Mechanism, p: Placement) -> None:
+        """Places of a diffusing mechanism in NEURON's order, who stands above whom, factors, room to work."""
+        higher, below, above = neighbours(self.model, m)
+        for c in range(self.part.chunks):
+            mine = np.flatnonzero(p.chunk == c)
+            place = np.full(len(m) + 1, -1, np.int64)
+            place[mine] = np.arange(len(mine))
+            columns = {
+                "PLACES": self.I.add(p.local[mine]),
+                "HIGHER": self.I.add(place[higher[mine]]),
+                "WORK": self.own[c].take(diffusion.ROWS * len(mine)),
+            }
+            for name, values in (("BELOW", below), ("ABOVE", above)):
+                columns[name] = self.P.take(len(mine))
+                self.constants.append((columns[name], values[mine]))
+            for name, at in columns.items():
+                self.G[c, self.program.columns[f"{m.name}_{name}"]] = at
+
     def _list(self, m: Mechanism, p: Placement, name: str) -> None:
         """Address in P and length of the list of every instance."""
         lists = m.lists.get(name) or Lists(np.zeros(len(m) + 1, np.int64), np.empty(0))
         at = self.P.take(len(lists.values))
-        self.lists.append((at, lists.values))
+        self.constants.append((at, lists.values))
         pair = np.stack([at + lists.ptr[:-1], np.diff(lists.ptr)], axis=1)
         self.index_list(f"{m.name}_LIST_{name}", p, pair)
 
@@ -408,7 +430,7 @@ class _Builder:
         for k, s in enumerate(self.program.mechanisms):
             t = s.template
             if t.globals_:
-                globals_at[k] = self.P.take(len(t.globals_))
+                globals_at[k] = self.P.take(sum(v.size for v in t.globals_.values()))
                 self.column(f"{t.name}_GLOBALS")[:] = globals_at[k]
             if t.tables and float(self.model.mechanisms[k].globals.get("usetable", 1.0)):
                 size = table_size(s)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine.fill import weight_addresses
 from heliox.errors import ModelError, UnsupportedError, nearest
+from heliox.mechanisms.varstruct import global_slots
 from heliox.model.names import Names, Variable
 from heliox.model.selection import Where
 
@@ -191,7 +192,7 @@ class VariableRegistry:
         place = plan.placements[v.mechanism]
         t = place.struct.template
         if v.name in place.struct.own:  # what the last instance left there, as NEURON's GLOBAL
-            at = place.own_offset(place.struct.own[v.name]) + plan.chunk_base[place.chunk]
+            at = place.own_offset(place.struct.own[v.name] + v.element) + plan.chunk_base[place.chunk]
             return "A", at[-1:], t.globals_[v.name].unit
         if v.name not in t.globals_:
             raise ModelError(
@@ -202,7 +203,7 @@ class VariableRegistry:
             )
         return (
             "P",
-            np.array([plan.globals_at[v.mechanism] + list(t.globals_).index(v.name)]),
+            np.array([plan.globals_at[v.mechanism] + global_slots(t)[v.name] + v.element]),
             t.globals_[v.name].unit,
         )
 

@@ -220,6 +220,9 @@ def _globals(h: Any, template: MechTemp, report: Report) -> dict[str, float | ND
         try:
             value = getattr(h, f"{name}_{template.name}")
         except (AttributeError, LookupError):
+            # LOCAL of the file: what INITIAL sets is recovered by the engine, what nothing sets is 0
+            if name in template.writes("initial") or name not in template.memory & template.writes():
+                continue
             report.add(
                 "hidden variable",
                 f"the global {name} cannot be read from NEURON",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 
+from heliox.kernels.arrays import expanded
 from heliox.kernels.context import (
     ARGS,
     EVENTLESS,
@@ -90,7 +91,7 @@ class BlockWriter:
         return [*variants, self._loop(len(variants) > 1)]
 
     def _extra(self) -> str:
-        out = "".join(f", {n}" for n in self.scalar_names)
+        out = "".join(f", {n}" for n in expanded(self.scalar_names, self.t.array_sizes))
         if set(self.f.params) & set(self.t.random):
             out += ", _key"
         if self.inside:

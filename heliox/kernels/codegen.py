@@ -17,7 +17,7 @@ from heliox.kernels.context import ARGS, W
 from heliox.kernels.event_loop import deliver
 from heliox.kernels.loops import Loops
 from heliox.mechanisms.varstruct import VarStruct
-from heliox.solver import effects, events, membrane, play, step, transfer, tree
+from heliox.solver import diffusion, effects, events, membrane, play, step, transfer, tree
 
 FIXED = (
     "BASE", "CHUNK", "NODES", "ROOTS", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT",
@@ -83,6 +83,8 @@ def _module(program: Program) -> str:
         parts += _paste(play, ("interpolated", "play", "wait", "point_reached", "begin"), "@kernel")
     if program.transfers:
         parts += _paste(transfer, ("lay_sources", "take_targets"), "@kernel")
+    if any(m.template.diffusion for m in program.mechanisms):
+        parts += _paste(diffusion, ("diffuse",), "@kernel")
     if program.membrane:
         names_ = ("forget_membrane", "save_membrane", "membrane_current", "initial_membrane_current")
         parts += _paste(membrane, names_, "@kernel")

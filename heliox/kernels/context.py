@@ -10,7 +10,7 @@ from heliox.kernels.arrays import LARGEST, element, expanded
 from heliox.kernels.lower import each_names, effectful_helpers
 from heliox.kernels.mechanism_text import looks_inside
 from heliox.mechanisms.subset import Function
-from heliox.mechanisms.varstruct import SCALE, VarStruct
+from heliox.mechanisms.varstruct import SCALE, VarStruct, global_slots
 
 if TYPE_CHECKING:
     from heliox.kernels.codegen import Program
@@ -35,22 +35,24 @@ class Context:
         """The number by which events name a mechanism."""
         return self.program.mechanisms.index(m)
 
-    def global_value(self, m: VarStruct, name: str, g: str = "_g") -> str:
-        """Text that reads celsius or a GLOBAL."""
+    def global_value(self, m: VarStruct, name: str, g: str = "_g", k: int = 0) -> str:
+        """Text that reads celsius or (element `k` of) a GLOBAL."""
         if name == "celsius":
             if self.program.celsius_own:
                 return f"_A[_U(_G[{g}, _BASE]) + _U(_G[{g}, _CELSIUS])]"
             return f"_P[_U(_G[{g}, _CELSIUS])]"
-        at = list(m.template.globals_).index(name)
+        at = global_slots(m.template)[name] + k
         return f"_P[_U(_G[{g}, _{m.template.name}_GLOBALS]) + _U({at})]"
 
     def scalars(self, m: VarStruct, f: Function, pad: str) -> list[str]:
         """Loads of what is the same for all instances, other than the time."""
         read = read_by(m, f)
+        sizes = m.template.array_sizes
         out = [
-            f"{pad}{n} = {self.global_value(m, n)}"
+            f"{pad}{element(n, k) if n in sizes else n} = {self.global_value(m, n, k=k)}"
             for n in read
             if n not in m.own and (n == "celsius" or n in m.template.globals_)
+            for k in range(sizes.get(n, 1))
         ]
         if set(read) & set(m.template.random):
             out.append(f"{pad}_key = _P[_U(_G[_g, _KEY])]")
@@ -125,10 +127,6 @@ def _refuse(m: VarStruct) -> None:
     """What the contract allows but this generator does not write yet."""
     t = m.template
     problems = [f"array {n!r} of {v} elements" for n, v in t.array_sizes.items() if v > LARGEST]
-    problems += [
-        f"written GLOBAL array {n!r}" for n, v in t.globals_.items() if n in t.writes() and v.size > 1
-    ]
-    problems += [f"diffusion of {x.state!r}" for x in t.diffusion]
     if problems:
         raise UnsupportedError(
             f"mechanism {t.name}: this version does not run {', '.join(problems)}",

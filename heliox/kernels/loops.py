@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from heliox.kernels import fixed_loops
 from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.context import ARGS, EVENTLESS, Context, has_effects
+from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import event
 from heliox.kernels.mechanism_text import table_arguments
 from heliox.mechanisms.varstruct import VarStruct, hidden_names
@@ -87,6 +88,8 @@ class Loops:
             elif phase == "correct_ions":
                 if p.secondorder == 2 and m.template.kind == "ion":
                     out.append(f"{name}_correct({EVENTLESS}, _g, _rhs)")
+            elif phase == "diffuse":
+                out += [f"{name}_{x.function}_loop({ARGS}, _g, _t, _dt)" for x in m.template.diffusion]
             elif phase in m.template.functions:
                 out.append(self._call(m, phase))
         if phase == "initial":  # artificial cells come after everything on nodes
@@ -110,12 +113,13 @@ class Loops:
                 continue  # part of the loop of `current`
             if block in ("receive", "receive_initial"):
                 out.append(event(self.context, m, block))
-            elif block.startswith("watch_") or block == "receive_each":
+            elif block.startswith(("watch_", "diffuse_")) or block == "receive_each":
                 continue  # called by the check of conditions, and by `receive`
             else:
                 writer = BlockWriter(self.context, m, block)
                 self.scratch = max(self.scratch, len(writer.slots))
                 out += writer.write()
+        out += [diffusion(self.context, m, x) for x in m.template.diffusion]
         if m.template.kind == "ion" and self.context.program.secondorder == 2:
             out.append(fixed_loops.correct(m))
         return out

@@ -262,7 +262,7 @@ def over_connections(tree: ast.FunctionDef, template: MechTemp) -> ast.FunctionD
             last = ast.Return(ast.Tuple([], ast.Load()))
             tree.body.append(last)
         values = last.value.elts if isinstance(last.value, ast.Tuple) else [last.value]
-        last.value = ast.Tuple([*values, *map(_name, stored)], ast.Load())  # type: ignore[list-item]
+        last.value = ast.Tuple([*values, *map(_name, stored)], ast.Load())
     return ast.fix_missing_locations(tree)
 
 

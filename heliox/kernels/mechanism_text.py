@@ -26,6 +26,8 @@ def columns(m: VarStruct) -> list[str]:
     out += [f"{t.name}_ION_{ion}" for ion in t.ions]
     out += [f"{t.name}_POINTER_{p}" for p in t.pointers]
     out += [f"{t.name}_LIST_{n}" for n in t.lists]
+    if t.diffusion:
+        out += [f"{t.name}_{c}" for c in ("PLACES", "HIGHER", "WORK", "BELOW", "ABOVE")]
     out += [f"{t.name}_INCOMING"] if "receive_each" in t.functions else []
     return out
 

@@ -219,27 +219,30 @@ class MechTemp:
 
     @property
     def memory(self) -> set[str]:
-        """Instance variables whose value at the start of a step matters: read before anything sets them."""
+        """Variables whose value at the start of a step matters: read before anything sets them."""
         out: set[str] = set()
         done: set[str] = set()
-        for block in (
-            "receive",
+        events = [b for b in self.functions if b.startswith("watch_") or b in ("receive", "receive_each")]
+        diffusion = [x.function for x in self.diffusion]
+        steps = (
             "before_breakpoint",
             "conductance",
             "current",
             "state",
+            *diffusion,
             "after_solve",
             "before_step",
-        ):
+        )
+        for block in (*events, *steps):
             if block in self.functions:
                 out |= set(self.functions[block].params) - done
-                done |= set(self.functions[block].returns) if block != "receive" else set()
-        return out & set(self.instance_names)
+                done |= set(self.functions[block].returns) if block in steps else set()
+        return out & {*self.instance_names, *self.globals_}
 
     @property
     def array_sizes(self) -> dict[str, int]:
-        """Array variables of an instance -> number of elements."""
-        return {n: v.size for n, v in self.instance_names.items() if v.size > 1}
+        """Array variables -> number of elements."""
+        return {n: v.size for n, v in {**self.instance_names, **self.globals_}.items() if v.size > 1}
 
     @property
     def ion_names(self) -> dict[str, str]:

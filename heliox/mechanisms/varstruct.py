@@ -30,11 +30,17 @@ class VarStruct:
             return len(STREAM)
         if name == SCALE or name in hidden_names(self.template):
             return 1
-        return 1 if name in self.template.globals_ else self.template.instance_names[name].size
+        return {**self.template.instance_names, **self.template.globals_}[name].size
 
 
 SCALE = "_scale"  # 100/area of a point process: nA -> mA/cm2
 ARMED = "_armed"  # of an instance with WATCH: whether the call of `receive` that runs has armed a condition
+
+
+def global_slots(template: MechTemp) -> dict[str, int]:
+    """First slot of every GLOBAL in the mechanism's shared row."""
+    sizes = [v.size for v in template.globals_.values()]
+    return {n: sum(sizes[:k]) for k, n in enumerate(template.globals_)}
 
 
 def hidden_names(template: MechTemp) -> list[str]:

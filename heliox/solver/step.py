@@ -43,6 +43,7 @@ STEP = (
     Phase("advance_half", ("t",), ("t",)),
     Phase("play", ("t", "tables"), ("played",), "play_vjp"),
     Phase("state", ("v", "states", "parameters", "ions"), ("states", "ions"), "state_vjp"),
+    Phase("diffuse", ("states", "ions", "parameters"), ("states", "ions"), None),
     Phase("after_solve", ("states",), ("states",), "after_solve_vjp"),
     Phase("before_step", ("states",), ("states",), "before_step_vjp"),
     Phase("record", ("anything",), ("records",), "record_vjp"),
