@@ -116,11 +116,7 @@ def build(low: BlockLowering) -> list[Made]:
     for kind, name in FOLLOWING.items():
         _joined(low, name, [b for b in blocks if b.kind == kind])
     for b in blocks:
-        if b.kind in ("CONSTRUCTOR", "DESTRUCTOR"):
-            for s in statements(b.body):
-                if isinstance(s, ast.Verbatim):
-                    low.verbatim(s)
-        elif b.kind.startswith(("BEFORE", "AFTER")) and b.kind not in FOLLOWING:
+        if b.kind.startswith(("BEFORE", "AFTER")) and b.kind not in FOLLOWING:
             raise low.fail(b.at, f"{b.kind} is no block of NEURON; legal are {', '.join(FOLLOWING)}")
     low.made += low.watches
     for declared, made in diffusing(low):
@@ -253,7 +249,7 @@ def _untabled(low: BlockLowering) -> None:
         for _ in range(t.n):
             last += (t.hi - t.lo) / t.n
         whole = copy.deepcopy(sig)
-        whole.name, whole.table, whole.outs = f"{sig.name}_untabulated", None, names
+        whole.name, whole.table, whole.outs, whole.leading = f"{sig.name}_untabulated", None, names, []
         whole.body = without_dead(whole.body, set(names))
         low.helpers[whole.name] = whole
         call = Call(whole.name, (Num(repr(last)), *(Name(r) for r in whole.reads)))
@@ -288,6 +284,8 @@ def _interfaces(low: BlockLowering) -> None:
             (n for n in f.written if n in kept and n in low.memory and n not in m.frame.used),
             key=low.memory.rank,
         )
+        if m.name == "current":  # a current that nothing sets here keeps its value
+            m.returns += [c for c in low.program.current_order if c not in m.returns]
         if m.name == "receive" and "v" in f.written:
             m.returns.insert(0, "v")
         if m.fixed:

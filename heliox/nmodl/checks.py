@@ -5,7 +5,6 @@ while they are lowered.
 from __future__ import annotations
 
 import math
-import re
 
 from heliox.errors import nearest
 from heliox.nmodl.memory import BUILTIN, Memory
@@ -30,6 +29,7 @@ def c1_has_a_name(p: Program, m: Memory, s: Source) -> None:
         raise s.fail(
             p.suffix_at,
             "SUFFIX nothing declares functions for hoc, not a mechanism; there is nothing to simulate",
+            functions_only=True,
         )
 
 
@@ -46,15 +46,6 @@ def c3_names_of_blocks(p: Program, m: Memory, s: Source) -> None:
     for b in p.blocks:
         if b.name in m.symbols:
             raise s.fail(b.at, f"{b.name} is both a variable and a {b.kind}; rename one of them")
-
-
-def c4_electrode(p: Program, m: Memory, s: Source) -> None:
-    if p.electrode and p.kind != "point":
-        raise s.fail(
-            p.suffix_at,
-            "ELECTRODE_CURRENT needs a POINT_PROCESS; in a SUFFIX mechanism use NONSPECIFIC_CURRENT with "
-            "the sign turned",
-        )
 
 
 def c5_artificial(p: Program, m: Memory, s: Source) -> None:
@@ -108,14 +99,7 @@ def c10_written_state(p: Program, m: Memory, s: Source) -> None:
             raise s.fail(p.states[name].at, f"{name} is a STATE and declared a second time; keep the STATE")
 
 
-def c11_currents_set(p: Program, m: Memory, s: Source) -> None:
-    text = s.text
-    for name in p.current_order:
-        if any(b.kind == "BREAKPOINT" for b in p.blocks) and not re.search(rf"\b{name}\s*=[^=]", text):
-            raise s.fail(p.suffix_at, f"the current {name} is never set; write {name} = ... in BREAKPOINT")
-
-
 CHECKS = (
-    c1_has_a_name, c2_blocks_once, c3_names_of_blocks, c4_electrode, c5_artificial, c6_external, c7_spelling,
-    c8_numbers, c9_range, c10_written_state, c11_currents_set,
+    c1_has_a_name, c2_blocks_once, c3_names_of_blocks, c5_artificial, c6_external, c7_spelling,
+    c8_numbers, c9_range, c10_written_state,
 )  # fmt: skip

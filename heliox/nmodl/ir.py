@@ -54,9 +54,9 @@ class Loop(Step):
 
 @dataclass(slots=True)
 class Break(Step):
-    """``if not test: break`` (``negate``) or ``if test: break``."""
+    """``if not test: break`` (``negate``), ``if test: break``, or ``break``."""
 
-    test: Expr = field(default_factory=lambda: Num("0"))
+    test: Expr | None = None
     negate: bool = False
 
 
@@ -75,6 +75,13 @@ def walk(steps: list[Step]) -> Iterator[Step]:
             yield from walk(s.orelse)
         elif isinstance(s, Loop):
             yield from walk(s.body)
+
+
+def leaves(s: Step) -> bool:
+    """Whether a step may leave the loop it stands in."""
+    if isinstance(s, Branch):
+        return any(leaves(x) for b in (*(b for _, b in s.branches), s.orelse) for x in b)
+    return isinstance(s, Break)
 
 
 def parts(e: Expr) -> Iterator[Expr]:
@@ -106,7 +113,7 @@ def expressions(s: Step) -> list[Expr]:
     if isinstance(s, Branch):
         return [test for test, _ in s.branches]
     if isinstance(s, Break):
-        return [s.test]
+        return [] if s.test is None else [s.test]
     if isinstance(s, Return):
         return list(s.values)
     return []
@@ -167,7 +174,7 @@ def flow(steps: list[Step], sure: set[str] | None = None, sizes: Mapping[str, in
             out.sure |= set.intersection(*after)
             continue
         if isinstance(s, Loop):
-            first = next((k for k, x in enumerate(s.body) if isinstance(x, Break)), len(s.body))
+            first = next((k for k, x in enumerate(s.body) if leaves(x)), len(s.body))
             certain = flow(s.body[:first], out.sure | {s.var}, sizes).sure
             _inner(s.body, out, sizes, {s.var})
             if s.stop > s.first:  # the first round runs at least to the first break
@@ -185,7 +192,7 @@ def flow(steps: list[Step], sure: set[str] | None = None, sizes: Mapping[str, in
 
 def _filled(s: Loop, sizes: Mapping[str, int]) -> set[str]:
     """Arrays of which the loop sets every element."""
-    if s.first != 0 or s.step != 1 or any(isinstance(x, Break) for x in s.body):
+    if s.first != 0 or s.step != 1 or any(leaves(x) for x in s.body):
         return set()
     found = {
         t.id
@@ -209,5 +216,5 @@ def _inner(body: list[Step], out: Flow, sizes: Mapping[str, int], known: set[str
 __all__ = [
     "Binary", "Branch", "Break", "Call", "Effect", "Expr", "Flow", "Index", "Loop", "Name", "Num", "Return",
     "Set", "Step", "Target",
-    "Text", "Unary", "calls", "expressions", "flow", "names", "parts", "rebuild", "walk",
+    "Text", "Unary", "calls", "expressions", "flow", "leaves", "names", "parts", "rebuild", "walk",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heliox.nmodl.frames import Signature
-from heliox.nmodl.ir import Branch, Call, Loop, Name, Set, Step, expressions, flow, names, walk
+from heliox.nmodl.ir import Branch, Break, Call, Loop, Name, Set, Step, expressions, flow, names, walk
 
 Needed = dict[str, set[str]]
 
@@ -42,22 +42,29 @@ def prune(
                     step.targets = (*first, *(Name(o) for o in sig.outs))
 
 
-def _live(body: list[Step], after: set[str], helpers: dict[str, Signature], needed: Needed) -> set[str]:
+def _live(
+    body: list[Step],
+    after: set[str],
+    helpers: dict[str, Signature],
+    needed: Needed,
+    outside: frozenset[str] = frozenset(),
+) -> set[str]:
     """Names whose value matters before `body`, given those that matter after it; notes what calls must
-    return.
+    return. `outside`: those that matter after the loop around it.
     """
     live = set(after)
     for step in reversed(body):
         if isinstance(step, Branch):
-            ends = [_live(b, live, helpers, needed) for _, b in step.branches] + [
-                _live(step.orelse, live, helpers, needed)
-            ]
+            bodies = [*(b for _, b in step.branches), step.orelse]
+            ends = [_live(b, live, helpers, needed, outside) for b in bodies]
             live = set().union(*ends, *(names(test) for test, _ in step.branches))
             continue
         if isinstance(step, Loop):
             inside = live | set(flow(step.body).exposed)
-            live |= _live(step.body, inside, helpers, needed) | inside
+            live |= _live(step.body, inside, helpers, needed, frozenset(live)) | inside
             continue
+        if isinstance(step, Break):
+            live = set(outside) if step.test is None else live | outside
         if isinstance(step, Set):
             if isinstance(step.value, Call) and step.value.id in helpers:
                 outs = set(helpers[step.value.id].outs)

@@ -32,6 +32,7 @@ from heliox.nmodl.ir import (
 from heliox.nmodl.memory import Memory
 from heliox.nmodl.source import Source
 from heliox.nmodl.values import Values
+from heliox.nmodl.verbatim import refusal
 
 WHILE_LIMIT = 100_000
 PERMANENT = ("state", "assigned", "parameter", "global", "ion", "pointer", "weight", "global_assigned")
@@ -112,12 +113,13 @@ class Lowering(Values):
             raise self.fail(t.at, f"TABLE needs a function of one argument; {sig.name} has {len(sig.args)}")
         if not 1 <= t.n <= 100_000:
             raise self.fail(t.at, "TABLE ... WITH n: n is from 1 to 100000")
-        outs = [sig.value] if sig.value else t.names
+        names = [n for n in t.names if n in sig.outs]
         for n in t.names:
-            if not sig.value and (n not in self.memory or n not in sig.outs):
+            if not sig.value and n not in self.memory:
                 raise self.fail(t.at, f"TABLE {n}: {sig.name} does not set it; {nearest(n, sig.outs)}")
-            if not sig.value and self.memory[n].size:
-                raise self.fail(t.at, f"TABLE of the array {n}; write its elements as variables of their own")
+            if not sig.value and n not in names:
+                self.notes.append(f"TABLE {n}: {sig.name} does not set it, so it is left out")
+        outs = [sig.value] if sig.value else names
         own = [r for r in sig.reads if r not in outs]
         for r in own:
             if self.memory[r].kind not in ("global", "global_assigned", "shared", "builtin") or r in (
@@ -126,21 +128,43 @@ class Lowering(Values):
                 "diam",
                 "t",
             ):
-                raise self.fail(
-                    t.at,
-                    f"TABLE of {sig.name}, which depends on {r}, a variable of the instance: NEURON "
-                    "would tabulate the first instance's "
-                    f"value; take {r} out of RANGE, or remove TABLE",
+                self.notes.append(
+                    f"TABLE of {sig.name} is left out: it depends on {r}, a variable of the instance, and "
+                    f"NEURON tabulates the first instance's value; set usetable_{self.program.suffix} = 0 "
+                    "in NEURON for the same numbers"
                 )
+                return
         lo, hi = self.constant(t.first, t.at), self.constant(t.last, t.at)
         if not lo < hi:
             raise self.fail(t.at, f"TABLE FROM {lo:g} TO {hi:g} is empty")
-        sig.table = Table(
-            sig.args[0], tuple(outs), lo, hi, t.n, tuple(d for d in t.depend if self._shared(d))
-        )
+        depends = tuple(d for d in t.depend if self._shared(d))
+        sig.table = Table(sig.args[0], tuple(outs), lo, hi, t.n, depends)
         sig.reads = own
-        sig.rest = [n for n in sig.outs if n not in t.names]
-        sig.outs = [] if sig.value else list(t.names)
+        sig.rest = [n for n in sig.outs if n not in names]
+        sig.outs = [] if sig.value else names
+        if any(self.memory[n].size for n in names):
+            self._tabulate_elements(sig, frame)
+
+    def _tabulate_elements(self, sig: Signature, frame: Frame) -> None:
+        """A table of arrays: the helper that is tabulated returns their elements."""
+        inner = Signature(
+            f"{sig.name}_elements", sig.args, list(sig.body), sig.reads, table=sig.table, at=sig.at
+        )
+        fill: list[Step] = []
+        for n in sig.outs:
+            size = self.memory[n].size
+            fill += zeros({n: size}) if size else []
+            for k in range(size) if size else (-1,):
+                element: Target = Name(n) if k < 0 else Index(n, Num(str(k)))
+                label = frame.fresh(n if k < 0 else f"{n}_{k}") + ("_" if k < 0 else "")
+                inner.leading.append(label)
+                inner.body.append(Set(targets=(Name(label),), value=element))
+                fill.append(Set(targets=(element,), value=Name(label)))
+        self.helpers[inner.name] = inner
+        args = (*(Name(a) for a in sig.args), *(Name(r) for r in sig.reads))
+        call = Set(targets=tuple(Name(x) for x in inner.leading), value=Call(inner.name, args))
+        inner.rest = sig.rest
+        sig.body, sig.table = [call, *fill], None
 
     def _shared(self, name: str) -> bool:
         """Whether a variable of DEPEND can change for all instances at once."""
@@ -209,7 +233,9 @@ class Lowering(Values):
         if isinstance(s, ast.While):
             return self._while(s, frame)
         if isinstance(s, ast.Verbatim):
-            return self.verbatim(s)
+            raise self.fail(s.refused[0] if s.refused else s.at, refusal(s))
+        if isinstance(s, ast.Break):
+            return [Break(before=s.before, note=s.note)]
         if isinstance(s, ast.Tabulate):
             return []  # read by `helper`
         raise self.fail(s.at, f"{type(s).__name__.upper()} cannot stand here")
@@ -262,7 +288,9 @@ class Lowering(Values):
             raise self.fail(
                 s.at, "FROM ... TO ... BY ... needs a constant start and step; write a while loop"
             )
-        if last is not None and abs(last - first) > WHILE_LIMIT:
+        if (last is None and isinstance(s.last, Num)) or (
+            last is not None and abs(last - first) > WHILE_LIMIT
+        ):
             raise self.fail(s.at, f"a loop of more than {WHILE_LIMIT} rounds")
         head: list[Step] = []
         bound = self.expression(s.last, frame) if last is None else Num("0")
@@ -285,7 +313,9 @@ class Lowering(Values):
     def _while(self, s: ast.While, frame: Frame) -> list[Step]:
         test = self.expression(s.test, frame)
         before, frame.hoisted = frame.hoisted, []
-        body: list[Step] = [*before, Break(test=test, negate=True), *self.statements(s.body, frame)]
+        always = isinstance(test, Num) and float(test.text) != 0.0
+        first: list[Step] = [] if always else [*before, Break(test=test, negate=True)]
+        body = [*first, *self.statements(s.body, frame)]
         return [Loop(var=frame.fresh("turn"), stop=WHILE_LIMIT, body=body, before=s.before, note=s.note)]
 
     def do(self, s: ast.Do, frame: Frame) -> list[Step]:
@@ -308,16 +338,54 @@ class Lowering(Values):
             )
         if call.id in self.blocks and self.blocks[call.id].kind in ("FUNCTION", "PROCEDURE"):
             return self._do_helper(s, frame)
+        if call.id in self.blocks and self.blocks[call.id].kind == "DERIVATIVE":
+            return self._do_derivative(s, frame)
         e = self.expression(call, frame)
         if call.id in intrinsic.RANDOM and isinstance(e, Call):
             return self.with_hoisted(frame, Effect(call=e, before=s.before, note=s.note))
         return []
+
+    def _do_derivative(self, s: ast.Do, frame: Frame) -> list[Step]:
+        """``states()``: a step of the block by the method it is solved with elsewhere."""
+        solves = (x for b in self.program.blocks for x in _all(b.body) if isinstance(x, ast.Solve))
+        found = next((x for x in solves if x.block == s.call.id), None)
+        method = found.method if found is not None else ""
+        return self.statement(ast.Solve(s.at, s.before, s.note, s.call.id, method), frame)
+
+    def inline(self, call: Call, block: ast.Block, frame: Frame) -> str:
+        """Steps of a helper in place of its call, hoisted: lists are read in blocks only. Returns the name of
+        its value, "" for a PROCEDURE.
+        """
+        values = [self.expression(a, frame) for a in call.args]
+        scopes, avoid, result, hoisted = frame.scopes, frame.avoid, frame.result, frame.hoisted
+        frame.scopes, frame.avoid, frame.hoisted = [{}], avoid | frame.used, []
+        steps: list[Step] = [
+            Set(targets=(Name(frame.declare(a)),), value=v) for a, v in zip(block.args, values)
+        ]
+        value = ""
+        if block.kind == "FUNCTION":
+            value = frame.fresh(f"{call.id}_value")
+            frame.result = (call.id, value)
+        body = self.statements(block.body, frame)
+        if value and value not in flow(body).sure:
+            steps.append(Set(targets=(Name(value),), value=Num("0.0")))
+        if steps:
+            steps[0].before = block.before
+        frame.scopes, frame.avoid, frame.result = scopes, avoid, result
+        frame.hoisted = [*hoisted, *steps, *body]
+        return value
 
     def _do_helper(self, s: ast.Do, frame: Frame) -> list[Step]:
         call, block = s.call, self.blocks[s.call.id]
         if len(call.args) != len(block.args):
             raise self.fail(s.at, f"{call.id} takes {len(block.args)} argument(s), not {len(call.args)}")
         sig = self.helper(call.id, s.at)
+        if set(sig.reads) & set(self.program.lists):
+            self.inline(call, block, frame)
+            steps, frame.hoisted = frame.hoisted, []
+            if steps:
+                steps[0].before, steps[-1].note = (*s.before, *steps[0].before), s.note
+            return steps
         args = tuple(self.expression(a, frame) for a in call.args) + tuple(Name(r, s.at) for r in sig.reads)
         made = Call(call.id, args, s.at)
         if not sig.outs and not has_effects(sig.body, self.helpers):
@@ -328,14 +396,6 @@ class Lowering(Values):
         if not targets:
             return self.with_hoisted(frame, Effect(call=made, before=s.before, note=s.note))
         return self.with_hoisted(frame, Set(targets=tuple(targets), value=made, before=s.before, note=s.note))
-
-    def verbatim(self, s: ast.Verbatim) -> list[Step]:
-        from heliox.nmodl.verbatim import refusal
-
-        what = refusal(s.text)
-        if what is not None:
-            raise self.fail(s.at, what)
-        return []
 
 
 def zeros(sizes: dict[str, int]) -> list[Step]:
@@ -351,6 +411,12 @@ def has_effects(steps: list[Step], helpers: dict[str, Signature]) -> bool:
         if c.id in helpers and has_effects(helpers[c.id].body, helpers):
             return True
     return False
+
+
+def _all(body: list[ast.Statement]) -> list[ast.Statement]:
+    inner = [x for s in body for b in (getattr(s, "body", []), getattr(s, "orelse", [])) for x in _all(b)]
+    inner += [x for s in body for _, b in getattr(s, "branches", []) for x in _all(b)]
+    return [*body, *inner]
 
 
 def _called(body: list[ast.Statement]) -> list[str]:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heliox.nmodl.source import Source
-from heliox.nmodl.syntax import Declared, Program
+from heliox.nmodl.syntax import Declared, Program, read_names
 from heliox.nmodl.units import Units
 
 BUILTIN = ("v", "t", "dt", "celsius", "area", "diam")
 # what survives a step; "hidden" and "shared" only if some block reads them before it sets them
 KINDS = (
     "builtin", "weight", "state", "assigned", "hidden", "parameter", "global", "global_assigned", "shared",
-    "ion", "pointer", "random",
+    "ion", "pointer", "random", "list",
 )  # fmt: skip
 
 
@@ -105,7 +105,8 @@ class Memory:
 
     def _variables(self) -> None:
         p = self.program
-        for names, kind in ((p.pointer, "pointer"), (p.bbcore, "pointer"), (p.random, "random")):
+        kinds = ((p.pointer, "pointer"), (p.bbcore, "pointer"), (p.random, "random"), (p.lists, "list"))
+        for names, kind in kinds:
             for name, at in names.items():
                 self._new(name, kind, p.assigned.get(name) or p.parameters.get(name), at)
         for name, d in p.parameters.items():
@@ -122,9 +123,17 @@ class Memory:
         for name in (*p.nonspecific, *p.electrode):
             if name not in self.symbols:
                 self._add(name, "assigned", at=p.suffix_at)
+        self._initial_values()
         for name, size in p.locals_:
             if name not in self.symbols:
                 self.symbols[name] = Symbol(name, "shared", size=size)
+
+    def _initial_values(self) -> None:
+        """``<state>0``, the value a state starts from, needs no declaration."""
+        used = read_names([b.body for b in self.program.blocks])
+        for name in self.program.states:
+            if f"{name}0" in used and f"{name}0" not in self.symbols:
+                self.symbols[f"{name}0"] = Symbol(f"{name}0", "shared", unit=self.program.states[name].unit)
 
     def _new(self, name: str, kind: str, d: Declared | None, at: int) -> None:
         known = self.symbols.get(name)

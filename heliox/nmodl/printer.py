@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import textwrap
 from collections.abc import Iterable, Mapping
 
 from heliox.mechanisms.methods import LIBRARY
@@ -156,7 +157,7 @@ class Printer:
         pad = "    " * indent
         out: list[str] = []
         for s in steps:
-            out += [f"{pad}# {line}" for line in s.before]
+            out += [x for line in s.before for x in comment_lines(line, pad)]
             out += self._step(s, indent, pad)
         return out
 
@@ -173,7 +174,9 @@ class Printer:
             return _line(f"{pad}{self.value(s.call)}", note, pad)
         if isinstance(s, Return):
             return _line(f"{pad}return {', '.join(self.value(v) for v in s.values)}", note, pad)
-        if isinstance(s, Break):
+        if isinstance(s, Break) and s.test is None:
+            return [f"{pad}break{note}"]
+        if isinstance(s, Break) and s.test is not None:
             test = self.test(Unary("!", s.test)) if s.negate else self.test(s.test)
             return [*_line(f"{pad}if {test}:", note, pad), f"{pad}    break"]
         if isinstance(s, Loop):
@@ -226,8 +229,13 @@ def _line(text: str, note: str, pad: str) -> list[str]:
     """A line, with its comment behind it or above it, broken where it is too long."""
     if len(text) + len(note) <= WIDTH:
         return [text + note]
-    above = [pad + note.strip()[: WIDTH - len(pad)]] if note else []
+    above = comment_lines(note.strip(" #"), pad) if note else []
     return [*above, *wrap(text)]
+
+
+def comment_lines(text: str, pad: str) -> list[str]:
+    """A comment in lines of its own."""
+    return textwrap.wrap(text, WIDTH, initial_indent=f"{pad}# ", subsequent_indent=f"{pad}# ")
 
 
 def wrap(text: str) -> list[str]:

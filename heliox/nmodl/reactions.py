@@ -9,6 +9,7 @@ from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Expr, Index, Name, Num, Set, Step, Target, rebuild, walk
 from heliox.nmodl.lowering import Lowering
 from heliox.nmodl.newton import put
+from heliox.nmodl.syntax import read_names
 
 LARGEST = 400  # unknowns
 Key = tuple[str, int]  # state, element (-1: scalar)
@@ -78,6 +79,8 @@ class Reactions(Lowering):
             return []  # a stage of its own: `diffusion`
         for name in s.names:
             size = self.memory[name].size if name in self.memory else 0
+            if name not in self.program.states or (s.var and not size):
+                continue  # as in NEURON: only states have volumes, and with an index only arrays
             for k in range(size) if size else [-1]:
                 if s.var:
                     frame.constants[s.var] = k
@@ -250,23 +253,6 @@ def _flow(rate: Expr, side: Side) -> Expr:
     for c, x in side:
         for _ in range(c):
             out = Binary("*", out, x)
-    return out
-
-
-def read_names(body: object) -> set[str]:
-    out: set[str] = set()
-
-    def visit(x: object) -> None:
-        if isinstance(x, (Name, Index)):
-            out.add(x.id)
-        if isinstance(x, (list, tuple)):
-            for y in x:
-                visit(y)
-        elif hasattr(x, "__dataclass_fields__"):
-            for f in x.__dataclass_fields__:
-                visit(getattr(x, f))
-
-    visit(body)
     return out
 
 

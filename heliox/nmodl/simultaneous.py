@@ -8,7 +8,7 @@ from heliox.nmodl.frames import Frame, Signature
 from heliox.nmodl.ir import Binary, Call, Expr, Name, Num, Set, Step, Unary
 from heliox.nmodl.linear_split import split
 from heliox.nmodl.lowering import Lowering
-from heliox.nmodl.reactions import read_names
+from heliox.nmodl.syntax import read_names
 
 
 class Equations(Lowering):

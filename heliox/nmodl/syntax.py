@@ -128,8 +128,23 @@ class Local(Statement):
 
 
 @dataclass(slots=True)
+class Return(Statement):
+    """``return value;`` of C code."""
+
+    value: Expr | None = None
+
+
+@dataclass(slots=True)
+class Break(Statement):
+    """``break;`` of C code."""
+
+
+@dataclass(slots=True)
 class Verbatim(Statement):
+    """C code; ``refused`` says where and why it could not be read."""
+
     text: str = ""
+    refused: tuple[int, str] | None = None
 
 
 @dataclass(slots=True)
@@ -271,6 +286,7 @@ class Program:
     pointer: dict[str, int] = field(default_factory=dict)
     bbcore: dict[str, int] = field(default_factory=dict)
     external: dict[str, int] = field(default_factory=dict)
+    lists: dict[str, int] = field(default_factory=dict)  # vectors that C code holds by a pointer
     random: dict[str, int] = field(default_factory=dict)
     parameters: dict[str, Declared] = field(default_factory=dict)
     assigned: dict[str, Declared] = field(default_factory=dict)
@@ -282,3 +298,22 @@ class Program:
     locals_: list[tuple[str, int]] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     verbatim: list[Verbatim] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def read_names(body: object) -> set[str]:
+    """Names of variables anywhere in a tree."""
+    out: set[str] = set()
+
+    def visit(x: object) -> None:
+        if isinstance(x, (Name, Index)):
+            out.add(x.id)
+        if isinstance(x, (list, tuple)):
+            for y in x:
+                visit(y)
+        elif hasattr(x, "__dataclass_fields__"):
+            for f in x.__dataclass_fields__:
+                visit(getattr(x, f))
+
+    visit(body)
+    return out

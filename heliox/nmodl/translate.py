@@ -19,7 +19,9 @@ from heliox.nmodl.memory import Memory, Symbol
 from heliox.nmodl.parser import parse
 from heliox.nmodl.printer import wrap
 from heliox.nmodl.source import Source
+from heliox.nmodl.streams import SPIKE_TIMES
 from heliox.nmodl.syntax import Program
+from heliox.nmodl.verbatim import absorb
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,12 @@ class Translation:
     file: str
 
 
-def analyse(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> Translation:
+def analyse(
+    text: str,
+    file: str = "<mod>",
+    folders: Sequence[str | Path] = (),
+    draws: Mapping[str, str] | None = None,
+) -> Translation:
     """Parse, check and lower a mod file.
 
     Parameters
@@ -46,6 +53,8 @@ def analyse(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) 
         Its name, for messages.
     folders : sequence of path
         Where its INCLUDE files are.
+    draws : mapping
+        Distribution of random streams that only hoc knows, such as ``{"rng": "uniform(0, 1)"}``.
 
     Raises
     ------
@@ -55,6 +64,10 @@ def analyse(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) 
     try:
         source = Source(text, file, folders)
         program = parse(source)
+        if not program.suffix and program.blocks:
+            program.suffix = Path(file).stem  # as NEURON names a mechanism without SUFFIX
+            program.kind = "density"
+        absorb(program, draws)
         memory = Memory(program, source)
         check(program, memory, source)
         low = BlockLowering(program, memory, source)
@@ -65,13 +78,18 @@ def analyse(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) 
             f"{file}: nested too deeply; give parts of its expressions names", file=file, line=1
         ) from None
     return Translation(
-        program, source, emitted, _declared(low, emitted), emitted.rename, tuple(low.notes), file
+        program, source, emitted, _declared(low, emitted), emitted.rename, (*program.notes, *low.notes), file
     )
 
 
-def translate(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> MechTemp:
+def translate(
+    text: str,
+    file: str = "<mod>",
+    folders: Sequence[str | Path] = (),
+    draws: Mapping[str, str] | None = None,
+) -> MechTemp:
     """The mechanism of a mod file. Arguments and errors as for `analyse`."""
-    t = analyse(text, file, folders)
+    t = analyse(text, file, folders, draws)
     e = t.emitted
     _, library, constants = (
         subset.collect([LIBRARY[n] for n in e.library()], LIBRARY) if e.library() else ({}, {}, {})
@@ -115,6 +133,11 @@ def _declared(low: BlockLowering, e: Emitted) -> dict[str, object]:
         "electrode": bool(p.electrode),
         "weights": tuple(new(w) for w in low.weights.values()),
         "random": tuple(new(r) for r in p.random),
+        **(
+            {"lists": {new(s.name): "ms" if s.name == SPIKE_TIMES else s.unit for s in memory.of("list")}}
+            if p.lists
+            else {}
+        ),
         "pointers": tuple(new(s.name) for s in memory.of("pointer")),
         "diffusion": tuple(Diffusion(_renamed_state(x.state, rename), x.function) for x in low.diffusion),
         "renamed": {a: b for a, b in rename.items() if a in memory and memory[a].kind in _NAMED},
@@ -146,11 +169,16 @@ def _variable(s: Symbol) -> Var:
     return Var(s.value, s.unit, s.size or 1)
 
 
-def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = ()) -> str:
+def python_text(
+    text: str,
+    file: str = "<mod>",
+    folders: Sequence[str | Path] = (),
+    draws: Mapping[str, str] | None = None,
+) -> str:
     """The text of a Python file with the mechanism's functions and declaration. Arguments and errors
     as for `analyse`.
     """
-    t = analyse(text, file, folders)
+    t = analyse(text, file, folders, draws)
     e, p = t.emitted, t.program
     arguments = [(k, _plain(v)) for k, v in t.declared.items()]
     declared = declaration(arguments)
@@ -158,7 +186,9 @@ def python_text(text: str, file: str = "<mod>", folders: Sequence[str | Path] = 
     called = e.called()
     imports = [f"from math import {', '.join(names)}"] if (names := sorted(called & _MATH)) else []
     imports.append("")
-    intrinsics = sorted(called & (subset.RANDOM | set(subset.EFFECTS) | {"watch", "for_connections"}))
+    intrinsics = sorted(
+        called & (subset.RANDOM | set(subset.EFFECTS) | set(subset.LISTS) | {"watch", "for_connections"})
+    )
     if intrinsics:
         imports.append(f"from heliox.mechanisms.intrinsics import {', '.join(intrinsics)}")
     if e.library():

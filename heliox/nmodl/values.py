@@ -23,6 +23,10 @@ class Values:
         """Given by `Lowering`."""
         raise NotImplementedError
 
+    def inline(self, call: Call, block: ast.Block, frame: Frame) -> str:
+        """Given by `Lowering`."""
+        raise NotImplementedError
+
     def fail(self, at: int, what: str) -> MechanismError:
         """An error at a place of the file."""
         return self.source.fail(at, what, mechanism=self.program.suffix)
@@ -56,6 +60,8 @@ class Values:
         if e.id == frame.result[0]:
             return Name(frame.result[1], e.at)
         self.known(e.id, e.at)
+        if self.memory[e.id].kind == "list":
+            raise self.fail(e.at, f"{e.id} is a vector: only its elements and its length are numbers")
         if self.memory[e.id].kind == "random":
             raise self.fail(
                 e.at,
@@ -118,6 +124,9 @@ class Values:
             if len(e.args) != len(block.args):
                 raise self.fail(e.at, f"{name} takes {len(block.args)} argument(s), not {len(e.args)}")
             sig = self.helper(name, e.at)
+            if set(sig.reads) & set(self.program.lists):
+                value = self.inline(e, block, frame)
+                return Name(value, e.at) if value else Num("0.0", e.at)
             args = tuple(self.expression(a, frame) for a in e.args) + tuple(Name(r, e.at) for r in sig.reads)
             call = Call(name, args, e.at)
             if block.kind == "PROCEDURE" and not sig.outs:
@@ -136,8 +145,22 @@ class Values:
             )
         return self._intrinsic(e, frame)
 
+    def _unknown_pointer(self, e: Call) -> MechanismError:
+        name = getattr(e.args[0], "id", "")
+        if e.id == "#present":
+            return self.fail(e.at, f"VERBATIM asks whether {name} points somewhere; nothing tells what it is")
+        return self.fail(
+            e.at,
+            f"the distribution of the stream {name} is set in hoc, and this file does not tell it; say it: "
+            f'translate(..., draws={{"{name}": "uniform(0, 1)"}}), or negexp(1), or normal(0, 1)',
+        )
+
     def _intrinsic(self, e: Call, frame: Frame) -> Expr:
         name = e.id
+        if name in ("item", "length") and e.args and getattr(e.args[0], "id", "") in self.program.lists:
+            return Call(name, (e.args[0], *(self.expression(a, frame) for a in e.args[1:])), e.at)
+        if name in ("#pick", "#present"):
+            raise self._unknown_pointer(e)
         if name in intrinsic.RANDOM:
             new, counts = intrinsic.RANDOM[name]
             stream = e.args[0] if e.args else Num("0")

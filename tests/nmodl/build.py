@@ -1,8 +1,8 @@
 """Compiles a folder of mod files with nrnivmodl, in batches whose names do not collide: ``python -m
 tests.nmodl.build FOLDER WORK``.
 
-Leaves ``WORK/batch_<k>`` with its library and ``WORK/files.json``: file -> its batch, or "" where NEURON does not
-compile it. Batches that are there already are kept. Not collected by pytest.
+Leaves ``WORK/batch_<k>`` with its library and ``WORK/files.json``: file -> its batch, or "" where NEURON does
+not compile it. Batches that are there already are kept. Not collected by pytest.
 """
 
 from __future__ import annotations

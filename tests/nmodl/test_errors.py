@@ -40,7 +40,7 @@ def refuse(text: str) -> MechanismError:
         (HEAD + "BREAKPOINT { SOLVE s METHOD cnexp i = g }", 5, "no such block"),
         (HEAD + "BREAKPOINT { SOLVE s METHOD runge i = g }\nDERIVATIVE s { m' = -m }", 5, "cnexp"),
         (HEAD + "BREAKPOINT { SOLVE s METHOD cnexp i = g }\nDERIVATIVE s { m'' = -m }", 6, "higher derivatives"),
-        (HEAD + "BREAKPOINT { i = g }\nINITIAL {\nVERBATIM\n m = vector(3);\nENDVERBATIM }", 7, "C code"),
+        (HEAD + "BREAKPOINT { i = g }\nINITIAL {\nVERBATIM\n m = vector(3);\nENDVERBATIM }", 8, "C code"),
         (HEAD + "BREAKPOINT { i = f(v) }\nFUNCTION f(x) { f = f(x - 1) }", 6, "calls itself"),
         (HEAD + "BREAKPOINT { i = t dt = 3 }", 5, "may not be assigned"),
         (HEAD + "BREAKPOINT { i = g[2] }", 5, "not an array"),
