@@ -33,8 +33,8 @@ def find(path: PathLike | None, folder: str, *names: str) -> Path:
         root = os.environ.get(VARIABLE)
         if not root:
             raise ModelError(
-                f"give the path of the {folder} data, or set the environment variable {VARIABLE} to the folder "
-                f"in which the folder {folder!r} lies"
+                f"give the path of the {folder} data, or set the environment variable {VARIABLE} to the "
+                f"folder in which the folder {folder!r} lies"
             )
         path = Path(root) / folder
     path = Path(path)

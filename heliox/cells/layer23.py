@@ -45,8 +45,9 @@ def hpc(path: PathLike | None = None, *, active: bool = True) -> Cell:
     Parameters
     ----------
     path : path, optional
-        The morphology ``2013_03_06_cell11_1125_H41_06.asc``, or ``segments.csv`` (with ``sections.csv`` beside
-        it), or a folder with one of them; default: the folder ``hpc`` of HELIOX_DATA. Both give the same model.
+        The morphology ``2013_03_06_cell11_1125_H41_06.asc``, or ``segments.csv`` (with ``sections.csv``
+        beside it), or a folder with one of them; default: the folder ``hpc`` of HELIOX_DATA. Both give the
+        same model.
     active : bool
         Channels in soma and axon, spine membrane on the dendrites (`v_init` -86 mV); else leak alone, with
         its reversal potential and `v_init` at 0 mV.

@@ -20,9 +20,9 @@ def read(path: Path) -> Cell:
     Parameters
     ----------
     path : Path
-        ``segments.csv``, one node a row in solver order: ``row, section, kind`` (``seg``, ``end`` or ``root``),
-        ``area_um2, diam_um, ri_MOhm``. ``sections.csv`` lies beside it, one section a row in order of
-        creation: ``section, parent_section`` (row, -1: none), ``parent_x, L_um, Ra_ohm_cm``.
+        ``segments.csv``, one node a row in solver order: ``row, section, kind`` (``seg``, ``end`` or
+        ``root``), ``area_um2, diam_um, ri_MOhm``. ``sections.csv`` lies beside it, one section a row in order
+        of creation: ``section, parent_section`` (row, -1: none), ``parent_x, L_um, Ra_ohm_cm``.
     """
     sections = table(path.with_name("sections.csv"))
     nodes: dict[str, list[dict[str, str]]] = {s["section"]: [] for s in sections}

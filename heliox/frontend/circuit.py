@@ -103,13 +103,14 @@ class Network:
 
     # --- cells and stimuli
 
-    def add(self, cell: Cell, copies: int = 1, name: str = "Cell") -> list[str]:
+    def add(self, cell: Cell, copies: int | None = 1, name: str = "Cell") -> list[str]:
         """Add copies of a cell as it is now; what is changed in it later does not reach them.
 
         Parameters
         ----------
         cell : Cell
-        copies : int
+        copies : int or None
+            None: one cell, called `name` without a number.
         name : str
             They are called ``name[k]``, counted on from earlier ones of that name. ``""``: a single cell
             whose sections keep their bare names.
@@ -119,20 +120,28 @@ class Network:
         list of str
             The names.
         """
-        if isinstance(copies, bool) or not isinstance(copies, int | np.integer) or copies < 1:
-            raise ModelError(f"copies is {copies!r}; it must be a whole number of at least 1")
+        whole = isinstance(copies, int | np.integer) and not isinstance(copies, bool)
+        if copies is not None and (not whole or copies < 1):
+            raise ModelError(f"copies is {copies!r}; it must be a whole number of at least 1, or None")
         if not isinstance(cell, Cell):
             raise ModelError(f"a network holds cells of heliox.morphology or heliox.Cell, not {cell!r}")
         own = cell.copy()
         skeleton = Skeleton(own._sections)
-        return [self._add(own, skeleton, name) for _ in range(copies)]
+        if copies is None or not name:
+            return [self._add(own, skeleton, name) for _ in range(copies or 1)]
+        names = []
+        for _ in range(copies):
+            k = self._copies.get(name, 0)
+            self._copies[name] = k + 1
+            names.append(self._add(own, skeleton, f"{name}[{k}]"))
+        return names
 
-    def _add(self, cell: Cell, skeleton: Skeleton, kind: str) -> str:
-        k = self._copies.get(kind, 0)
-        name = f"{kind}[{k}]" if kind else ""
+    def _add(self, cell: Cell, skeleton: Skeleton, name: str) -> str:
         if name in self._member:
-            raise ModelError("there is already a cell without a name", cell=name)
-        self._copies[kind] = k + 1
+            raise ModelError(
+                f"there is already a cell {name!r}" if name else "there is already a cell without a name",
+                cell=name,
+            )
         m = self._member[name] = len(self.members)
         self.members.append(Member(name, cell, skeleton))
         made: dict[int, Instance] = {}

@@ -5,7 +5,7 @@ M' = -km M + ae E + ai2 I2; fires when M passes 1. A lower bound of the firing t
 and moved at every input.
 """
 
-# ruff: noqa: B007, RUF059  (a name with an underscore, as for an unused value, is no legal name in a mechanism)
+# ruff: noqa: B007  (a name with an underscore, as for an unused value, is no legal name in a mechanism)
 
 from math import exp, log
 

@@ -12,14 +12,16 @@ def rates(v, vshiftm, vshifth, slopem, slopeh):
     """Steady states and time constants (ms) at v (mV)."""
     if v == -38.0:
         v = v + 0.0001
-    alpha = linoid(0.182, v + 38.0 - vshiftm, slopem)
-    beta = linoid(0.124, -v - 38.0 + vshiftm, slopem)
+    u = v - (vshiftm - 38.0)
+    alpha = linoid(0.182, u, slopem)
+    beta = linoid(0.124, -u, slopem)
     minf = alpha / (alpha + beta)
     mtau = 1.0 / (alpha + beta) / Q
     if v == -66.0:
         v = v + 0.0001
-    alpha = linoid(0.015, -v - 66.0 + vshifth, slopeh)
-    beta = linoid(0.015, v + 66.0 - vshifth, slopeh)
+    w = v - (vshifth - 66.0)
+    alpha = linoid(0.015, -w, slopeh)
+    beta = linoid(0.015, w, slopeh)
     hinf = alpha / (alpha + beta)
     htau = 1.0 / (alpha + beta) / Q
     return minf, mtau, hinf, htau

@@ -25,7 +25,7 @@ def initial(v):
 
 
 def current(v, m, h, gK_Tstbar, ek):
-    gK_Tst = gK_Tstbar * m * m * m * m * h
+    gK_Tst = gK_Tstbar * m**4.0 * h
     ik = gK_Tst * (v - ek)
     return gK_Tst, ik
 

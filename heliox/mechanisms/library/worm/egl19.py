@@ -1,6 +1,7 @@
 """egl19: EGL-19, high-voltage-activated calcium (L type)."""
 
-from heliox.mechanisms.library.worm.rates import E_CA, egl19_h, egl19_m, relaxed
+from heliox.mechanisms.library.worm.rates import E_CA, egl19_h, egl19_m
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -23,8 +24,8 @@ def current(v, m, h, gbar):
 
 def state(v, dt, m, h):
     minf, mtau, hinf, htau = rates(v)
-    m = relaxed(m, minf, mtau, dt)
-    h = relaxed(h, hinf, htau, dt)
+    m = cnexp(m, -1.0 / mtau, minf / mtau, dt)
+    h = cnexp(h, -1.0 / htau, hinf / htau, dt)
     return m, h
 
 

@@ -3,7 +3,8 @@
 Their weights sum to 1.08, as published.
 """
 
-from heliox.mechanisms.library.worm.rates import E_K, relaxed, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -25,9 +26,9 @@ def current(v, mf, mm, ms, gbar):
 
 def state(v, dt, mf, mm, ms):
     mfinf, mftau, mminf, mmtau, msinf, mstau = rates(v)
-    mf = relaxed(mf, mfinf, mftau, dt)
-    mm = relaxed(mm, mminf, mmtau, dt)
-    ms = relaxed(ms, msinf, mstau, dt)
+    mf = cnexp(mf, -1.0 / mftau, mfinf / mftau, dt)
+    mm = cnexp(mm, -1.0 / mmtau, mminf / mmtau, dt)
+    ms = cnexp(ms, -1.0 / mstau, msinf / mstau, dt)
     return mf, mm, ms
 
 

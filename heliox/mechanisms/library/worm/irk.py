@@ -2,7 +2,8 @@
 
 from math import exp
 
-from heliox.mechanisms.library.worm.rates import E_K, relaxed, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -25,7 +26,7 @@ def current(v, m, gbar):
 
 def state(v, dt, m):
     minf, mtau = rates(v)
-    m = relaxed(m, minf, mtau, dt)
+    m = cnexp(m, -1.0 / mtau, minf / mtau, dt)
     return m
 
 

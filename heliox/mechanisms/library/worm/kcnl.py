@@ -3,7 +3,8 @@
 It runs behind capool, so its gate follows the new calcium of the step.
 """
 
-from heliox.mechanisms.library.worm.rates import E_K, relaxed
+from heliox.mechanisms.library.worm.rates import E_K
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -23,7 +24,7 @@ def current(v, m, gbar):
 
 
 def state(dt, m, cai):
-    m = relaxed(m, steady(cai), 6.3, dt)
+    m = cnexp(m, -1.0 / 6.3, steady(cai) / 6.3, dt)
     return m
 
 

@@ -4,7 +4,8 @@ The only current of the family that reads the potassium pool's reversal potentia
 closed.
 """
 
-from heliox.mechanisms.library.worm.rates import relaxed, sigmoid
+from heliox.mechanisms.library.worm.rates import sigmoid
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -39,10 +40,10 @@ def current(v, mf, ms, w, s, gbar, ek):
 def state(v, dt, mf, ms, w, s):
     minf, fast, slow = activation(v)
     winf, wtau, sinf = inactivation(v)
-    mf = relaxed(mf, minf, fast, dt)
-    ms = relaxed(ms, minf, slow, dt)
-    w = relaxed(w, winf, wtau, dt)
-    s = relaxed(s, sinf, 5e5, dt)
+    mf = cnexp(mf, -1.0 / fast, minf / fast, dt)
+    ms = cnexp(ms, -1.0 / slow, minf / slow, dt)
+    w = cnexp(w, -1.0 / wtau, winf / wtau, dt)
+    s = cnexp(s, -1.0 / 5e5, sinf / 5e5, dt)
     return mf, ms, w, s
 
 

@@ -11,11 +11,6 @@ def sigmoid(x):
     return 1.0 / (1.0 + exp(-x))
 
 
-def relaxed(y, inf, tau, dt):
-    """A gate after dt (ms) at constant steady state and time constant (ms)."""
-    return inf + (y - inf) * exp(-dt / tau)
-
-
 def egl19_m(v):
     """Steady state and time constant (ms) of the activation of EGL-19 at v (mV)."""
     x = (v - 5.2) / 6.0

@@ -2,7 +2,8 @@
 
 from math import exp
 
-from heliox.mechanisms.library.worm.rates import E_K, relaxed, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -26,8 +27,8 @@ def current(v, m, h, gbar):
 
 def state(v, dt, m, h):
     minf, mtau, hinf, htau = rates(v)
-    m = relaxed(m, minf, mtau, dt)
-    h = relaxed(h, hinf, htau, dt)
+    m = cnexp(m, -1.0 / mtau, minf / mtau, dt)
+    h = cnexp(h, -1.0 / htau, hinf / htau, dt)
     return m, h
 
 

@@ -2,7 +2,8 @@
 
 from math import exp
 
-from heliox.mechanisms.library.worm.rates import E_K, relaxed, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -28,9 +29,9 @@ def current(v, m, hf, hs, gbar):
 
 def state(v, dt, m, hf, hs):
     minf, mtau, hfinf, hftau, hsinf, hstau = rates(v)
-    m = relaxed(m, minf, mtau, dt)
-    hf = relaxed(hf, hfinf, hftau, dt)
-    hs = relaxed(hs, hsinf, hstau, dt)
+    m = cnexp(m, -1.0 / mtau, minf / mtau, dt)
+    hf = cnexp(hf, -1.0 / hftau, hfinf / hftau, dt)
+    hs = cnexp(hs, -1.0 / hstau, hsinf / hstau, dt)
     return m, hf, hs
 
 

@@ -1,7 +1,8 @@
 """slo1_egl19: SLO-1 potassium current coupled to EGL-19."""
 
-from heliox.mechanisms.library.worm.rates import E_K, egl19_h, egl19_m, relaxed
+from heliox.mechanisms.library.worm.rates import E_K, egl19_h, egl19_m
 from heliox.mechanisms.library.worm.slo import slo1
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -21,9 +22,9 @@ def state(v, dt, m, m_c, h_c):
     inf, tau = egl19_m(v)
     minf, mtau = slo1(v, m_c, inf, tau)
     hinf, htau = egl19_h(v)
-    m = relaxed(m, minf, mtau, dt)
-    m_c = relaxed(m_c, inf, tau, dt)
-    h_c = relaxed(h_c, hinf, htau, dt)
+    m = cnexp(m, -1.0 / mtau, minf / mtau, dt)
+    m_c = cnexp(m_c, -1.0 / tau, inf / tau, dt)
+    h_c = cnexp(h_c, -1.0 / htau, hinf / htau, dt)
     return m, m_c, h_c
 
 

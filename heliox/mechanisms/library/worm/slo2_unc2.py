@@ -1,7 +1,8 @@
 """slo2_unc2: SLO-2 potassium current coupled to UNC-2."""
 
-from heliox.mechanisms.library.worm.rates import E_K, relaxed, unc2_h, unc2_m
+from heliox.mechanisms.library.worm.rates import E_K, unc2_h, unc2_m
 from heliox.mechanisms.library.worm.slo import slo2
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
@@ -21,9 +22,9 @@ def state(v, dt, m, m_c, h_c):
     inf, tau = unc2_m(v)
     minf, mtau = slo2(v, m_c, inf, tau)
     hinf, htau = unc2_h(v)
-    m = relaxed(m, minf, mtau, dt)
-    m_c = relaxed(m_c, inf, tau, dt)
-    h_c = relaxed(h_c, hinf, htau, dt)
+    m = cnexp(m, -1.0 / mtau, minf / mtau, dt)
+    m_c = cnexp(m_c, -1.0 / tau, inf / tau, dt)
+    h_c = cnexp(h_c, -1.0 / htau, hinf / htau, dt)
     return m, m_c, h_c
 
 

@@ -4,7 +4,8 @@ Its conductance follows a presynaptic voltage without spikes: `vpre`, which a tr
 weight at initialization decides whether the synapse excites or inhibits; its size scales the conductance.
 """
 
-from heliox.mechanisms.library.worm.rates import relaxed, sigmoid
+from heliox.mechanisms.library.worm.rates import sigmoid
+from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import MechTemp
 
 SHORTEST = 1e-9  # ms, so that a saturated synapse divides by no zero
@@ -36,7 +37,8 @@ def current(v, s, w, gmax, e):
 
 def state(dt, s, vpre, k):
     inf = steady(vpre)
-    s = relaxed(s, inf, max((1.0 - inf) / k, SHORTEST), dt)
+    tau = max((1.0 - inf) / k, SHORTEST)
+    s = cnexp(s, -1.0 / tau, inf / tau, dt)
     return s
 
 
