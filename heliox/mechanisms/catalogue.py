@@ -23,6 +23,7 @@ LIBRARY = {
     "ExpSyn": "expsyn",
     "Exp2Syn": "exp2syn",
     "SEClamp": "seclamp",
+    "VClamp": "vclamp",
     "OClamp": "oclamp",
     "APCount": "apcount",
     "NetStim": "netstim",
@@ -32,6 +33,7 @@ LIBRARY = {
 }  # fmt: skip
 FAMILIES = {
     "coupling": {"Gap": "gap"},
+    "sources": {"VecStim": "vecstim"},
     "l5pc": {
         name: f"l5pc.{name.lower()}"
         for name in (
