@@ -1,4 +1,4 @@
-"""Figures: traces, rasters, shapes. Takes arrays, or whatever has the attributes of HelioX's results.
+"""Figures: traces, rasters, shapes, schedules. Takes arrays, or what has the attributes of HelioX's results.
 
 The colours are those of Okabe and Ito (2008), which people with any colour vision tell apart.
 """
@@ -17,6 +17,8 @@ from heliox.errors import HelioXError
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 NAMED = 8  # traces named in a legend
 LABELLED = 20  # rows of a raster named at the axis
+PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
+THIN = 0.7  # points; no cable is drawn thinner
 
 
 def traces(
@@ -87,22 +89,73 @@ def raster(spikes: Any, *, names: Sequence[str] | None = None, ax: Any = None) -
 
 
 def shape(
-    lines: Sequence[ArrayLike],
+    lines: Any,
+    values: ArrayLike | None = None,
     *,
+    name: str | None = None,
+    unit: str | None = None,
+    limits: tuple[float, float] | None = None,
     colours: Sequence[int] | None = None,
     points: ArrayLike | None = None,
+    view: str = "xy",
     ax: Any = None,
 ) -> Any:
-    """Draw cables seen along the z axis, as thick as they are.
+    """Draw cables as thick as they are, coloured by a number each.
 
     Parameters
     ----------
-    lines : sequence of (n, 4) arrays
-        x, y, z and diameter in um, as NEURON's 3-D points.
+    lines
+        What ``sim.shape()`` gives, or a sequence of (k, 4) arrays: x, y, z and diameter in um, as NEURON's
+        3-D points.
+    values : (len(lines),), optional
+        Numbers shown as colours, with a colour bar; NaN is grey. Default: the lines' own, if they have any.
+    name, unit : str, optional
+        Of the values, for the colour bar; default: their own.
+    limits : (low, high), optional
+        Of the colour bar; default: the least and the largest value.
     colours : sequence of int, optional
-        A number a line, e.g. of its cell; lines of equal number have the same colour.
-    points : (m, 2) array, optional
-        x and y in um of places to mark, such as synapses.
+        In place of values a number a line, e.g. of its cell; lines of equal number have the same colour.
+    points : (m, 3) array, optional
+        x, y and z in um of places to mark, such as synapses; (m, 2) in the plane that is seen.
+    view : str
+        The plane that is seen, ``"xy"``, ``"xz"`` or ``"yz"``, or ``"3d"``.
+    ax : Axes, optional
+        Where to draw, for ``"3d"`` of the projection ``"3d"``; default: a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    pieces, owner, shown, own_name, own_unit = _pieces(lines, values)
+    if view not in (*PLANES, "3d"):
+        raise HelioXError(f"view is {view!r}; legal are {', '.join(map(repr, PLANES))} and '3d'")
+    ax = _shape_axes(view) if ax is None else ax
+    drawn = _in_space(ax, pieces) if view == "3d" else _in_plane(ax, pieces, PLANES[view])
+    if colours is not None:
+        palette = [COLOURS[number % len(COLOURS)] for number in colours]
+        drawn.set_color([palette[k] for k in owner])
+    elif len(shown):
+        _colour(ax, drawn, shown[owner], limits, name or own_name, unit or own_unit)
+    else:
+        drawn.set_color(COLOURS[0])
+    if points is not None:
+        _mark(ax, np.asarray(points, float), view)
+    return ax if view == "3d" else _plain(ax)
+
+
+def schedule(steps: Any, values: ArrayLike | None = None, *, name: str = "level", ax: Any = None) -> Any:
+    """Draw the order in which a tree is eliminated.
+
+    Parameters
+    ----------
+    steps
+        What `heliox.solver.dhs.schedule` gives, arrays of the nodes of each step: a row a lane, a column a
+        step, coloured by `values`. Or what `heliox.solver.contraction.contract` gives: the numbers of nodes
+        that are raked and compressed in each round.
+    values : (nodes,), optional
+        What colours the nodes of the former, e.g. ``dhs.levels(parent)``.
+    name : str
+        Of the values, for the colour bar.
     ax : Axes, optional
         Where to draw; default: a new figure.
 
@@ -110,23 +163,11 @@ def shape(
     -------
     Axes
     """
-    from matplotlib.collections import PolyCollection
-
     ax = _axes(ax)
-    numbers = list(colours) if colours is not None else [0] * len(lines)
-    outlines, fill = [], []
-    for line, number in zip(lines, numbers):
-        quads = _frusta(np.asarray(line, float))
-        outlines += list(quads)
-        fill += [COLOURS[number % len(COLOURS)]] * len(quads)
-    ax.add_collection(PolyCollection(outlines, facecolors=fill, edgecolors=fill, linewidths=0.4))
-    if points is not None and len(np.asarray(points)):
-        xy = np.asarray(points, float)
-        ax.scatter(xy[:, 0], xy[:, 1], s=5.0, c="k", lw=0.0, zorder=3)
-    ax.autoscale_view()
-    ax.set_aspect("equal", adjustable="datalim")
-    ax.set_xlabel("x (um)")
-    ax.set_ylabel("y (um)")
+    if hasattr(steps, "rounds"):
+        _rounds(ax, steps.rounds)
+    else:
+        _lanes(ax, [np.asarray(step) for step in steps], values, name)
     return _plain(ax)
 
 
@@ -240,14 +281,148 @@ def _spikes(spikes: Any) -> tuple[NDArray[np.float64], NDArray[np.intp], list[st
     return np.asarray(spikes.t, float), rows, names
 
 
-def _frusta(line: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n - 1, 4, 2) corners of the pieces of a cable in the plane."""
-    a, b = line[:-1, :2], line[1:, :2]
+def _pieces(
+    lines: Any, values: ArrayLike | None
+) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], str, str]:
+    """Straight pieces (m, 2, 4), the line of each, values of the lines (or none), their name and unit."""
+    given = getattr(lines, "lines", lines)
+    shown = np.asarray(getattr(lines, "values", ()) if values is None else values, float)
+    if isinstance(given, np.ndarray) and given.ndim == 3 and given.shape[1:] == (2, 4):
+        pieces, owner = given.astype(float), np.arange(len(given))
+    elif not hasattr(given, "__iter__"):
+        raise HelioXError(f"{type(lines).__name__} is no shape; give sim.shape(), or (k, 4) arrays")
+    else:
+        arrays = [np.asarray(line, float) for line in given]
+        for k, line in enumerate(arrays):
+            if line.ndim != 2 or line.shape[1] != 4:
+                raise HelioXError(
+                    f"line {k} has the shape {line.shape}; it must be (k, 4): x, y, z, diameter"
+                )
+        cut = [np.stack([line[:-1], line[1:]], axis=1) for line in arrays]
+        pieces = np.concatenate([np.empty((0, 2, 4)), *cut])
+        owner = np.repeat(np.arange(len(arrays)), [len(c) for c in cut])
+    if shown.size and shown.shape != (len(given),):
+        raise HelioXError(f"values have the shape {shown.shape} and there are {len(given)} lines")
+    return pieces, owner, shown, getattr(lines, "name", ""), getattr(lines, "unit", "")
+
+
+def _frusta(pieces: NDArray[np.float64], plane: Sequence[int]) -> NDArray[np.float64]:
+    """(m, 4, 2) corners of the pieces in a plane."""
+    a, b = pieces[:, 0][:, plane], pieces[:, 1][:, plane]
     along = b - a
     length = np.hypot(along[:, 0], along[:, 1])
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.where(length > 0.0, length, 1.0)[:, None]
-    wide, narrow = 0.5 * line[:-1, 3:4] * normal, 0.5 * line[1:, 3:4] * normal
+    wide, narrow = 0.5 * pieces[:, 0, 3:] * normal, 0.5 * pieces[:, 1, 3:] * normal
     return np.stack([a + wide, b + narrow, b - narrow, a - wide], axis=1)
+
+
+# ---------------------------------------------------------------------- drawing
+
+
+def _in_plane(ax: Any, pieces: NDArray[np.float64], plane: Sequence[int]) -> Any:
+    from matplotlib.collections import PolyCollection
+
+    outlines: Any = _frusta(pieces, plane)
+    drawn = PolyCollection(outlines, linewidths=THIN, edgecolors="face")
+    ax.add_collection(drawn)
+    ax.autoscale_view()
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_xlabel(f"{'xyz'[plane[0]]} (um)")
+    ax.set_ylabel(f"{'xyz'[plane[1]]} (um)")
+    return drawn
+
+
+def _in_space(ax: Any, pieces: NDArray[np.float64]) -> Any:
+    from matplotlib.collections import LineCollection
+
+    if not hasattr(ax, "get_zlim"):
+        raise HelioXError("view='3d' needs axes of that projection: figure.add_subplot(projection='3d')")
+    ends = pieces[..., :3].reshape(-1, 3)
+    low, high = (ends.min(axis=0), ends.max(axis=0)) if len(ends) else (np.zeros(3), np.ones(3))
+    middle, half = 0.5 * (low + high), 0.5 * max(float((high - low).max()), 1.0)
+    scale = 0.3 * 72.0 * min(ax.figure.get_size_inches()) / half  # points of the page per um, about
+    widths = np.maximum(scale * pieces[..., 3].mean(axis=1), THIN)
+    drawn: Any = LineCollection(list(pieces[..., :2]), linewidths=widths)
+    if len(pieces):
+        ax.add_collection3d(drawn)  # turns it into a collection in space, all of it at z = 0
+        drawn.set_segments(pieces[..., :3])
+    for axis, at in zip("xyz", middle):
+        getattr(ax, f"set_{axis}lim")(at - half, at + half)
+        getattr(ax, f"set_{axis}label")(f"{axis} (um)")
+    ax.locator_params(nbins=5)
+    ax.view_init(elev=15.0, azim=25.0, vertical_axis="y")
+    ax.set_box_aspect((1.0, 1.0, 1.0), zoom=1.0)
+    return drawn
+
+
+def _colour(
+    ax: Any, drawn: Any, values: NDArray[np.float64], limits: tuple[float, float] | None, name: str, unit: str
+) -> None:
+    """Colours by value, and their bar."""
+    from matplotlib import colormaps
+
+    finite = values[np.isfinite(values)]
+    low, high = limits or (finite.min(initial=np.inf), finite.max(initial=-np.inf))
+    if not low <= high:
+        raise HelioXError(f"limits are {low:g} and {high:g}; there is no number to show between them")
+    if limits is None and not high > low:  # one value: the bar is about it
+        low, high = low - 0.5 * (abs(low) or 1.0), high + 0.5 * (abs(high) or 1.0)
+    drawn.set_cmap(colormaps["viridis"].with_extremes(bad="0.75"))
+    drawn.set_array(np.ma.masked_invalid(values))
+    drawn.set_clim(low, high)
+    _bar(ax, drawn, f"{name} ({unit})" if unit else name)
+
+
+def _bar(ax: Any, drawn: Any, label: str) -> None:
+    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.8, pad=0.02)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+
+
+def _mark(ax: Any, places: NDArray[np.float64], view: str) -> None:
+    """Points, e.g. of synapses."""
+    columns = (0, 1, 2) if view == "3d" else PLANES[view]
+    if places.size and (places.ndim != 2 or places.shape[1] not in (len(columns), 3)):
+        raise HelioXError(f"points have the shape {places.shape}; they must be (m, 3)")
+    if places.size:
+        at = places[:, columns] if places.shape[1] == 3 else places
+        ax.scatter(*at.T, s=5.0, c="k", lw=0.0, zorder=3)
+
+
+def _lanes(ax: Any, steps: list[NDArray[np.intp]], values: ArrayLike | None, name: str) -> None:
+    lanes = max((len(step) for step in steps), default=0)
+    nodes = np.concatenate([np.empty(0, int), *steps])
+    shown = np.ones(int(nodes.max(initial=-1)) + 1) if values is None else np.asarray(values, float)
+    if shown.ndim != 1 or len(shown) <= nodes.max(initial=-1):
+        raise HelioXError(f"values have the shape {shown.shape} and there are {nodes.max() + 1} nodes")
+    table = np.full((max(lanes, 1), max(len(steps), 1)), np.nan)
+    for k, step in enumerate(steps):
+        table[: len(step), k] = shown[step]
+    colours = "Blues" if values is None else "viridis"
+    mesh = ax.pcolormesh(np.ma.masked_invalid(table), cmap=colours, rasterized=True)
+    ax.set_facecolor("0.92")
+    if values is None:
+        mesh.set_clim(0.0, 1.4)
+    else:
+        _bar(ax, mesh, name)
+    busy = len(nodes) / table.size
+    ax.set_title(f"{len(nodes)} nodes in {len(steps)} steps: {100.0 * busy:.0f} % of the lanes' time",
+                 fontsize=9, loc="left")  # fmt: skip
+    ax.set_xlabel("step")
+    ax.set_ylabel("lane")
+
+
+def _rounds(ax: Any, rounds: Sequence[Any]) -> None:
+    at = np.arange(1, len(rounds) + 1)
+    for side, (what, colour) in enumerate((("rake", COLOURS[0]), ("compress", COLOURS[1]))):
+        counts = [len(getattr(r, what)) for r in rounds]
+        ax.bar(at + 0.4 * side - 0.2, counts, width=0.38, color=colour, label=what)
+    ax.set_yscale("log")
+    ax.set_ylim(bottom=0.7)
+    ax.set_xticks(at if len(at) <= LABELLED else at[:: len(at) // 10])
+    ax.set_xlabel("round")
+    ax.set_ylabel("nodes eliminated")
+    _legend(ax, 2)
 
 
 # ---------------------------------------------------------------------- axes
@@ -259,6 +434,13 @@ def _axes(ax: Any) -> Any:
     from matplotlib import pyplot
 
     return pyplot.subplots(figsize=(7.0, 3.2), layout="constrained")[1]
+
+
+def _shape_axes(view: str) -> Any:
+    from matplotlib import pyplot
+
+    figure = pyplot.figure(figsize=(6.0, 5.0), layout="constrained")
+    return figure.add_subplot(projection="3d" if view == "3d" else None)
 
 
 def _legend(ax: Any, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +25,7 @@ from heliox.model.selection import Where
 from heliox.model.tree import check as checked
 from heliox.record.progress import Progress
 from heliox.record.results import save_results
+from heliox.record.shape import Shape
 from heliox.record.snapshot import Snapshot
 from heliox.record.spikes import Spikes
 
@@ -162,13 +164,15 @@ class Simulation:
         return self.engine.t
 
     def record(self, variable: str, where: Where = None, *, every: float | None = None) -> Recording:
-        """Record a variable at every step, or every `every` ms (a multiple of dt).
+        """Record a variable at every step, or every `every` ms.
 
         Parameters
         ----------
         variable : str
             A path (``"soma[0](0.5).v"``, ``"IClamp[0].i"``) or, with `where`, a selection (``"v",
             where="dend*"``).
+        every : float, optional
+            A multiple of dt: every k-th sample, as NEURON's ``Vector.record(ref, Dt)`` takes them.
 
         Returns
         -------
@@ -299,6 +303,20 @@ class Simulation:
     def spikes(self) -> Spikes:
         """All spikes so far, sorted by (member, t, source)."""
         return Spikes.collect(self.model, self._names, self._spikes, self.batch)
+
+    def shape(self, colour: Any = None, where: Where = None, *, member: int = 0, points: Any = None) -> Shape:
+        """The cells as lines, coloured by a variable as it is now: ``plot.shape(sim.shape("v"))``.
+
+        Parameters
+        ----------
+        colour, where, member : optional
+            A variable and `where` as in `record`; or what `heliox.record.shape.Shape.painted` knows.
+        points : optional
+            3-D points of sections, such as the cell of `heliox.morphology`; see
+            `heliox.record.shape.Shape.of`. Without them cells are laid out by their topology.
+        """
+        colour = self._handle(colour, where) if isinstance(colour, str) else colour
+        return Shape.of(self.model, points).painted(self._names, colour, member)
 
     def save_results(self, path: str | os.PathLike[str], **about: str | float) -> None:
         """Write all recordings and spikes so far to an HDF5 file, which `heliox.record.load_results` reads.

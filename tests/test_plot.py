@@ -104,6 +104,112 @@ def test_shape_is_as_thick_as_the_cable():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("x (um)", "y (um)")
 
 
+LINES = np.array(
+    [[[0, 0, 0, 2], [10, 0, 5, 4]], [[10, 0, 5, 4], [10, 20, 9, 1]], [[0, 0, 0, 1], [0, -9, 0, 1]]], float
+)
+
+
+def bar_of(ax):
+    """Label and ends of the colour bar."""
+    bar = ax.figure.axes[1]
+    return bar.get_ylabel(), bar.get_ylim()
+
+
+def test_shape_is_coloured_by_values():
+    ax = plot.shape(LINES, [1.0, 3.0, np.nan], name="v", unit="mV")
+    assert bar_of(ax) == ("v (mV)", (1.0, 3.0))
+    ax.figure.canvas.draw()
+    faces = ax.collections[0].get_facecolor()
+    assert len(np.unique(faces, axis=0)) == 3
+    np.testing.assert_allclose(faces[2], (0.75, 0.75, 0.75, 1.0))
+    drawn = SimpleNamespace(lines=LINES, values=np.array([5.0, 5.0, 5.0]), name="hh.gnabar", unit="S/cm2")
+    label, (low, high) = bar_of(plot.shape(drawn))
+    assert label == "hh.gnabar (S/cm2)" and low < 5.0 < high
+    assert bar_of(plot.shape(drawn, name="g", unit="", limits=(0.0, 9.0))) == ("g (S/cm2)", (0.0, 9.0))
+
+
+def test_a_crooked_line_has_one_value():
+    bent = [np.array([[0, 0, 0, 1], [5, 0, 0, 1], [5, 5, 0, 1]], float), LINES[0]]
+    drawn = plot.shape(bent, [1.0, 2.0]).collections[0]
+    assert drawn.get_array().tolist() == [1.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(("view", "spans"), [("xy", (10.0, 29.0)), ("xz", (10.0, 9.0)), ("yz", (29.0, 9.0))])
+def test_shape_seen_from_elsewhere(view, spans):
+    thin = LINES * [1, 1, 1, 1e-9]
+    ax = plot.shape(thin, view=view, points=[(0.0, 0.0, 0.0)])
+    corners = np.concatenate([path.vertices for path in ax.collections[0].get_paths()])
+    np.testing.assert_allclose(np.ptp(corners, axis=0), spans, atol=1e-6)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == (f"{view[0]} (um)", f"{view[1]} (um)")
+    assert ax.get_aspect() == 1.0
+
+
+def test_shape_in_space():
+    ax = plot.shape(LINES, [1.0, 2.0, 3.0], view="3d", points=[(0.0, 0.0, 0.0)])
+    drawn = ax.collections[0]
+    np.testing.assert_array_equal(np.array(drawn._segments3d), LINES[..., :3])
+    ax.figure.canvas.draw()
+    width = drawn.get_linewidths()
+    assert width[0] > width[2] and (ax.get_xlabel(), ax.get_zlabel()) == ("x (um)", "z (um)")
+    assert len(np.unique(drawn.get_edgecolor(), axis=0)) == 3
+    for lower, upper in (ax.get_xlim(), ax.get_ylim(), ax.get_zlim()):
+        assert upper - lower == pytest.approx(29.0)
+
+
+def test_an_empty_shape():
+    ax = plot.shape([])
+    assert len(ax.collections[0].get_paths()) == 0
+    assert plot.shape(np.empty((0, 2, 4)), view="3d").get_zlabel() == "z (um)"
+
+
+def test_ten_thousand_segments_are_one_collection():
+    rng = np.random.default_rng(0)
+    ax = plot.shape(rng.normal(size=(10_000, 2, 4)) ** 2, rng.normal(size=10_000))
+    ax.figure.canvas.draw()
+    assert len(ax.collections) == 1 and len(ax.collections[0].get_paths()) == 10_000
+
+
+def test_shapes_that_cannot_be_drawn():
+    flat = pyplot.subplots()[1]
+    for call, words in [
+        (lambda: plot.shape(LINES, [1.0, 2.0]), r"values have the shape \(2,\) and there are 3 lines"),
+        (lambda: plot.shape([np.zeros((2, 3))]), r"line 0 has the shape \(2, 3\)"),
+        (lambda: plot.shape(LINES, view="top"), "legal are 'xy', 'xz', 'yz' and '3d'"),
+        (lambda: plot.shape(LINES, view="3d", ax=flat), "projection='3d'"),
+        (lambda: plot.shape(LINES, np.full(3, np.nan)), "no number to show"),
+        (lambda: plot.shape(LINES, np.ones(3), limits=(2.0, 1.0)), "limits are 2 and 1"),
+        (lambda: plot.shape(LINES, points=[1.0, 2.0]), r"points have the shape \(2,\)"),
+        (lambda: plot.shape(3), "int is no shape"),
+    ]:
+        with pytest.raises(HelioXError, match=words):
+            call()
+
+
+def test_schedule_of_lanes():
+    ax = plot.schedule([np.array([3, 4]), np.array([1, 2]), np.array([0])], [0, 1, 1, 2, 2])
+    table = ax.collections[0].get_array()
+    np.testing.assert_array_equal(table.filled(-1), [[2, 1, 0], [2, 1, -1]])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "lane") and bar_of(ax)[0] == "level"
+    assert ax.get_title(loc="left") == "5 nodes in 3 steps: 83 % of the lanes' time"
+    plain = plot.schedule([np.array([1]), np.array([0])])
+    assert len(plain.figure.axes) == 1
+    with pytest.raises(HelioXError, match="there are 5 nodes"):
+        plot.schedule([np.array([3, 4]), np.array([0, 1, 2])], [1.0])
+
+
+def test_schedule_of_rounds():
+    rounds = [SimpleNamespace(rake=[1, 2, 3], compress=[4]), SimpleNamespace(rake=[5], compress=[])]
+    ax = plot.schedule(SimpleNamespace(rounds=rounds))
+    assert [bar.get_height() for bar in ax.patches] == [3, 1, 1, 0]
+    assert labels(ax) == ["rake", "compress"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("round", "nodes eliminated")
+
+
+def test_nothing_to_schedule():
+    assert plot.schedule([]).get_xlabel() == "step"
+    assert plot.schedule(SimpleNamespace(rounds=[])).get_xlabel() == "round"
+
+
 @pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
 def test_overview(tmp_path, ending):
     path = tmp_path / f"page.{ending}"
