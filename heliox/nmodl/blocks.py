@@ -49,14 +49,11 @@ class BlockLowering(Lowering):
     def setup(self) -> None:
         self.made, self.conductances, self.watches, self.weights = [], [], [], {}
         self.solved, self.diffusion = [], []
-        self.solving = True
 
     def statement(self, s: ast.Statement, frame: Frame) -> list[Step]:
         if isinstance(s, ast.Solve):
-            if self.solving:
-                self.solved.append(s)
-                return solve(self, s, frame)
-            return []
+            self.solved.append(s)
+            return solve(self, s, frame)
         if isinstance(s, ast.Conductance):
             self.conductances.append((frame.find(s.name) or s.name, s.ion))
             return []
@@ -158,12 +155,11 @@ def _breakpoint(low: BlockLowering, blocks: list[ast.Block]) -> None:
     body = [s for b in blocks for s in b.body]
     solves = [s for s in statements(body) if isinstance(s, ast.Solve)]
     currents = low.program.current_order
-    rest = [s for s in body if not isinstance(s, ast.Solve)]
+    rest = _without_solve(body)
     steps: list[Step] = []
     frame = low.block_frame([*_solved(low, solves), *([] if currents else rest)])
     for s in solves:
         steps += low.statement(s, frame)
-    low.solving = False
     if not currents:
         steps += low.statements(rest, frame)
     if solves or (not currents and steps):
@@ -174,7 +170,21 @@ def _breakpoint(low: BlockLowering, blocks: list[ast.Block]) -> None:
         low.made.append(made)
         if low.conductances:
             _conductance(low, rest)
-    low.solving = True
+
+
+def _without_solve(body: list[ast.Statement]) -> list[ast.Statement]:
+    """BREAKPOINT as it runs for currents; a SOLVE inside a PROCEDURE it calls is not meant."""
+    out = []
+    for s in copy.deepcopy(body):
+        if isinstance(s, ast.Solve):
+            continue
+        if isinstance(s, ast.If):
+            s.branches = [(test, _without_solve(b)) for test, b in s.branches]
+            s.orelse = _without_solve(s.orelse)
+        elif isinstance(s, (ast.Group, ast.For, ast.While)):
+            s.body = _without_solve(s.body)
+        out.append(s)
+    return out
 
 
 def _solved(low: BlockLowering, solves: list[ast.Solve]) -> list[ast.Statement]:

@@ -23,7 +23,8 @@ _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)[ \t]*((?:\\\n|[^\n])*)")
 _DEFINE = re.compile(r"(\w+)[ \t]+(\(?[-+]?[\d.]+(?:[eE][-+]?\d+)?\)?)[ \t]*$")
 _CALL = re.compile(r"(NRN_VERSION_\w+|defined)\s*\(([^()]*)\)|defined\s+(\w+)|(\w+)")
-KNOWN = {"NRN_VERSION_GTEQ_8_2_0": True, "__cplusplus": True}  # every other macro is undefined
+KNOWN = {"NRN_VERSION_GTEQ_8_2_0": True, "NRN_VERSION_GTEQ_9_0_0": True, "__cplusplus": True}  # no other
+VERSION = (9, 0, 2)
 
 
 class CError(Exception):
@@ -143,12 +144,20 @@ def _holds(test: str) -> bool:
         if m.group(1) == "defined" or m.group(3):
             return str(KNOWN.get(m.group(3) or m.group(2).strip(), False))
         if m.group(1):
-            return str(m.group(1).startswith(("NRN_VERSION_G", "NRN_VERSION_N")))
+            return str(_version(m.group(1), m.group(2)))
         word = m.group(4)
         return word if word.isdigit() else str(KNOWN.get(word, False))
 
     words = _CALL.sub(value, test).replace("&&", " and ").replace("||", " or ").replace("!=", " is_not ")
     return _evaluate(words.replace("!", " not ").replace(" is_not ", "!="))
+
+
+def _version(macro: str, numbers: str) -> bool:
+    """``NRN_VERSION_GTEQ(9, 0, 0)`` and its kin."""
+    asked = tuple(int(x) for x in re.findall(r"\d+", numbers))
+    tests = {"EQ": VERSION == asked, "NE": VERSION != asked, "GT": VERSION > asked, "LT": VERSION < asked}
+    tests |= {"GTEQ": VERSION >= asked, "LTEQ": VERSION <= asked}
+    return tests.get(macro.removeprefix("NRN_VERSION_"), False)
 
 
 def _evaluate(words: str) -> bool:

@@ -169,7 +169,7 @@ def _make(low: Lowering, block: ast.Block, name: str, steady: bool) -> None:
         sig.body = _steady(change, order, linear)
     else:
         sig.body = _iterated(change, order, "dt")
-    if _depends(inner.scheme.steps, states):
+    if _depends(inner.scheme.steps, states, inner.scheme.made):
         sig.body += inner.scheme.steps  # variables the block sets are those of the new states
     _interface(low, sig, frame)
     low.helpers[name] = sig
@@ -181,13 +181,13 @@ def _interface(low: Lowering, sig: Signature, frame: Frame) -> None:
     settle(low, sig, frame, sig.leading)
 
 
-def _depends(steps: list[Step], states: list[str]) -> bool:
+def _depends(steps: list[Step], states: list[str], fluxes: set[str]) -> bool:
     """Whether plain statements (those not made from reactions) read a state."""
     for s in steps:
-        made = isinstance(s, Set) and s.targets[0].id.startswith(("flux_", "forward_", "backward_"))
+        made = isinstance(s, Set) and s.targets[0].id in fluxes
         if not made and any(set(states) & names(e) for e in expressions(s)):
             return True
-        if isinstance(s, (Branch, Loop)) and _depends([x for x in getattr(s, "body", [])], states):
+        if isinstance(s, (Branch, Loop)) and _depends([x for x in getattr(s, "body", [])], states, fluxes):
             return True
     return False
 

@@ -121,6 +121,13 @@ class Lowering(Values):
                 self.notes.append(f"TABLE {n}: {sig.name} does not set it, so it is left out")
         outs = [sig.value] if sig.value else names
         own = [r for r in sig.reads if r not in outs]
+        early = [n for n in names if n in sig.reads]
+        if early:
+            self.notes.append(
+                f"TABLE of {sig.name}: it reads {', '.join(early)} before it sets it; taken as 0 there, "
+                "where NEURON has the value of the row before"
+            )
+            sig.body = [*(Set(targets=(Name(n),), value=Num("0.0")) for n in early), *sig.body]
         for r in own:
             if self.memory[r].kind not in ("global", "global_assigned", "shared", "builtin") or r in (
                 "v",

@@ -28,6 +28,7 @@ class Scheme:
     conserve: list[tuple[Side, Expr]] = field(default_factory=list)
     linear: bool = True
     count: int = 0
+    made: set[str] = field(default_factory=set)  # locals that hold rates and fluxes
 
 
 class Reactions(Lowering):
@@ -146,6 +147,7 @@ class Reactions(Lowering):
                 )
             )
         name = frame.fresh(f"flux_{sc.count}")
+        sc.made.add(name)
         out.append(put(name, flows))
         changes = self._changes(left, right)
         for key, n in changes.items():
@@ -169,6 +171,7 @@ class Reactions(Lowering):
         if isinstance(value, Num):
             return value, []
         new = frame.fresh(name)
+        self.scheme.made.add(new)
         return Name(new), self.with_hoisted(frame, put(new, value))
 
     def _changes(self, left: Side, right: Side) -> dict[Key, int]:
@@ -222,11 +225,7 @@ def without_copies(sc: Scheme) -> None:
         for inner in walk([s]):
             for t in inner.targets if isinstance(inner, Set) else ():
                 left[t.id] -= 1
-        if (
-            isinstance(s, Set)
-            and s.targets[0].id.startswith(("forward_", "backward_"))
-            and isinstance(s.value, Name)
-        ):
+        if isinstance(s, Set) and s.targets[0].id in sc.made and isinstance(s.value, Name):
             if written.get(s.value.id, 0) <= 1 and not left.get(s.value.id, 0):
                 same[s.targets[0].id] = s.value
 

@@ -3,7 +3,9 @@ script: specification in, pickle out.
 """
 
 import json
+import os
 import pickle
+import signal
 import sys
 
 
@@ -15,7 +17,9 @@ def run(h, case):
     soma.nseg = 1
     points = []
     for name in case["mechanisms"]:
-        if name in case.get("points", ()):
+        if name in case.get("artificial", ()):
+            points.append(getattr(h, name)())
+        elif name in case.get("points", ()):
             points.append(getattr(h, name)(soma(0.5)))
         else:
             soma.insert(name)
@@ -26,6 +30,24 @@ def run(h, case):
         mechanism, variable = name.split(".")
         target = next((p for p in points if p.hname().startswith(mechanism + "[")), None)
         setattr(target if target is not None else getattr(soma(0.5), mechanism), variable, number)
+    for name in case.get("pointers", ()):  # all look at the voltage
+        mechanism, variable = name.split(".")
+        target = next((p for p in points if p.hname().startswith(mechanism + "[")), None)
+        target = target if target is not None else getattr(soma(0.5), mechanism)
+        h.setpointer(soma(0.5)._ref_v, variable, target)
+    played = [h.Vector(numbers) for numbers in case.get("lists", {}).values()]
+    for vector in played:
+        points[0].play(vector)
+    ions = {}
+    for ion in case.get("ions", ("na", "k", "ca")):
+        if h.ismembrane(f"{ion}_ion", sec=soma):
+            ions[ion] = {
+                "style": int(h.ion_style(f"{ion}_ion", sec=soma)),
+                "valence": h.ion_charge(f"{ion}_ion"),
+                "ci": getattr(soma(0.5), f"{ion}i"),
+                "co": getattr(soma(0.5), f"{ion}o"),
+                "e": getattr(soma(0.5), f"e{ion}"),
+            }
     netcons = []
     for k, weights in enumerate(case.get("connections", ())):
         nc = h.NetCon(None, points[0])
@@ -53,10 +75,6 @@ def run(h, case):
     for _ in range(case["steps"]):
         h.fadvance()
         rows.append([value(n) for n in names])
-    ions = {}
-    for ion in ("na", "k", "ca"):
-        if h.ismembrane(f"{ion}_ion", sec=soma):
-            ions[ion] = int(h.ion_style(f"{ion}_ion", sec=soma))
     out = {
         "rows": rows,
         "area": soma(0.5).area(),
@@ -72,12 +90,35 @@ def run(h, case):
     return out
 
 
+def run_alone(h, case, seconds=60):
+    """`run` in a copy of this process: a case that fails, hangs or crashes leaves the others alone. The text of the
+    error if it fails."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(seconds)
+        try:
+            out = run(h, case)
+        except BaseException as e:
+            out = f"{type(e).__name__}: {e}"
+        with os.fdopen(writer, "wb") as pipe:
+            pickle.dump(out, pipe)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        data = pipe.read()
+    os.waitpid(child, 0)
+    return pickle.loads(data) if data else "NEURON crashed, or took too long"
+
+
 if __name__ == "__main__":
-    specification, library, result = sys.argv[1:4]
+    specification, libraries, result, *alone = sys.argv[1:]
     from neuron import h
 
-    h.nrn_load_dll(library)
+    for library in libraries.split(os.pathsep):
+        h.nrn_load_dll(library)
     with open(specification) as f:
         cases = json.load(f)
+    one = run_alone if alone else run
     with open(result, "wb") as out:
-        pickle.dump({name: run(h, case) for name, case in cases.items()}, out)
+        pickle.dump({name: one(h, case) for name, case in cases.items()}, out)

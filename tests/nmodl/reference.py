@@ -6,6 +6,7 @@ No engine, no numba: the functions' text is executed as it stands.
 
 from __future__ import annotations
 
+import ast
 import math
 from typing import Any
 
@@ -13,12 +14,51 @@ from heliox.mechanisms.library.ions import DEFAULTS, field_names
 from heliox.mechanisms.methods import nernst
 from heliox.mechanisms.template import MechTemp, Table
 
-VALENCE = {"na": 1.0, "k": 1.0, "ca": 2.0}
-WRITERS_FIRST = {"x"}
-
 
 def _exp(x: float) -> float:
-    return math.exp(x) if x < 700.0 else math.inf
+    return math.exp(x) if x < 709.7 else x if x != x else math.inf
+
+
+def _divide(a: float, b: float) -> float:
+    """a / b as C does it."""
+    if b != 0.0:
+        return a / b
+    if a == 0.0 or a != a:
+        return math.nan
+    return math.copysign(math.inf, a) * math.copysign(1.0, b)
+
+
+def _power(a: float, b: float) -> float:
+    try:
+        return math.pow(a, b)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.inf if a == 0.0 else math.nan
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0.0 else -math.inf if x == 0.0 else math.nan
+
+
+def _sqrt(x: float) -> float:
+    return math.sqrt(x) if x >= 0.0 else math.nan
+
+
+class _AsInC(ast.NodeTransformer):
+    """Divisions and powers that never raise."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        name = {ast.Div: "_divide", ast.Pow: "_power"}.get(type(node.op))
+        if name is None:
+            return node
+        return ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], [])
+
+
+def _run(text: str, space: dict[str, Any]) -> None:
+    tree = ast.fix_missing_locations(_AsInC().visit(ast.parse(text)))
+    exec(compile(tree, "<mechanism>", "exec"), space)
 
 
 class Instance:
@@ -32,20 +72,24 @@ class Instance:
         self.globals_: dict[str, Any] = {
             n: [v.default] * v.size if v.size > 1 else v.default for n, v in template.globals_.items()
         }
+        self.lists: dict[str, list[float]] = {n: [] for n in template.lists}
         self.weights: list[float] = []
         self.flag = 0.0
+        self.values |= {n: 0.0 for n in template.ion_names}
         self.space: dict[str, Any] = {
-            "exp": _exp, "log": math.log, "log10": math.log10, "sqrt": math.sqrt, "sin": math.sin,
+            "exp": _exp, "log": _log, "log10": math.log10, "sqrt": _sqrt, "sin": math.sin,
+            "_divide": _divide, "_power": _power, "item": lambda numbers, k: numbers[int(k)], "length": len,
+            "asin": math.asin, "acos": math.acos, "atan2": math.atan2,
             "cos": math.cos, "tan": math.tan, "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh,
-            "atan": math.atan, "fabs": abs, "floor": math.floor, "ceil": math.ceil, "fmod": math.fmod, "pow": math.pow,
+            "atan": math.atan, "fabs": abs, "floor": math.floor, "ceil": math.ceil, "fmod": math.fmod, "pow": _power,
             "net_send": lambda delay, flag: cell.send(self, delay, flag), "net_event": lambda t: None,
             **template.constants,
         }  # fmt: skip
         for name, f in template.helpers.items():
-            exec(f.text, self.space)
+            _run(f.text, self.space)
             self.space[name + "_plain"] = self.space[name]
         for f in template.functions.values():
-            exec(f.text, self.space)
+            _run(f.text, self.space)
         self.blocks = {n: self.space[n] for n in template.functions}
 
     def tabulate(self) -> None:
@@ -61,6 +105,10 @@ class Instance:
         if name in self.template.weights:
             k = self.template.weights.index(name)
             return self.weights[k] if self.weights else 0.0
+        if name in self.lists:
+            return self.lists[name]
+        if name in self.template.pointers:
+            return cell.v if cell.actual is None else cell.actual
         ion = self.template.ion_names.get(name)
         if ion is not None and (name in self.template.ions[ion].read or name != f"i{ion}"):
             return cell.ions[ion][name]
@@ -75,6 +123,16 @@ class Instance:
         for name, value in zip(f.returns, returned, strict=True):
             self.write(name, value)
 
+    def diffuse(self, dt: float) -> None:
+        """A single segment has no neighbour: what is left of NEURON's implicit step is its rounding."""
+        for x in self.template.diffusion:
+            name, _, k = x.state.partition("[")
+            if k:
+                values = self.values[name]
+                values[int(k[:-1])] = values[int(k[:-1])] / dt / (1.0 / dt)
+            else:
+                self.write(name, self.read(name) / dt / (1.0 / dt))
+
     def conductance(self) -> float:
         """The sum of the named conductances."""
         f = self.template.functions["conductance"]
@@ -83,7 +141,7 @@ class Instance:
 
     def write(self, name: str, value: Any) -> None:
         ion = self.template.ion_names.get(name)
-        if name == "v":
+        if name == "v" or name in self.template.pointers:
             self.cell.v = value
         elif name in self.template.weights:
             if self.weights:
@@ -128,14 +186,16 @@ class Cell:
         self.celsius, self.dt = case.get("celsius", 6.3), measured["dt"]
         self.area, self.diam, self.cm = measured["area"], measured["diam"], measured["cm"]
         self.v0, self.t = case.get("v", -65.0), 0.0
+        self.actual: float | None = None  # what pointers see while the current is differentiated
         self.v = self.v_root = self.v_end = self.v0
         g_root, g_end = (1.0 / r for r in measured["ri"])
         self.a_mid, self.b_mid = -100.0 * g_root / 100.0, -100.0 * g_root / self.area
         self.a_end, self.b_end = -100.0 * g_end / self.area, -100.0 * g_end / 100.0
         self.ions = {}
-        self.style = measured["ions"]
-        for ion in self.style:
-            ci, co, e = DEFAULTS[ion]
+        self.style = {ion: x["style"] for ion, x in measured["ions"].items()}
+        self.valence = {ion: x["valence"] for ion, x in measured["ions"].items()}
+        for ion, x in measured["ions"].items():
+            ci, co, e = DEFAULTS.get(ion, (x["ci"], x["co"], x["e"]))
             names = field_names(ion)
             self.ions[ion] = {names["e"]: e, names["ci"]: ci, names["co"]: co, names["i"]: 0.0}
         self.queue: list[tuple[float, int, Instance, float, list[float]]] = []
@@ -154,7 +214,7 @@ class Cell:
     def _nernst(self, bit: int) -> None:
         for ion, pool in self.ions.items():
             if self.style[ion] & bit:
-                pool[f"e{ion}"] = nernst(pool[f"{ion}i"], pool[f"{ion}o"], VALENCE[ion], self.celsius)
+                pool[f"e{ion}"] = nernst(pool[f"{ion}i"], pool[f"{ion}o"], self.valence[ion], self.celsius)
 
     def initialize(self, case: dict) -> None:
         for x in self.instances:
@@ -212,6 +272,7 @@ class Cell:
             if "current" not in t.functions:
                 continue
             sums = []
+            self.actual = v
             for at in (v,) if "conductance" in t.functions else (v + 0.001, v):
                 self.v = at
                 x.call("current")
@@ -219,7 +280,7 @@ class Cell:
                 for c in t.currents:
                     total += x.values[c]
                 sums.append(total)
-            self.v = v
+            self.v, self.actual = v, None
             i = sums[-1]
             g = (sums[0] - i) / 0.001 if len(sums) > 1 else x.conductance()
             scale = 1.0
@@ -265,6 +326,8 @@ class Cell:
         self.v_end += rhs_end
         self.t += 0.5 * dt
         self.each("state")
+        for x in self.instances:
+            x.diffuse(dt)
         self.each("after_solve")
         self.each("before_step")
 
@@ -294,6 +357,10 @@ def run(templates: list[MechTemp], case: dict, measured: dict) -> list[list[floa
     for name, value in case.get("set", {}).items():
         mechanism, variable = name.split(".")
         next(x for x in cell.instances if x.template.name == mechanism).values[variable] = float(value)
+    for name, numbers in case.get("lists", {}).items():
+        for x in cell.instances:
+            if name in x.lists:
+                x.lists[name] = numbers
     for name, value in case.get("globals", {}).items():
         for x in cell.instances:
             variable = name.removesuffix("_" + x.template.name)
