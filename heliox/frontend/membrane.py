@@ -29,7 +29,8 @@ class Membrane:
     """The mechanisms of the model, and where to find an instance again.
 
     ``instance``: point process or artificial cell -> (mechanism, instance); ``at``: (name of a density
-    mechanism, node) -> the same.
+    mechanism, node) -> the same; ``things[m]``: what holds the variables of mechanism m in NEURON, an
+    instance each.
     """
 
     mechanisms: list[Mechanism]
@@ -37,20 +38,31 @@ class Membrane:
     registered: dict[str, Registered]
     instance: dict[object, tuple[int, int]]
     at: dict[tuple[str, int], tuple[int, int]]
+    things: list[list]
+
+    def names(self, mechanism: int) -> dict[str, str]:
+        """Variables of the instances of a mechanism -> their names in NEURON."""
+        return neuron_names(self.templates[mechanism])
+
+
+def neuron_names(template: MechTemp) -> dict[str, str]:
+    """Variables of an instance -> their names in NEURON: others where those are no names in Python."""
+    theirs = {ours: name for name, ours in template.renamed.items()}
+    return {n: theirs.get(n, n) for n in template.instance_names}
 
 
 def read_membrane(h: Any, anatomy: Anatomy, state: SaveState, report: Report) -> Membrane:
     """All mechanisms with all values. What cannot be read is reported and left out."""
     order = registered_mechanisms(h)
     found = find_instances(h, anatomy, order)
-    out = Membrane([], [], {r.name: r for r in order}, {}, {})
+    out = Membrane([], [], {r.name: r for r in order}, {}, {}, [])
     templates = Templates(h)
     style = Styles(h, anatomy, found, templates)
     for r in order:
         if r.name == MORPHOLOGY:
             continue
         if r.name == CAPACITANCE and anatomy.handles:
-            _add(out, catalogue.get(r.name), *_capacitance(anatomy), [])
+            _add(out, catalogue.get(r.name), *_capacitance(anatomy))
         elif r.name in found:
             template = _template(h, r, found[r.name], anatomy, templates, report)
             if template is not None:
@@ -87,10 +99,12 @@ def _where(place: tuple[int, int], anatomy: Anatomy) -> str:
     return anatomy.names[place[0]] if place[0] >= 0 else ""
 
 
-def _capacitance(anatomy: Anatomy) -> tuple[NDArray, dict]:
+def _capacitance(anatomy: Anatomy) -> tuple[NDArray, dict, list]:
     node, cm, i_cap = anatomy.capacitance
     order = np.argsort(node, kind="stable")
-    return node[order].astype(np.int32), {"cm": cm[order], "i_cap": i_cap[order]}
+    segments = [place for places in anatomy.segments for place in places[:-1]]
+    things = [segments[k] for k in order.tolist()]
+    return node[order].astype(np.int32), {"cm": cm[order], "i_cap": i_cap[order]}, things
 
 
 def _read(
@@ -108,11 +122,12 @@ def _read(
     order = np.argsort(node, kind="stable")
     things = [f.things[k] for k in order.tolist()]
     first = things[0]
-    declared = template.instance_names
-    seen = [n for n in declared if n not in template.random and hasattr(first, n)]
-    values = _visible(things, seen, declared)
+    declared, theirs = template.instance_names, neuron_names(template)
+    seen = [n for n in declared if n not in template.random and hasattr(first, theirs[n])]
+    values = _visible(things, {n: theirs[n] for n in seen}, declared)
     for name in template.random:
-        values[name] = np.array([_stream(getattr(t, name)) for t in things]).reshape(len(things), 4)
+        streams = [_stream(getattr(t, theirs[name])) for t in things]
+        values[name] = np.array(streams).reshape(len(things), 4)
     extra: dict = {}
     if r.ion:
         extra["style"] = style(r.name, f)[order]
@@ -146,23 +161,25 @@ def _add(
     m = len(out.mechanisms)
     out.mechanisms.append(Mechanism(template.name, template.kind, node, values, **extra))  # type: ignore[arg-type]
     out.templates.append(template)
+    out.things.append(things)
     if template.kind in ("point", "artificial"):
         out.instance.update((t, (m, k)) for k, t in enumerate(things))
     else:
         out.at.update(((template.name, i), (m, k)) for k, i in enumerate(node.tolist()))
 
 
-def _visible(things: list, names: list[str], declared: dict) -> dict[str, NDArray]:
+def _visible(things: list, names: dict[str, str], declared: dict) -> dict[str, NDArray]:
+    """Values by name; `names` leads to those in NEURON."""
     scalars = [n for n in names if declared[n].size == 1]
     values: dict[str, NDArray] = {}
     if len(scalars) == 1:
-        values[scalars[0]] = np.array([float(x) for x in map(attrgetter(scalars[0]), things)])
+        values[scalars[0]] = np.array([float(x) for x in map(attrgetter(names[scalars[0]]), things)])
     elif scalars:
-        rows = np.array(list(map(attrgetter(*scalars), things)), float)
+        rows = np.array(list(map(attrgetter(*(names[n] for n in scalars)), things)), float)
         values.update((n, rows[:, k].copy()) for k, n in enumerate(scalars))
     for n in names:
         if declared[n].size > 1:
-            values[n] = np.array([list(getattr(t, n)) for t in things], float)
+            values[n] = np.array([list(getattr(t, names[n])) for t in things], float)
     return values
 
 
@@ -182,7 +199,8 @@ def _hidden(
     """
     groups = (template.parameters, template.assigned, template.states)
     visible = [n for g in groups for n in g if n in values and n not in template.random]
-    tail = [n for n in r.assigned if n not in values and n not in template.ion_names]
+    assigned = [template.renamed.get(n, n) for n in r.assigned]
+    tail = [n for n in assigned if n not in values and n not in template.ion_names]
     simple = not any(template.instance_names[n].size > 1 for n in visible) and not any("[" in n for n in tail)
     if not r.receives or not simple or any(n not in tail for n in hidden):
         return False
@@ -216,9 +234,10 @@ def _locate(data: NDArray, row: NDArray, start: int) -> int:
 
 def _globals(h: Any, template: MechTemp, report: Report) -> dict[str, float | NDArray]:
     out: dict[str, float | NDArray] = {}
+    theirs = {ours: name for name, ours in template.renamed.items()}
     for name, var in template.globals_.items():
         try:
-            value = getattr(h, f"{name}_{template.name}")
+            value = getattr(h, f"{theirs.get(name, name)}_{template.name}")
         except (AttributeError, LookupError):
             # LOCAL of the file: what INITIAL sets is recovered by the engine, what nothing sets is 0
             if name in template.writes("initial") or name not in template.memory & template.writes():

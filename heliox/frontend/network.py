@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from heliox.frontend.cells import Anatomy
+from heliox.frontend.library import library_function
 from heliox.frontend.membrane import Membrane
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
@@ -82,7 +82,7 @@ def _delay_reader() -> Callable[[Any, int], float]:
     simultaneous events and so the last bits of a run that goes on. NEURON's own library function does not.
     Where it cannot be reached the variable is read after all.
     """
-    function = _library_function("_Z20nrn_netcon_get_delayP6NetCon")
+    function = library_function("_Z20nrn_netcon_get_delayP6NetCon")
     if function is None:
         return lambda netcon, siblings: netcon.delay
     function.restype, function.argtypes = ctypes.c_double, (ctypes.c_void_p,)
@@ -97,13 +97,3 @@ def _delay_reader() -> Callable[[Any, int], float]:
         return function(ctypes.c_void_p.from_address(address + 8).value)
 
     return delay
-
-
-def _library_function(name: str) -> Any:
-    """A function of NEURON's library, None if it cannot be found."""
-    for module in ("neuron.hoc", "hoc"):
-        try:
-            return getattr(ctypes.CDLL(getattr(sys.modules.get(module), "__file__", None)), name)
-        except (AttributeError, OSError, TypeError):
-            continue
-    return None

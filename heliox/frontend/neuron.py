@@ -17,9 +17,10 @@ from heliox.frontend import savestate
 from heliox.frontend.cells import Anatomy, read_cells
 from heliox.frontend.membrane import read_membrane
 from heliox.frontend.network import read_network
+from heliox.frontend.plays import read_plays
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
-from heliox.frontend.session import check_players, check_session, check_solver
+from heliox.frontend.session import check_session, check_solver
 from heliox.frontend.trial import TrialError, attempt, can_try, nothing_is_collected
 from heliox.mechanisms import catalogue
 from heliox.model.model import Cells, Model, Settings, Sources
@@ -85,7 +86,6 @@ def _examine(h: Any) -> tuple[Model | None, Report]:
     state = _save(h, report)
     if state is None:
         return None, report
-    check_players(state, report)
     model = _read(h, sections, state, report)
     check_solver(h, report)
     return model, report
@@ -215,6 +215,7 @@ def _read(h: Any, sections: list, state: SaveState, report: Report) -> Model:
     anatomy = read_cells(h, sections, state)
     membrane = read_membrane(h, anatomy, state, report)
     sources, connections, events = read_network(h, anatomy, membrane, state, report)
+    plays = read_plays(h, anatomy, membrane, state, report)
     return Model(
         settings=_settings(h),
         cells=_cells(anatomy, sources),
@@ -226,6 +227,7 @@ def _read(h: Any, sections: list, state: SaveState, report: Report) -> Model:
         events=events,
         definitions={t.name: catalogue.define(t) for t in membrane.templates},
         origin=f"NEURON {h.nrnversion(0)}",
+        plays=plays,
     )
 
 

@@ -7,6 +7,7 @@ mechanisms that receive events.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,8 @@ _SOURCE = np.dtype({"names": ["above"], "formats": ["u1"], "offsets": [0], "item
 # NEURON's numbers of queue entries and of the things that play and record
 NULL, NETCON, SELF, SOURCE, STATEMENT, PLAYER, EXCHANGE = 0, 2, 3, 4, 5, 6, 7
 PLAYERS_WITH_A_LINE = (1, 3, 4)
-PLAY = (3, 4)
+STEPWISE, CONTINUOUS = 3, 4
+PLAY = (STEPWISE, CONTINUOUS)
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,18 @@ class Item:
 
 @dataclass
 class SaveState:
-    """What the file holds. Nodes of a section stand in order from its parent's end."""
+    """What the file holds. Nodes of a section stand in order from its parent's end.
+
+    ``players`` are the kinds of all that plays or records; ``cursors`` their places: of a stepwise play the
+    next value, of a continuous one the last bound, the next discontinuity and the present bound.
+    """
 
     t: float = 0.0
     v: list[NDArray[np.float64]] = field(default_factory=list)
     root_v: dict[int, float] = field(default_factory=dict)
     artificial: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     players: list[int] = field(default_factory=list)
+    cursors: list[tuple[int, ...]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     weights: list[NDArray[np.float64]] = field(default_factory=list)
     above: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, bool))
@@ -55,6 +62,32 @@ class SaveState:
     _places: list[tuple[NDArray, int]] = field(default_factory=list)
     _roots: dict[int, tuple[NDArray, int]] = field(default_factory=dict)
     _data: bytes = b""
+    _cuts: list[int] = field(default_factory=list)
+
+    def with_players(
+        self, t: float, cursors: Mapping[int, tuple[int, ...]], queue: Iterable[tuple[float, int]] = ()
+    ) -> bytes:
+        """The file at another time (ms), with other cursors of some players, and nothing in the queue but
+        events (ms, player)."""
+        before_t, after_t, before_players, after_players, before_queue, after_queue = self._cuts
+        waiting = list(queue)
+        return b"".join(
+            [
+                self._data[:before_t],
+                np.float64(t).tobytes(),
+                self._data[after_t:before_players],
+                b"%d\n" % len(self.players),
+                *(
+                    _player_text(kind, k, cursors.get(k, self.cursors[k]))
+                    for k, kind in enumerate(self.players)
+                ),
+                self._data[after_players:before_queue],
+                b"%d\n" % len(waiting),
+                np.array([time for time, _ in waiting], float).tobytes(),
+                *(b"%d\n%d %d\n" % (PLAYER, self.players[k], k) for _, k in waiting),
+                self._data[after_queue:],
+            ]
+        )
 
     def node_values(self, section: int, k: int) -> NDArray[np.float64]:
         """Values of all mechanisms of node `k` of a section (-1: its root node) in the node's order."""
@@ -111,7 +144,9 @@ def _parse(f: _Reader) -> SaveState:
     if not f.line().startswith("SaveState binary file version "):
         raise ValueError("no SaveState header")
     s = SaveState(_data=f.data)
+    s._cuts.append(f.at)
     s.t = float(f.array("<f8", 1)[0])
+    s._cuts.append(f.at)
     sections = f.array(_SECTION, f.integers()[0])
     for k, (nodes, root) in enumerate(sections.tolist()):
         header, start = f.nodes(nodes)
@@ -124,18 +159,26 @@ def _parse(f: _Reader) -> SaveState:
     for _ in range(f.integers()[0]):
         kind, cells, size = f.integers()
         s.artificial[kind] = f.array("<f8", size).reshape(cells, size // cells if cells else 0)
+    s._cuts.append(f.at)
     for _ in range(f.integers()[0]):
         s.players.append(f.integers()[0])
-        if s.players[-1] in PLAYERS_WITH_A_LINE:
-            f.line()
+        s.cursors.append(tuple(f.integers()) if s.players[-1] in PLAYERS_WITH_A_LINE else ())
+    s._cuts.append(f.at)
     for _ in range(f.integers()[0]):
         number, weights = f.integers()
         s.numbers.append(number)
         s.weights.append(f.array("<f8", weights))
     s.above = f.array(_SOURCE, f.integers()[0])["above"] != 0
+    s._cuts.append(f.at)
     times = f.array("<f8", f.integers()[0])
     s.queue = [_item(f, float(t)) for t in times]
+    s._cuts.append(f.at)
     return s
+
+
+def _player_text(kind: int, k: int, cursor: tuple[int, ...]) -> bytes:
+    text = f"{kind} {k}\n"
+    return (text + " ".join(map(str, cursor)) + "\n" if kind in PLAYERS_WITH_A_LINE else text).encode()
 
 
 def _item(f: _Reader, time: float) -> Item:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from heliox.frontend import savestate
 from heliox.frontend.problems import Report
-from heliox.frontend.savestate import SaveState
 
 NEEDS_SPARSE = ("linear mechanism", "extracellular")  # kinds of problems
 
@@ -65,11 +63,3 @@ def check_solver(h: Any, report: Report) -> None:
     if h.CVode().use_mxb() and not any(p.kind in NEEDS_SPARSE for p in report):
         text = "NEURON's general sparse solver is on, as extracellular and LinearMechanism leave it"
         report.add("solver", text, "call cvode.use_mxb(0)")
-
-
-def check_players(state: SaveState, report: Report) -> None:
-    """Report Vector.play."""
-    n = sum(p in savestate.PLAY for p in state.players)
-    if n:
-        text = f"{n} Vector.play {'are' if n > 1 else 'is'} in force, not yet supported"
-        report.add("play", text, "call play_remove, or use IClamp and its like")

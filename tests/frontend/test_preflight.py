@@ -118,23 +118,6 @@ def test_reaction_diffusion_is_seen_without_loading_it(h, cell, monkeypatch):
     assert cell
 
 
-@pytest.mark.parametrize("continuous", [False, True])
-def test_vector_play_is_not_yet_supported(h, cell, continuous):
-    clamp = h.IClamp(cell.soma(0.5))
-    values, times = h.Vector([0, 1, 0]), h.Vector([0, 1, 2])
-    if continuous:
-        values.play(clamp._ref_amp, times, True)
-    else:
-        values.play(clamp._ref_amp, times)
-    h.finitialize(-65)
-    (problem,) = preflight()
-    assert problem.kind == "play"
-    assert "not yet supported" in problem.text
-    values.play_remove()
-    h.finitialize(-65)  # NEURON still has its event in the queue
-    assert kinds() == []
-
-
 def test_vector_record_is_no_problem(h, cell):
     soma = cell.soma
     records = [h.Vector().record(soma(0.5)._ref_v), h.Vector().record(soma(0.5)._ref_v, 0.1)]
