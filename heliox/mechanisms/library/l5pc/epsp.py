@@ -8,17 +8,17 @@ from math import exp, log
 from heliox.mechanisms.template import MechTemp
 
 
-def peak(tau0, tau1):
-    """Largest value of exp(-t/tau1) - exp(-t/tau0)."""
-    t = tau0 * tau1 * log(tau0 / tau1) / (tau0 - tau1)
-    return exp(-t / tau1) - exp(-t / tau0)
+def course(t, tau0, tau1):
+    """Difference of the two exponentials at t (ms)."""
+    return (1.0 - exp(-t / tau0)) - (1.0 - exp(-t / tau1))
 
 
 def current(t, onset, tau0, tau1, imax):
     if t < onset:
         i = 0.0
     else:
-        i = imax * (1.0 / peak(tau0, tau1)) * (exp(-(t - onset) / tau1) - exp(-(t - onset) / tau0))
+        peak = tau0 * tau1 * log(tau0 / tau1) / (tau0 - tau1)
+        i = 1.0 / course(peak, tau0, tau1) * imax * course(t - onset, tau0, tau1)
     return i
 
 
