@@ -95,6 +95,7 @@ def shape(
     name: str | None = None,
     unit: str | None = None,
     limits: tuple[float, float] | None = None,
+    bar: bool = True,
     colours: Sequence[int] | None = None,
     points: ArrayLike | None = None,
     view: str = "xy",
@@ -112,7 +113,9 @@ def shape(
     name, unit : str, optional
         Of the values, for the colour bar; default: their own.
     limits : (low, high), optional
-        Of the colour bar; default: the least and the largest value.
+        Of the colours; default: the least and the largest value.
+    bar : bool
+        Whether to draw a colour bar.
     colours : sequence of int, optional
         In place of values a number a line, e.g. of its cell; lines of equal number have the same colour.
     points : (m, 3) array, optional
@@ -129,13 +132,16 @@ def shape(
     pieces, owner, shown, own_name, own_unit = _pieces(lines, values)
     if view not in (*PLANES, "3d"):
         raise HelioXError(f"view is {view!r}; legal are {', '.join(map(repr, PLANES))} and '3d'")
-    ax = _shape_axes(view) if ax is None else ax
+    ax = _shape_axes(view, pieces) if ax is None else ax
     drawn = _in_space(ax, pieces) if view == "3d" else _in_plane(ax, pieces, PLANES[view])
     if colours is not None:
         palette = [COLOURS[number % len(COLOURS)] for number in colours]
         drawn.set_color([palette[k] for k in owner])
     elif len(shown):
-        _colour(ax, drawn, shown[owner], limits, name or own_name, unit or own_unit)
+        _colour(drawn, shown[owner], limits)
+        if bar:
+            name, unit = own_name if name is None else name, own_unit if unit is None else unit
+            _bar(ax, drawn, f"{name} ({unit})" if unit else name)
     else:
         drawn.set_color(COLOURS[0])
     if points is not None:
@@ -326,7 +332,7 @@ def _in_plane(ax: Any, pieces: NDArray[np.float64], plane: Sequence[int]) -> Any
     drawn = PolyCollection(outlines, linewidths=THIN, edgecolors="face")
     ax.add_collection(drawn)
     ax.autoscale_view()
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_aspect("equal", adjustable="box")
     ax.set_xlabel(f"{'xyz'[plane[0]]} (um)")
     ax.set_ylabel(f"{'xyz'[plane[1]]} (um)")
     return drawn
@@ -355,10 +361,8 @@ def _in_space(ax: Any, pieces: NDArray[np.float64]) -> Any:
     return drawn
 
 
-def _colour(
-    ax: Any, drawn: Any, values: NDArray[np.float64], limits: tuple[float, float] | None, name: str, unit: str
-) -> None:
-    """Colours by value, and their bar."""
+def _colour(drawn: Any, values: NDArray[np.float64], limits: tuple[float, float] | None) -> None:
+    """Colours by value."""
     from matplotlib import colormaps
 
     finite = values[np.isfinite(values)]
@@ -370,7 +374,6 @@ def _colour(
     drawn.set_cmap(colormaps["viridis"].with_extremes(bad="0.75"))
     drawn.set_array(np.ma.masked_invalid(values))
     drawn.set_clim(low, high)
-    _bar(ax, drawn, f"{name} ({unit})" if unit else name)
 
 
 def _bar(ax: Any, drawn: Any, label: str) -> None:
@@ -436,11 +439,15 @@ def _axes(ax: Any) -> Any:
     return pyplot.subplots(figsize=(7.0, 3.2), layout="constrained")[1]
 
 
-def _shape_axes(view: str) -> Any:
+def _shape_axes(view: str, pieces: NDArray[np.float64]) -> Any:
+    """Axes of a new figure, which in a plane is as wide and high as what is drawn asks for."""
     from matplotlib import pyplot
 
-    figure = pyplot.figure(figsize=(6.0, 5.0), layout="constrained")
-    return figure.add_subplot(projection="3d" if view == "3d" else None)
+    if view == "3d":
+        return pyplot.figure(figsize=(6.0, 5.0), layout="constrained").add_subplot(projection="3d")
+    span = np.ptp(pieces[..., PLANES[view]].reshape(-1, 2), axis=0) if len(pieces) else np.ones(2)
+    width, height = np.maximum(4.6 * span / max(span.max(), 1e-9), 1.5)
+    return pyplot.figure(figsize=(width + 1.6, height + 0.6), layout="constrained").add_subplot()
 
 
 def _legend(ax: Any, count: int) -> None:

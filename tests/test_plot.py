@@ -125,7 +125,8 @@ def test_shape_is_coloured_by_values():
     drawn = SimpleNamespace(lines=LINES, values=np.array([5.0, 5.0, 5.0]), name="hh.gnabar", unit="S/cm2")
     label, (low, high) = bar_of(plot.shape(drawn))
     assert label == "hh.gnabar (S/cm2)" and low < 5.0 < high
-    assert bar_of(plot.shape(drawn, name="g", unit="", limits=(0.0, 9.0))) == ("g (S/cm2)", (0.0, 9.0))
+    assert bar_of(plot.shape(drawn, name="g", unit="", limits=(0.0, 9.0))) == ("g", (0.0, 9.0))
+    assert len(plot.shape(drawn, bar=False).figure.axes) == 1
 
 
 def test_a_crooked_line_has_one_value():
