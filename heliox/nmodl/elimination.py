@@ -1,4 +1,10 @@
-"""Symbolic Gaussian elimination of a sparse system into assignments, rows of least degree first."""
+"""Symbolic Gaussian elimination of a sparse system into assignments, in the order NEURON's sparse solver
+takes.
+
+Its rows stand in a list sorted by their number of elements in columns still to come. The first is the next
+pivot; a row whose number changes goes before all others of its new number. The order decides the last bits of
+the solution.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +39,15 @@ def eliminate(
     for i in range(n):
         out.append(put(d(i).id, rhs.get(i, Num("0.0"))))
     left = set(range(n))
+    waiting: list[int] = []
+    degree = [len(row) for row in rows]
+    for i in range(n):
+        _insert(waiting, degree, i)
     order: list[int] = []
     done: list[set[int]] = [set() for _ in range(n)]
     operations = 0
     while left:
-        p = min(left, key=lambda i: (len(rows[i] & left), i))
+        p = waiting.pop(0)
         left.discard(p)
         order.append(p)
         done[p] = rows[p] & left
@@ -48,16 +58,32 @@ def eliminate(
                 product = Binary("*", a(p, j), Name(factor))
                 e: Expr = Binary("-", a(r, j), product) if j in rows[r] else Binary("-", Num("0.0"), product)
                 out.append(put(a(r, j).id, e))
-                rows[r].add(j)
-                columns[j].add(r)
+                if j not in rows[r]:
+                    rows[r].add(j)
+                    columns[j].add(r)
+                    _moved(waiting, degree, r, 1)
             out.append(put(d(r).id, Binary("-", d(r), Binary("*", d(p), Name(factor)))))
+            _moved(waiting, degree, r, -1)
             operations += len(done[p]) + 2
             if operations > MOST:
                 raise ValueError("the system is too large to be written out")
+    rank = {p: k for k, p in enumerate(order)}
     for p in reversed(order):
         e = d(p)
-        for j in sorted(done[p]):
+        for j in sorted(done[p], key=rank.__getitem__):
             e = Binary("-", e, Binary("*", a(p, j), d(j)))
         out.append(put(d(p).id, Binary("/", e, a(p, p))))
     frame.used |= {t.id for s in out if isinstance(s, Set) for t in s.targets}
     return out
+
+
+def _insert(waiting: list[int], degree: list[int], row: int) -> None:
+    """Put a row before those of the same or a higher degree."""
+    at = next((k for k, other in enumerate(waiting) if degree[other] >= degree[row]), len(waiting))
+    waiting.insert(at, row)
+
+
+def _moved(waiting: list[int], degree: list[int], row: int, change: int) -> None:
+    waiting.remove(row)
+    degree[row] += change
+    _insert(waiting, degree, row)

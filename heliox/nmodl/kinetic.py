@@ -46,7 +46,7 @@ def _system(low: Reactions, frame: Frame, old: bool) -> tuple[list[Step], list[K
     """
     sc = low.scheme
     conserved = _conserved(low)
-    order = [*conserved, *(k for k in sc.order if k not in conserved)]
+    order = [*conserved, *sorted((k for k in sc.order if k not in conserved), key=low.place)]
     steps = list(sc.steps)
     per_dt = Binary("/", Num("1.0"), Name("dt"))
     matrix: dict[tuple[int, int], Expr] = {}
@@ -98,13 +98,15 @@ def _conservation_row(
 ) -> None:
     side, total = sc.conserve[number]
     terms: list[tuple[str, Expr]] = []
-    for c, x in side:
+    for c, x in reversed(side):
         key = (x.id, int(x.index.text) if isinstance(x, Index) and isinstance(x.index, Num) else -1)
         weight: Expr = Num(str(c))
-        amount: Expr = x if c == 1 else Binary("*", weight, x)
+        amount: Expr = x
         volume = sc.volume.get(key)
         if volume is not None:
-            amount, weight = Binary("*", amount, volume), volume if c == 1 else Binary("*", weight, volume)
+            amount, weight = Binary("*", x, volume), volume if c == 1 else Binary("*", weight, volume)
+        if c != 1:
+            amount = Binary("*", amount, Num(str(c)))
         terms.append(("-", amount))
         if key in place:
             matrix[i, place[key]] = weight

@@ -47,6 +47,7 @@ class Parser(Statements):
                     getattr(self, "_top_" + t.text.lower())()
             else:
                 raise self.fail(f"{self.shown()} begins no block; {nearest(t.text[:40], _BLOCKS)}")
+        p.first_seen = self.lexer.first_seen
         return p
 
     # -------------------------------------------------------- declarations

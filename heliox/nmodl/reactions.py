@@ -100,6 +100,10 @@ class Reactions(Lowering):
             raise self.fail(x.at, f"{e.id} is an array; give an index")
         return e
 
+    def place(self, key: Key) -> tuple[str, int, int]:
+        """Sorts unknowns as NEURON numbers them: by first letter, then last met in the file first."""
+        return key[0][0], -self.program.first_seen.get(key[0], 0), key[1]
+
     def is_state(self, x: Name | Index) -> bool:
         return x.id in self.program.states
 
@@ -149,13 +153,14 @@ class Reactions(Lowering):
         name = frame.fresh(f"flux_{sc.count}")
         sc.made.add(name)
         out.append(put(name, flows))
-        changes = self._changes(left, right)
-        for key, n in changes.items():
-            amount: Expr = Name(name) if abs(n) == 1 else Binary("*", Num(str(abs(n))), Name(name))
-            sc.rhs[key].append(("+" if n > 0 else "-", amount))
-        self._partials(changes, left, forward, 1)
+        for sign, side in (("-", left), ("+", right)):
+            for c, x in reversed(side):
+                if self.is_state(x):
+                    amount: Expr = Name(name) if c == 1 else Binary("*", Num(str(c)), Name(name))
+                    sc.rhs[self._key(x)].append((sign, amount))
+        self._partials(left, forward, (left, right))
         if backward is not None:
-            self._partials(changes, right, backward, -1)
+            self._partials(right, backward, (right, left))
         return self._commented(s, out)
 
     def _commented(self, s: ast.Reaction, out: list[Step]) -> list[Step]:
@@ -174,35 +179,21 @@ class Reactions(Lowering):
         self.scheme.made.add(new)
         return Name(new), self.with_hoisted(frame, put(new, value))
 
-    def _changes(self, left: Side, right: Side) -> dict[Key, int]:
-        out: dict[Key, int] = {}
-        for sign, side in ((-1, left), (1, right)):
-            for c, x in side:
-                if self.is_state(x):
-                    key = self._key(x)
-                    out[key] = out.get(key, 0) + sign * c
-        return out
-
-    def _partials(self, changes: dict[Key, int], side: Side, rate: Expr, sign: int) -> None:
-        """d(flux)/d(species) into the rows of all species that the reaction changes."""
-        total = sum(c for c, x in side if self.is_state(x))
-        if total > 1:
-            self.scheme.linear = False
-        for j, (c, x) in enumerate(side):
+    def _partials(self, side: Side, rate: Expr, rows: tuple[Side, Side]) -> None:
+        """d(flux)/d(species of `side`) into all rows: `rows` are the species used up and those made."""
+        for j, (c, x) in enumerate(reversed(side)):
             if not self.is_state(x):
                 continue
             term = rate if c == 1 else Binary("*", rate, Num(str(c)))
-            for k, (count, other) in enumerate(side):
+            for k, (count, other) in enumerate(reversed(side)):
                 for _ in range(count - 1 if k == j else count):
                     term = Binary("*", term, other)
-            for key, n in changes.items():
-                if n == 0:
-                    continue
-                part: Expr = term if abs(n) == 1 else Binary("*", Num(str(abs(n))), term)
-                positive = (n < 0) == (sign > 0)
-                self.scheme.matrix.setdefault((key, self._key(x)), []).append(
-                    ("+" if positive else "-", part)
-                )
+                    self.scheme.linear = False
+            for sign, row in zip("+-", rows):
+                for n, y in reversed(row):
+                    if self.is_state(y):
+                        part: Expr = term if n == 1 else Binary("*", Num(str(n)), term)
+                        self.scheme.matrix.setdefault((self._key(y), self._key(x)), []).append((sign, part))
 
 
 def _has_reactions(s: ast.For) -> bool:
@@ -249,7 +240,7 @@ def without_copies(sc: Scheme) -> None:
 
 def _flow(rate: Expr, side: Side) -> Expr:
     out = rate
-    for c, x in side:
+    for c, x in reversed(side):
         for _ in range(c):
             out = Binary("*", out, x)
     return out

@@ -299,6 +299,7 @@ class Program:
     blocks: list[Block] = field(default_factory=list)
     verbatim: list[Verbatim] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    first_seen: dict[str, int] = field(default_factory=dict)  # name -> where the file names it first
 
 
 def read_names(body: object) -> set[str]:

@@ -51,6 +51,7 @@ class Lexer:
     def __init__(self, source: Source) -> None:
         self.source, self.at = source, 0
         self.comments: list[Comment] = []
+        self.first_seen: dict[str, int] = {}
 
     def _skip(self) -> None:
         text = self.source.text
@@ -86,6 +87,8 @@ class Lexer:
                 return Token("raw", body, start, self.at)
             if kind == "name" and word == "TITLE":
                 return Token("title", self._line(), start, self.at)
+            if kind in ("name", "prime"):
+                self.first_seen.setdefault(word.rstrip("'"), start)
             return Token(kind, word, start, self.at)
 
     def _raw(self, closing: str, start: int) -> str:

@@ -1,8 +1,8 @@
 """Translated mod files against NEURON's own compilation of them: ``python -m tests.nmodl.equality WORK``.
 
-WORK is what ``tests.nmodl.build`` left. Every mechanism runs for 20 ms in one compartment whose voltage a ramp and
-two steps drive; those that take events get five. Prints how many agree to the last bit, how many to 1e-9, and which
-differ. Not collected by pytest.
+WORK is what ``tests.nmodl.build`` left. Every mechanism runs for 20 ms in one compartment whose voltage a
+ramp and two steps drive; those that take events get five. Prints how many agree to the last bit, how many to
+1e-9, and which differ. Not collected by pytest.
 """
 
 from __future__ import annotations

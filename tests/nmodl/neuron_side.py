@@ -91,8 +91,9 @@ def run(h, case):
 
 
 def run_alone(h, case, seconds=60):
-    """`run` in a copy of this process: a case that fails, hangs or crashes leaves the others alone. The text of the
-    error if it fails."""
+    """`run` in a copy of this process: a case that fails, hangs or crashes leaves the others alone. The text
+    of the error if it fails.
+    """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
