@@ -16,6 +16,7 @@ from heliox.errors import HelioXError
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 NAMED = 8  # traces named in a legend
+MIXED = "value"  # label of an axis that shows several variables
 LABELLED = 20  # rows of a raster named at the axis
 PLANES = {"xy": (0, 1), "xz": (0, 2), "yz": (1, 2)}
 THIN = 0.7  # points; no cable is drawn thinner
@@ -43,13 +44,13 @@ def traces(
     Axes
     """
     ax = _axes(ax)
-    rows = [row for recording in recordings for row in _rows(recording)]
+    variable, own = _quantity(recordings)
+    rows = [row for recording in recordings for row in _rows(recording, variable != MIXED)]
     if names is not None and len(names) != len(rows):
         raise HelioXError(f"there are {len(rows)} traces and {len(names)} names")
     for k, (t, values, label) in enumerate(rows):
         label = names[k] if names is not None else label
-        ax.plot(t, values, lw=1.0, color=COLOURS[k % len(COLOURS)], label=label or None)
-    variable, own = _quantity(recordings)
+        ax.plot(t, values, lw=1.0, color=_colour_of(k, len(rows)), label=label or None)
     ax.set_xlabel("t (ms)")
     ax.set_ylabel(f"{variable} ({unit or own})" if unit or own else variable)
     if any(label for _, _, label in rows) or names is not None:
@@ -77,8 +78,8 @@ def raster(spikes: Any, *, names: Sequence[str] | None = None, ax: Any = None) -
     t, row, own = _spikes(spikes)
     names = own if names is None else names
     count = max(len(names), int(row.max(initial=-1)) + 1)
-    ax.scatter(t, row, marker="|", s=np.clip(3000.0 / max(count, 1), 4.0, 120.0), lw=1.2,
-               c=[COLOURS[k % len(COLOURS)] for k in row.tolist()])  # fmt: skip
+    colours = [COLOURS[k % len(COLOURS)] for k in row.tolist()] if count <= LABELLED else COLOURS[0]
+    ax.scatter(t, row, marker="|", s=np.clip(3000.0 / max(count, 1), 4.0, 120.0), lw=1.2, c=colours)
     ax.set_ylim(-0.7, max(count, 1) - 0.3)
     ax.set_xlabel("t (ms)")
     ax.set_ylabel("source")
@@ -145,7 +146,7 @@ def shape(
     else:
         drawn.set_color(COLOURS[0])
     if points is not None:
-        _mark(ax, np.asarray(points, float), view)
+        _mark(ax, _numbers(points, "points"), view)
     return ax if view == "3d" else _plain(ax)
 
 
@@ -227,8 +228,8 @@ def overview(
 # ---------------------------------------------------------------------- reading what is given
 
 
-def _rows(recording: Any) -> list[tuple[NDArray[np.float64], NDArray[np.float64], str]]:
-    """(t, values, label) of every trace of a recording or of a pair."""
+def _rows(recording: Any, short: bool) -> list[tuple[NDArray[np.float64], NDArray[np.float64], str]]:
+    """(t, values, label) of every trace of a recording or of a pair; short labels are places only."""
     if hasattr(recording, "values") and hasattr(recording, "t"):
         t, values, names = recording.t, recording.values, list(getattr(recording, "names", []))
     else:
@@ -239,17 +240,27 @@ def _rows(recording: Any) -> list[tuple[NDArray[np.float64], NDArray[np.float64]
                 f"{type(recording).__name__} is no recording; give what sim.record returns, or (t, values)"
             ) from None
         names = []
-    t, values = np.asarray(t, float), np.asarray(values, float)
-    if values.shape[-1:] != t.shape:
+    t, values = _numbers(t, "t"), _numbers(values, "values")
+    if t.ndim != 1 or values.shape[-1:] != t.shape:
         raise HelioXError(f"values of shape {values.shape} do not fit t of shape {t.shape}")
+    if short:
+        names = [name.rpartition(").")[0] + ")" if ")." in name else name for name in names]
+    else:
+        names = [f"{name} ({recording.unit})" if recording.unit else name for name in names]
     rows = values.reshape(-1, len(t)) if len(t) else np.empty((0, 0))
     return [(t, row, label) for row, label in zip(rows, _labels(names, values.shape))]
+
+
+def _numbers(given: Any, what: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(given, float)
+    except (TypeError, ValueError):
+        raise HelioXError(f"{what} must be an array of numbers, not {given!s:.60}") from None
 
 
 def _labels(names: list[str], shape: tuple[int, ...]) -> list[str]:
     """Names of traces; with a leading axis of members each name occurs once a member."""
     traces = int(np.prod(shape[:-1]))
-    names = [name.rpartition(").")[0] + ")" if ")." in name else name for name in names]
     if not names:
         return [""] * traces
     members = traces // max(len(names), 1)
@@ -264,8 +275,8 @@ def _quantity(recordings: Sequence[Any]) -> tuple[str, str]:
     variables = {name.rpartition(").")[2].rpartition("].")[2] for name in paths} or {"v"}
     units = {getattr(r, "unit", "mV") for r in recordings} or {"mV"}
     if len(units) > 1:
-        return "value", "unit of each"
-    return (variables.pop() if len(variables) == 1 else "value"), units.pop()
+        return MIXED, "unit of each"
+    return (variables.pop() if len(variables) == 1 else MIXED), units.pop()
 
 
 def _spikes(spikes: Any) -> tuple[NDArray[np.float64], NDArray[np.intp], list[str]]:
@@ -277,7 +288,12 @@ def _spikes(spikes: Any) -> tuple[NDArray[np.float64], NDArray[np.intp], list[st
             raise HelioXError(
                 f"{type(spikes).__name__} holds no spikes; give sim.spikes, or (t, source)"
             ) from None
-        return np.asarray(t, float), np.asarray(row, np.intp), []
+        t, row = _numbers(t, "t"), _numbers(row, "source")
+        if t.ndim != 1 or t.shape != row.shape or (row < 0).any() or (row != np.floor(row)).any():
+            raise HelioXError(
+                f"spikes are pairs of a time and a source from 0: shapes {t.shape} and {row.shape}"
+            )
+        return t, row.astype(np.intp), []
     names = [str(name) for name in spikes.names]
     member = np.asarray(getattr(spikes, "member", np.zeros(len(spikes.t))), np.intp)
     members = int(member.max(initial=0)) + 1
@@ -292,13 +308,13 @@ def _pieces(
 ) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64], str, str]:
     """Straight pieces (m, 2, 4), the line of each, values of the lines (or none), their name and unit."""
     given = getattr(lines, "lines", lines)
-    shown = np.asarray(getattr(lines, "values", ()) if values is None else values, float)
+    shown = _numbers(getattr(lines, "values", ()) if values is None else values, "values")
     if isinstance(given, np.ndarray) and given.ndim == 3 and given.shape[1:] == (2, 4):
         pieces, owner = given.astype(float), np.arange(len(given))
     elif not hasattr(given, "__iter__"):
         raise HelioXError(f"{type(lines).__name__} is no shape; give sim.shape(), or (k, 4) arrays")
     else:
-        arrays = [np.asarray(line, float) for line in given]
+        arrays = [_numbers(line, f"line {k}") for k, line in enumerate(given)]
         for k, line in enumerate(arrays):
             if line.ndim != 2 or line.shape[1] != 4:
                 raise HelioXError(
@@ -395,7 +411,7 @@ def _mark(ax: Any, places: NDArray[np.float64], view: str) -> None:
 def _lanes(ax: Any, steps: list[NDArray[np.intp]], values: ArrayLike | None, name: str) -> None:
     lanes = max((len(step) for step in steps), default=0)
     nodes = np.concatenate([np.empty(0, int), *steps])
-    shown = np.ones(int(nodes.max(initial=-1)) + 1) if values is None else np.asarray(values, float)
+    shown = np.ones(int(nodes.max(initial=-1)) + 1) if values is None else _numbers(values, "values")
     if shown.ndim != 1 or len(shown) <= nodes.max(initial=-1):
         raise HelioXError(f"values have the shape {shown.shape} and there are {nodes.max() + 1} nodes")
     table = np.full((max(lanes, 1), max(len(steps), 1)), np.nan)
@@ -448,6 +464,13 @@ def _shape_axes(view: str, pieces: NDArray[np.float64]) -> Any:
     span = np.ptp(pieces[..., PLANES[view]].reshape(-1, 2), axis=0) if len(pieces) else np.ones(2)
     width, height = np.maximum(4.6 * span / max(span.max(), 1e-9), 1.5)
     return pyplot.figure(figsize=(width + 1.6, height + 0.6), layout="constrained").add_subplot()
+
+
+def _colour_of(k: int, count: int) -> Any:
+    """Of trace k: one of those told apart, or of a scale where there are too many."""
+    from matplotlib import colormaps
+
+    return COLOURS[k] if count <= len(COLOURS) else colormaps["viridis"](k / max(count - 1, 1))
 
 
 def _legend(ax: Any, count: int) -> None:

@@ -60,6 +60,17 @@ def test_many_traces_have_no_legend():
 def test_units_are_not_mixed():
     ax = plot.traces(recording(T, ["a(0.5).v"]), recording(T, ["IClamp[0].i"], "nA"))
     assert ax.get_ylabel() == "value (unit of each)"
+    assert labels(ax) == ["a(0.5).v (mV)", "IClamp[0].i (nA)"]
+
+
+def test_variables_are_named_where_they_differ():
+    ax = plot.traces(recording(T, ["a(0.5).hh.m"], ""), recording(T, ["a(0.5).hh.h"], ""))
+    assert labels(ax) == ["a(0.5).hh.m", "a(0.5).hh.h"] and ax.get_ylabel() == "value"
+
+
+def test_many_traces_have_a_scale_of_colours():
+    shades = [line.get_color() for line in plot.traces((T, np.zeros((30, 11)))).lines]
+    assert len(set(shades)) == 30
 
 
 def test_what_cannot_be_drawn():
@@ -69,6 +80,13 @@ def test_what_cannot_be_drawn():
         plot.traces(3.0)
     with pytest.raises(HelioXError, match="holds no spikes"):
         plot.raster(3.0)
+    with pytest.raises(HelioXError, match="values must be an array of numbers"):
+        plot.traces((T, "abc"))
+    for spikes in (([1.0, 2.0], [0]), ([1.0], [-1]), ([1.0], [0.5]), (1.0, 0)):
+        with pytest.raises(HelioXError, match="a time and a source"):
+            plot.raster(spikes)
+    with pytest.raises(HelioXError, match="line 0 must be an array of numbers"):
+        plot.shape([["a"]])
     with pytest.raises(HelioXError, match="1 traces and 2 names"):
         plot.traces((T, T), names=["a", "b"])
 
