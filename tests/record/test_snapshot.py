@@ -58,6 +58,26 @@ def test_the_same_bits_from_a_file(model, tmp_path, options):
         assert np.array_equal(getattr(other.spikes, name), expected), name
 
 
+def test_plays_go_on(model, tmp_path):
+    """How far an imposed variable has come is in the snapshot."""
+
+    def played():
+        sim = simulation(model)
+        sim.play("NetStim[0].interval", [5.0, 11.0, 13.0], [20.0, 4.0, 2.0])
+        sim.play("Cell[0].dend(0.5).pas.g", [0.0, 9.0, 20.0], [1e-4, 1e-2, 1e-4], continuous=True)
+        return sim, sim.record("v")
+
+    whole, recorded = played()
+    whole.run(10.0)
+    whole.snapshot().save(tmp_path / "s.h5")
+    whole.run(10.0)
+    other, again = played()
+    other.restore(tmp_path / "s.h5")
+    other.run(10.0)
+    np.testing.assert_array_equal(again.values, recorded.values[:, -again.values.shape[1] :])
+    assert other.var("Cell[0].dend(0.5).pas.g").values[0] == whole.var("Cell[0].dend(0.5).pas.g").values[0]
+
+
 def test_what_is_read_is_what_was_saved(model, tmp_path):
     sim = simulation(model)
     start(sim)
@@ -120,6 +140,10 @@ def test_what_does_not_fit(model, tmp_path):
         simulation(model, batch=2).restore(path)
     with pytest.raises(ModelError, match="the same vary"):
         simulation(model, vary=["pas.g"]).restore(path)
+    other = simulation(model)
+    other.record("i_membrane_")
+    with pytest.raises(ModelError, match="i_membrane_ recorded"):
+        other.restore(path)
     wrong = Snapshot(**{**vars(snap), "arrays": {**snap.arrays, "QN": snap.arrays["QN"][:, :-1]}})
     with pytest.raises(ModelError, match="lies differently"):
         simulation(model).restore(wrong)
