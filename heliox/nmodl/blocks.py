@@ -115,6 +115,7 @@ def build(low: BlockLowering) -> list[Made]:
     for b in blocks:
         if b.kind.startswith(("BEFORE", "AFTER")) and b.kind not in FOLLOWING:
             raise low.fail(b.at, f"{b.kind} is no block of NEURON; legal are {', '.join(FOLLOWING)}")
+    _written_potentials(low)
     low.made += low.watches
     for declared, made in diffusing(low):
         low.diffusion.append(declared)
@@ -123,6 +124,20 @@ def build(low: BlockLowering) -> list[Made]:
     low.made.sort(key=lambda m: (BLOCKS.index(m.name) if m.name in BLOCKS else len(BLOCKS), m.name))
     _interfaces(low)
     return low.made
+
+
+def _written_potentials(low: BlockLowering) -> None:
+    """A reversal potential that is written and not read starts from 0, as NEURON's does."""
+    names = [f"e{ion}" for ion, (read, write, _) in low.memory.ions.items() if f"e{ion}" in write]
+    names = [n for n in names if not any(n in read for read, _, _ in low.memory.ions.values())]
+    initial = next((m for m in low.made if m.name == "initial"), None)
+    names = [n for n in names if initial is None or n not in flow(initial.body).written]
+    if not names:
+        return
+    if initial is None:
+        initial = Made("initial", [], low.block_frame([]))
+        low.made.append(initial)
+    initial.body += [Set(targets=(Name(n),), value=Num("0.0")) for n in names]
 
 
 def statements(body: list[ast.Statement]) -> Iterator[ast.Statement]:

@@ -80,7 +80,7 @@ class Meaning:
     program: Program
     macros: dict[str, str] = field(default_factory=dict)
     casts: set[str] = field(default_factory=set)  # macros that stand for nothing or for a cast
-    flags: set[str] = field(default_factory=set)  # true where a Random123 stream is used
+    flags: dict[str, str] = field(default_factory=dict)  # set where a Random123 stream is made -> its number
     lists: dict[str, int] = field(default_factory=dict)
     streams: dict[str, int] = field(default_factory=dict)
     functions: dict[str, tuple[str, int]] = field(default_factory=dict)  # C functions: text, place
@@ -314,7 +314,8 @@ class CExpressions:
         self.take(")")
         v = self._unary()
         if "*" in words:
-            return v
+            null = v.kind == "whole" and isinstance(v.expr, Num)
+            return Value("other", at=v.at) if null else v
         if v.kind not in ("real", "whole"):
             return Value("other", at=v.at)
         if WHOLE & set(words):
@@ -362,7 +363,7 @@ class CExpressions:
                 v = scope[word]
                 return Value(v.kind, v.expr, v.name, t.at)
         if word in self.meaning.flags:
-            return Value("whole", Num("1"), at=t.at)
+            return Value("whole", Num(self.meaning.flags[word]), at=t.at)
         if word in _ZERO:
             return Value("whole", Num("0"), at=t.at)
         if word in ("_nt", "nrn_threads", "_pnt", "_tqitem") or word in _THREAD:
@@ -384,6 +385,9 @@ class CExpressions:
     def _postfix(self, v: Value) -> Value:
         while True:
             t = self.token
+            if v.kind == "other" and v.name == "_ppvar" and self.sign("["):
+                self._skipped()
+                return v
             if self.sign("["):
                 self.advance()
                 index = self.value()
@@ -399,6 +403,13 @@ class CExpressions:
                 raise CError(t.at, "a member of a C structure")
             else:
                 return v
+
+    def _skipped(self) -> None:
+        """What stands behind a pointer to the instance, up to the end of the argument."""
+        level = 0
+        while self.token.kind != "end" and (level or not self.sign(",", ")", ";")):
+            level += self.sign("(", "[") - self.sign(")", "]")
+            self.advance()
 
     def _element(self, v: Value, index: Value, at: int) -> Value:
         k = self.number(index)
@@ -418,7 +429,8 @@ class CExpressions:
         self.take("(")
         out: list[Value] = []
         while not self.sign(")"):
-            if self.token.text in _THREAD:
+            word = self.token.text
+            if word == "_threadargscomma_" or (word in _THREAD and self.ahead() in (",", ")")):
                 last = self.advance().text
                 if self.sign(",") or last == "_threadargscomma_":
                     if self.sign(","):

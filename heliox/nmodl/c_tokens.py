@@ -21,7 +21,8 @@ _TOKEN = re.compile(
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)[ \t]*((?:\\\n|[^\n])*)")
-_DEFINE = re.compile(r"(\w+)[ \t]+(\(?[-+]?[\d.]+(?:[eE][-+]?\d+)?\)?)[ \t]*$")
+_DEFINE = re.compile(r"(\w+)[ \t]+(\(?[-+]?[\d.]+(?:[eE][-+]?\d+)?\)?)\s*$")
+_CONSTANT = re.compile(r"\bconst\s+(?:int|double)\s+(\w+)\s*=\s*(-?[\d.]+(?:[eE][-+]?\d+)?)\s*;")
 _CALL = re.compile(r"(NRN_VERSION_\w+|defined)\s*\(([^()]*)\)|defined\s+(\w+)|(\w+)")
 KNOWN = {"NRN_VERSION_GTEQ_8_2_0": True, "NRN_VERSION_GTEQ_9_0_0": True, "__cplusplus": True}  # no other
 VERSION = (9, 0, 2)
@@ -93,13 +94,13 @@ def comments(code: str) -> str:
 
 
 def defined(code: str) -> dict[str, str]:
-    """Macros that stand for a number."""
+    """Macros and constants that stand for a number."""
     out = {}
     for kind, rest in directives(without_comments(code)):
         m = _DEFINE.match(rest) if kind == "define" else None
         if m is not None:
             out[m.group(1)] = m.group(2).strip("()")
-    return out
+    return out | {m.group(1): m.group(2) for m in _CONSTANT.finditer(without_comments(code))}
 
 
 def directives(code: str) -> Iterator[tuple[str, str]]:

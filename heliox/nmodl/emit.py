@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 from collections.abc import Iterable
 
 from heliox.mechanisms.methods import LIBRARY
@@ -26,6 +27,7 @@ class Emitted:
         used = {n for m in made for n in _names(m.body)} | {
             n for s in low.helpers.values() for n in (*_names(s.body), *s.args)
         }
+        _refuse_keywords(low)
         self.rename = renamed({*low.memory.symbols, *low.helpers, *used} - _intrinsic_names(low, used))
         self.reachable = self._reachable()
         self.called_as = {n: self._function_name(n) for n in low.helpers}
@@ -85,6 +87,15 @@ class Emitted:
             if s.name in used:
                 out[self.rename.get(s.name, s.name)] = s.value
         return out
+
+
+def _refuse_keywords(low: BlockLowering) -> None:
+    """Ion variables keep their names everywhere, so none may be a word of Python."""
+    for ion, (read, write, _) in low.memory.ions.items():
+        for name in (*read, *write):
+            if keyword.iskeyword(name):
+                at = low.memory[name].at
+                raise low.fail(at, f"{name} of ion {ion} is a word of Python; call the ion otherwise")
 
 
 def _intrinsic_names(low: BlockLowering, used: set[str]) -> set[str]:

@@ -20,13 +20,23 @@ RANDOM = {
 EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1}
 DROPPED = frozenset(("printf", "prterr", "nrn_random_play"))
 SPECIAL = frozenset(("at_time", "state_discontinuity", "nrn_ghk", "nrn_pointing"))
-_USE_RANDOM = "declare RANDOM r in NEURON and call random_uniform(r), random_normal(r, mean, std) or "
-"random_negexp(r, mean)"
+LEGACY = {
+    "scop_random": ("random_uniform", 0),
+    "exprand": ("random_negexp", 1),
+    "normrand": ("random_normal", 2),
+    "gauss": ("random_normal", 2),
+}
+_ONE_FOR_ALL = (
+    "it draws from the one generator of the process, so numbers would depend on the order of instances; "
+    "declare RANDOM r in NEURON and call random_uniform(r), random_normal(r, mean, std) or "
+    "random_negexp(r, mean)"
+)
 REFUSED = {
-    **dict.fromkeys(
-        ("scop_random", "exprand", "normrand", "poisrand", "poisson", "gauss", "set_seed", "setseed"),
-        _USE_RANDOM,
-    ),
+    **{
+        name: _ONE_FOR_ALL + f', or give each instance a stream: translate(..., draws={{"{name}": "noise"}})'
+        for name in (*LEGACY, "set_seed")
+    },
+    **dict.fromkeys(("poisrand", "poisson", "setseed"), _ONE_FOR_ALL),
     "random_dpick": "call random_uniform(r)",
     "random_setids": "set the ids of the stream from Python",
     "abs": "NMODL has fabs",

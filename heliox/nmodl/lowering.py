@@ -366,9 +366,13 @@ class Lowering(Values):
         values = [self.expression(a, frame) for a in call.args]
         scopes, avoid, result, hoisted = frame.scopes, frame.avoid, frame.result, frame.hoisted
         frame.scopes, frame.avoid, frame.hoisted = [{}], avoid | frame.used, []
-        steps: list[Step] = [
-            Set(targets=(Name(frame.declare(a)),), value=v) for a, v in zip(block.args, values)
-        ]
+        steps: list[Step] = []
+        assigned = {s.target.id for s in _all(block.body) if isinstance(s, ast.Assign)}
+        for a, v in zip(block.args, values):
+            if isinstance(v, Name) and not {a, v.id} & assigned:
+                frame.scopes[0][a] = v.id
+            else:
+                steps.append(Set(targets=(Name(frame.declare(a)),), value=v))
         value = ""
         if block.kind == "FUNCTION":
             value = frame.fresh(f"{call.id}_value")

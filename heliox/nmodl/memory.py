@@ -123,6 +123,9 @@ class Memory:
         for name in (*p.nonspecific, *p.electrode):
             if name not in self.symbols:
                 self._add(name, "assigned", at=p.suffix_at)
+        for name, at in p.global_.items():
+            if name not in self.symbols:
+                self._add(name, "global_assigned", at=at)
         self._initial_values()
         for name, size in p.locals_:
             if name not in self.symbols:

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 
 from heliox.nmodl.c_expressions import Meaning
-from heliox.nmodl.syntax import Binary, Call, Expr, Group, If, Index, Name, Num, Program, Statement, Unary
+from heliox.nmodl.intrinsic_calls import LEGACY
+from heliox.nmodl.syntax import Binary, Call, Do, Expr, Group, If, Index, Name, Num, Program, Statement, Unary
 
 SPIKE_TIMES = "spike_times"  # what the one vector of an ARTIFICIAL_CELL holds
-_LEGACY = {"exprand": "negexp(1)", "normrand": "normal(0,1)", "scop_random": "uniform(0,1)"}
+_STANDARD = {"exprand": "negexp(1)", "normrand": "normal(0,1)", "scop_random": "uniform(0,1)"}
 _NAMED = {"random_uniform": "uniform(0,1)", "random_negexp": "negexp(1)", "random_normal": "normal(0,1)"}
 _COMMENT = re.compile(r"Random\s*\.\s*(uniform|negexp|normal)\s*\(([^()]*)\)")
 _DRAW = re.compile(r"(uniform|negexp|normal)\(([-+.\deE,]*)\)$")
@@ -31,6 +32,9 @@ def settle(program: Program, meaning: Meaning, comments: str, draws: Mapping[str
         program.bbcore.pop(name, None)
     if program.kind == "artificial" and len(program.lists) == 1:
         program.lists = dict.fromkeys((SPIKE_TIMES,), next(iter(program.lists.values())))
+    own = [stream for name, stream in draws.items() if name in (*LEGACY, "set_seed")]
+    for name in own:
+        program.random.setdefault(name, 0)
     _Settling(program, meaning, comments, draws).run()
 
 
@@ -38,6 +42,7 @@ class _Settling:
     def __init__(self, program: Program, meaning: Meaning, comments: str, draws: Mapping[str, str]) -> None:
         self.program, self.meaning = program, meaning
         self.draws: dict[str, str] = {}
+        self.own = next((s for name, s in draws.items() if name in (*LEGACY, "set_seed")), "")
         said = {f"{m.group(1)}({m.group(2).replace(' ', '')})" for m in _COMMENT.finditer(comments)}
         for name in meaning.streams:
             found = said | self._evidence(name)
@@ -56,8 +61,8 @@ class _Settling:
             if isinstance(x, Call):
                 if x.id in _NAMED and x.args and x.args[0] == Name(name):
                     out.add(_NAMED[x.id])
-                elif beside and x.id in _LEGACY and all(a in (Num("0"), Num("1")) for a in x.args):
-                    out.add(_LEGACY[x.id])
+                elif beside and x.id in _STANDARD and all(a in (Num("0"), Num("1")) for a in x.args):
+                    out.add(_STANDARD[x.id])
             if isinstance(x, If):
                 beside = beside or _mentions(x, name)
             if isinstance(x, (list, tuple)):
@@ -85,6 +90,8 @@ class _Settling:
         """The statement with its expressions resolved, and branches that are known decided."""
         if isinstance(s, If):
             return self._if(s)
+        if isinstance(s, Do) and s.call.id == "set_seed" and self.own:
+            return []  # a stream has its ids
         for f in s.__dataclass_fields__:
             x = getattr(s, f)
             if f in ("body", "orelse"):
@@ -117,6 +124,8 @@ class _Settling:
             if e.id == "#pick":
                 return self._pick(e)
             args = tuple(self.expression(a) for a in e.args)
+            if e.id in LEGACY and self.own and len(args) == LEGACY[e.id][1]:
+                return Call(LEGACY[e.id][0], (Name(self.own, e.at), *args), e.at)
             if e.id in ("item", "length") and SPIKE_TIMES in self.program.lists:
                 args = (Name(SPIKE_TIMES, e.at), *args[1:])
             return Call(e.id, args, e.at)
@@ -129,6 +138,9 @@ class _Settling:
             return Unary(e.op, x, e.at)
         if isinstance(e, Binary):
             a, b = self.expression(e.a), self.expression(e.b)
+            if e.op in ("==", "!=") and isinstance(a, Num) and isinstance(b, Num):
+                same = float(a.text) == float(b.text)
+                return Num("1" if same == (e.op == "==") else "0", e.at)
             return _decided(Binary(e.op, a, b, e.at)) if e.op in ("&&", "||") else Binary(e.op, a, b, e.at)
         return e
 

@@ -15,6 +15,7 @@ from heliox.mechanisms.template import Diffusion, Ion, MechTemp, Table, Var
 from heliox.nmodl.blocks import BlockLowering, build
 from heliox.nmodl.checks import check
 from heliox.nmodl.emit import Emitted, declaration
+from heliox.nmodl.function_table import interpolate
 from heliox.nmodl.memory import Memory, Symbol
 from heliox.nmodl.parser import parse
 from heliox.nmodl.printer import wrap
@@ -67,6 +68,7 @@ def analyse(
         if not program.suffix and program.blocks:
             program.suffix = Path(file).stem  # as NEURON names a mechanism without SUFFIX
             program.kind = "density"
+        interpolate(program)
         absorb(program, draws)
         memory = Memory(program, source)
         check(program, memory, source)

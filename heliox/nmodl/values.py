@@ -140,8 +140,8 @@ class Values:
         if block is not None and block.kind == "FUNCTION_TABLE":
             raise self.fail(
                 e.at,
-                f"{name} is a FUNCTION_TABLE, whose values are given at run time; write a FUNCTION with "
-                "the interpolation",
+                f"{name} is a FUNCTION_TABLE of {len(block.args)} arguments, whose values are given at "
+                "run time; write a FUNCTION with the interpolation",
             )
         return self._intrinsic(e, frame)
 

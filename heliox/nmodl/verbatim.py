@@ -23,14 +23,24 @@ from heliox.nmodl.c_tokens import (
 )
 from heliox.nmodl.returns import without_returns
 from heliox.nmodl.streams import settle
-from heliox.nmodl.syntax import Assign, Block, Call, Name, Program, Statement, Verbatim
+from heliox.nmodl.syntax import (
+    Assign,
+    Block,
+    Call,
+    Declared,
+    Name,
+    Program,
+    Statement,
+    Verbatim,
+    read_names,
+)
 
 _WORD = len("VERBATIM")
 _CAST = re.compile(r"(\w+)[ \t]*(?:\(\w+\s*\*+\))?[ \t]*$")
 _FUNCTION = re.compile(r"\bdouble\s+(\w+)\s*\(([^(){};]*)\)\s*\{")
 _ARGUMENT = re.compile(r"^\s*(?:const\s+)?(?:double|int|long)\s+(\w+)\s*$")
 _NEW_STREAM = re.compile(r"nrnran123_newstream")
-_FLAG = re.compile(r"\b(\w+)\s*=\s*1\s*;")
+_FLAG = re.compile(r"(?<=[;{}])\s*(\w+)\s*=\s*(\d+)\s*(?=;)")
 
 
 def absorb(program: Program, draws: Mapping[str, str] | None = None) -> None:
@@ -42,6 +52,7 @@ def absorb(program: Program, draws: Mapping[str, str] | None = None) -> None:
     for block in program.blocks:
         block.body = _absorbed(block.body, block, meaning, [{}])
     _functions(program, meaning)
+    _constants(program, meaning)
     settle(program, meaning, _comments(program), draws or {})
     for block in program.blocks:
         without_returns(block)
@@ -81,7 +92,7 @@ def _meaning(program: Program) -> Meaning:
             if m is not None:
                 out.casts.add(m.group(1))
         if _NEW_STREAM.search(code):
-            out.flags |= {m.group(1) for m in _FLAG.finditer(code)}
+            out.flags |= {m.group(1): m.group(2) for m in _FLAG.finditer(code)}
     for v in program.verbatim:
         code = without_comments(v.text)
         for m in _FUNCTION.finditer(code):
@@ -156,6 +167,14 @@ def _kept(found: list[Statement], at: Verbatim) -> list[Statement]:
     if out:
         out[0].before = at.before
     return out
+
+
+def _constants(program: Program, meaning: Meaning) -> None:
+    """Macros of C that NMODL code uses are constants."""
+    used = read_names([b.body for b in program.blocks])
+    for name in sorted(set(meaning.macros) & used):
+        if not meaning.known(name):
+            program.constants[name] = Declared(name, meaning.macros[name])
 
 
 # ---------------------------------------------------------------- C functions

@@ -60,7 +60,7 @@ def case_of(t: MechTemp, text: str, notes: tuple[str, ...]) -> dict:
         for n, v in {**t.states, **t.assigned}.items()
         if v.size == 1 and (theirs.get(n, n) in shown or n in t.states)
     ]
-    if t.tables:  # what only building the table sets, NEURON shows for the first instance
+    if "TABLE" in text:  # what only building the table sets, NEURON shows for the first instance
         record = [r for r in record if _renamed(r, t.renamed).split(".")[1] in t.writes() | set(t.states)]
     record += [n for n in t.ion_names if not n.startswith("i")]
     zero = [

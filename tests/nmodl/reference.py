@@ -29,6 +29,8 @@ def _divide(a: float, b: float) -> float:
 
 
 def _power(a: float, b: float) -> float:
+    if b == 2.0:
+        return a * a  # as compilers do it
     try:
         return math.pow(a, b)
     except OverflowError:
