@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from heliox.errors import HelioXError
 MISSING = "{} is not installed; get it with: python -m pip install 'heliox[data]'"
 
 
-class Samples(Protocol):
+class Sampled(Protocol):
     """Samples over time of one or more variables.
 
     ``t`` (samples,) ms; ``values`` (samples,), (n, samples), or either with a leading axis of members;
@@ -26,13 +27,13 @@ class Samples(Protocol):
     def values(self) -> NDArray[np.float64]: ...
 
     @property
-    def names(self) -> Any: ...
+    def names(self) -> Sequence[str]: ...
 
     @property
     def unit(self) -> str: ...
 
 
-def frame(samples: Samples) -> Any:
+def frame(samples: Sampled) -> Any:
     """A DataFrame: rows by t (ms), columns by name, or by (member, name) for a batch.
 
     Raises
@@ -51,7 +52,7 @@ def frame(samples: Samples) -> Any:
     return table
 
 
-def labelled(samples: Samples) -> Any:
+def labelled(samples: Sampled) -> Any:
     """A DataArray with the dimensions that `values` has, of ``member``, ``place`` and ``t`` (ms).
 
     Raises
@@ -91,7 +92,7 @@ def variable_of(names: list[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _has_members(samples: Samples) -> bool:
+def _has_members(samples: Sampled) -> bool:
     return samples.values.ndim == 2 + (len(samples.names) != 1)
 
 

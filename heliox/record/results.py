@@ -80,7 +80,7 @@ class Results:
 
 
 def save_results(
-    path: str | os.PathLike[str], recordings: Sequence[tables.Samples], spikes: Spikes, **about: Any
+    path: str | os.PathLike[str], recordings: Sequence[tables.Sampled], spikes: Spikes, **about: Any
 ) -> None:
     """Write recordings and spikes: all of them, or nothing.
 

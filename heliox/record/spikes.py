@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,28 @@ class Spikes:
         here = self.member == member
         return Spikes(self.t[here], self.index[here], self.gid[here], self.member[here], self.names)
 
+    def matching(self, pattern: str) -> Spikes:
+        """The spikes of sources by name: ``spikes.matching("Cell*")``; ``index`` counts these sources only.
+
+        Parameters
+        ----------
+        pattern : str
+            Of whole names; ``*`` stands for any characters and ``?`` for one, brackets for themselves.
+
+        Raises
+        ------
+        ModelError
+            If there is no such source.
+        """
+        regex = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in pattern)
+        taken = np.array([re.fullmatch(regex, name) is not None for name in self.names], bool)
+        if not taken.any():
+            raise ModelError(f"no source is called {pattern!r}; {nearest(pattern, self.names[:2000])}")
+        here = taken[self.index]
+        index = (np.cumsum(taken) - 1)[self.index[here]]
+        names = tuple(name for name, of in zip(self.names, taken) if of)
+        return Spikes(self.t[here], index, self.gid[here], self.member[here], names)
+
     def to_pandas(self) -> Any:
         """A DataFrame with a row for each spike: ``t`` (ms), ``source``, ``gid``, ``member``.
 
@@ -76,7 +99,21 @@ class Spikes:
     def save_sonata(
         self, path: str | os.PathLike[str], population: str = "heliox", node_ids: str = "gid"
     ) -> None:
-        """Write the spikes to a SONATA file; see `heliox.record.sonata.save_spikes`."""
+        """Write the spikes of one member to a SONATA file: times (ms) and node ids of a population.
+
+        Parameters
+        ----------
+        path : path
+        population : str
+        node_ids : str
+            ``"gid"``, or ``"index"``: positions in `names`.
+
+        Raises
+        ------
+        ModelError
+            If a source that spiked has no gid (`matching` picks those that have), there are several members,
+            or the file cannot be written.
+        """
         save_spikes(path, self.t, self._node_ids(node_ids), population)
 
     def _node_ids(self, which: str) -> NDArray[np.int64]:
@@ -86,9 +123,7 @@ class Spikes:
             raise ModelError("SONATA knows no members; write spikes.of(member), a file each")
         if which == "gid" and (self.gid < 0).any():
             name = self.names[int(self.index[self.gid < 0][0])]
-            raise ModelError(
-                f"{name} spiked and has no gid; write node_ids='index' for positions in spikes.names"
-            )
+            raise ModelError(f"{name} spiked and has no gid; take spikes.matching(...), or node_ids='index'")
         return self.gid if which == "gid" else self.index
 
     def __len__(self) -> int:

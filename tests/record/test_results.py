@@ -202,6 +202,18 @@ def test_sonata(tmp_path):
         assert f.attrs["magic"] == 0x0A7A and f.attrs["version"].tolist() == [0, 1]
 
 
+def test_spikes_of_some_sources(run):
+    sim, _ = run
+    cells = sim.spikes.matching("Cell[?].soma*")
+    assert cells.names == tuple(f"Cell[{k}].soma(0.5)" for k in range(3))
+    mask = np.char.startswith(sim.spikes.source, "Cell")
+    for name in ("t", "source", "member", "gid"):
+        np.testing.assert_array_equal(getattr(cells, name), getattr(sim.spikes, name)[mask])
+    assert len(cells) + len(sim.spikes.matching("NetStim*")) == len(sim.spikes)
+    with pytest.raises(ModelError, match=r"no source is called 'Cell\[9\]\*'"):
+        sim.spikes.matching("Cell[9]*")
+
+
 def test_sonata_by_position(tmp_path):
     path = tmp_path / "spikes.h5"
     with pytest.raises(ModelError, match=r"b\(0\.5\) spiked and has no gid"):
