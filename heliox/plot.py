@@ -174,7 +174,7 @@ def schedule(steps: Any, values: ArrayLike | None = None, *, name: str = "level"
     if hasattr(steps, "rounds"):
         _rounds(ax, steps.rounds)
     else:
-        _lanes(ax, [np.asarray(step) for step in steps], values, name)
+        _lanes(ax, _steps(steps), values, name)
     return _plain(ax)
 
 
@@ -406,6 +406,13 @@ def _mark(ax: Any, places: NDArray[np.float64], view: str) -> None:
     if places.size:
         at = places[:, columns] if places.shape[1] == 3 else places
         ax.scatter(*at.T, s=5.0, c="k", lw=0.0, zorder=3)
+
+
+def _steps(steps: Any) -> list[NDArray[np.intp]]:
+    found = [np.asarray(step) for step in steps] if hasattr(steps, "__iter__") else [np.zeros(())]
+    if any(step.ndim != 1 or (step.size and step.dtype.kind not in "iu") for step in found):
+        raise HelioXError("a schedule is a sequence of steps, each an array of nodes, or has rounds")
+    return [step.astype(np.intp) for step in found]
 
 
 def _lanes(ax: Any, steps: list[NDArray[np.intp]], values: ArrayLike | None, name: str) -> None:

@@ -214,6 +214,9 @@ def test_schedule_of_lanes():
     assert len(plain.figure.axes) == 1
     with pytest.raises(HelioXError, match="there are 5 nodes"):
         plot.schedule([np.array([3, 4]), np.array([0, 1, 2])], [1.0])
+    for steps in (3, [1, 2], [[0.5]], ["a"], np.zeros((2, 2))):
+        with pytest.raises(HelioXError, match="a schedule is a sequence of steps"):
+            plot.schedule(steps)
 
 
 def test_schedule_of_rounds():
