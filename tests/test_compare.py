@@ -6,6 +6,7 @@ import pytest
 from heliox import demo
 from heliox.compare import Train, compare
 from heliox.errors import ModelError, UnsupportedError
+from heliox.frontend.trial import can_try
 
 TSTOP = 30.0
 
@@ -107,6 +108,32 @@ def test_sources_with_a_gid_only_and_shared_vectors(h, network):
     assert result.spike_difference == 0.0
     assert any(" and 4 more" in train.source for train in result.trains)
     pc.gid_clear()
+
+
+@pytest.mark.skipif(not can_try(), reason="this platform cannot copy a process (os.fork)")
+def test_plays_and_transfers_equal_neuron_bit_for_bit(h):
+    """Two cells: a played clamp in each, and a clamp that injects the other's sodium current."""
+    cells = [h.Section(name=f"cell{k}") for k in range(2)]
+    pc, kept = h.ParallelContext(), []
+    for k, cell in enumerate(cells):
+        cell.nseg, cell.L, cell.diam = 3, 60, 12
+        cell.insert("hh")
+        played, coupled = h.IClamp(cell(0.5)), h.IClamp(cell(0.9))
+        played.dur = coupled.dur = 1e9
+        pc.source_var(cell(0.5)._ref_ina, k, sec=cell)
+        pc.target_var(coupled, coupled._ref_amp, 1 - k)
+        kept += [played, coupled]
+    pc.setup_transfer()
+    times = h.Vector(np.linspace(0.3, 20.2, 40))
+    wave, steps = h.Vector(0.3 * np.sin(np.arange(40.0))), h.Vector(0.2 * (np.arange(40) % 4))
+    wave.play(kept[0]._ref_amp, times, True)
+    steps.play(kept[2]._ref_amp, times)
+    steps.play(cells[1](0.1).hh._ref_gkbar, times, True)
+    h.CVode().use_fast_imem(1)
+    result = compare(25.0, math="libm", h=h, progress=False)
+    assert result.max_dv == 0.0
+    assert (len(result.model.plays), len(result.model.transfers)) == (3, 2)
+    assert np.ptp(result.heliox) > 50.0
 
 
 def test_v_init_of_stdrun_is_the_default(h, network):

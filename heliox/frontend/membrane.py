@@ -22,6 +22,7 @@ from heliox.mechanisms.template import MechTemp
 from heliox.model.model import Mechanism
 
 MORPHOLOGY, CAPACITANCE = "morphology", "capacitance"
+ALL, PARAMETERS, ASSIGNED, STATES = range(4)  # MechanismStandard's numbers
 
 
 @dataclass
@@ -88,10 +89,6 @@ def _template(
         text = f"{len(f.nodes)} instances, but {e}"
         report.add("mechanism", text, "take it out, or register it with heliox.mechanism", where, r.name)
         return None
-    if template.pointers:
-        text = f"POINTER {', '.join(template.pointers)} cannot be followed"
-        report.add("pointer", text, "use a mechanism without POINTER", where, r.name)
-        return None
     return template
 
 
@@ -135,7 +132,7 @@ def _read(
     hidden = [n for n in declared if n not in values]
     if hidden:
         places = [f.places[k] for k in order.tolist()]
-        found = _hidden(r, template, values, hidden, places, state)
+        found = _hidden(h, r, template, values, hidden, places, state)
         # what no step reads before setting it needs no value; what INITIAL sets is recovered by the engine
         recoverable = template.writes("initial") | (set(declared) - template.memory)
         lost = [n for n in hidden if n not in recoverable]
@@ -188,14 +185,14 @@ def _stream(variable: Any) -> tuple[float, ...]:
 
 
 def _hidden(
-    r: Registered, template: MechTemp, values: dict, hidden: list[str], places: list, state: SaveState
+    h: Any, r: Registered, template: MechTemp, values: dict, hidden: list[str], places: list, state: SaveState
 ) -> bool:
     """Fill in hidden scalars of a mechanism that receives events; false if that cannot be done.
 
     NEURON lays out an instance as parameters, visible assigned variables, states, hidden assigned variables,
     each in order of the mod file. That the visible ones are found in this order with the same bits is the
-    proof
-    that the place is right.
+    proof that the place is right. An artificial cell of which the template shows none is saved by itself:
+    there the number of variables is.
     """
     groups = (template.parameters, template.assigned, template.states)
     visible = [n for g in groups for n in g if n in values and n not in template.random]
@@ -206,7 +203,9 @@ def _hidden(
         return False
     layout = visible + tail
     shown = len(visible)
-    table = np.stack([values[n] for n in layout[:shown]], axis=1)
+    if not shown:
+        return r.artificial and _hidden_by_number(h, r, tail, values, hidden, state)
+    table = np.stack([values[n] for n in visible], axis=1)
     rows = np.empty((len(places), len(tail)))
     cursor: dict[tuple[int, int], int] = {}
     for k, place in enumerate(places):
@@ -221,6 +220,24 @@ def _hidden(
         cursor[place] = at + len(layout)
     values.update((n, rows[:, k].copy()) for k, n in enumerate(tail) if n in hidden)
     return True
+
+
+def _hidden_by_number(
+    h: Any, r: Registered, tail: list[str], values: dict, hidden: list[str], state: SaveState
+) -> bool:
+    """The same of artificial cells, behind whose variables stand the time of the last event and perhaps v."""
+    shown = sum(count_variables(h, r.name, kind) for kind in (PARAMETERS, ASSIGNED, STATES))
+    rows = state.artificial[r.number]
+    if rows.shape[1] - shown - len(tail) not in (1, 2):
+        return False
+    values.update((n, rows[:, shown + k].copy()) for k, n in enumerate(tail) if n in hidden)
+    return True
+
+
+def count_variables(h: Any, mechanism: str, kind: int) -> int:
+    """How many numbers of one kind an instance shows, or for `ALL` of them and its pointers and streams."""
+    standard, name = h.MechanismStandard(mechanism, kind), h.ref("")
+    return sum(int(standard.name(name, k)) for k in range(int(standard.count())))
 
 
 def _locate(data: NDArray, row: NDArray, start: int) -> int:

@@ -18,9 +18,12 @@ from heliox.frontend.cells import Anatomy, read_cells
 from heliox.frontend.membrane import read_membrane
 from heliox.frontend.network import read_network
 from heliox.frontend.plays import read_plays
+from heliox.frontend.pointers import read_pointers
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
 from heliox.frontend.session import check_session, check_solver
+from heliox.frontend.spike_times import read_spike_times
+from heliox.frontend.transfers import read_transfers
 from heliox.frontend.trial import TrialError, attempt, can_try, nothing_is_collected
 from heliox.mechanisms import catalogue
 from heliox.model.model import Cells, Model, Settings, Sources
@@ -214,8 +217,11 @@ def _save(h: Any, report: Report) -> SaveState | None:
 def _read(h: Any, sections: list, state: SaveState, report: Report) -> Model:
     anatomy = read_cells(h, sections, state)
     membrane = read_membrane(h, anatomy, state, report)
+    read_spike_times(h, membrane, state, report)
     sources, connections, events = read_network(h, anatomy, membrane, state, report)
     plays = read_plays(h, anatomy, membrane, state, report)
+    transfers = read_transfers(anatomy, membrane, report)
+    pointers = read_pointers(anatomy, membrane, report)
     return Model(
         settings=_settings(h),
         cells=_cells(anatomy, sources),
@@ -228,6 +234,8 @@ def _read(h: Any, sections: list, state: SaveState, report: Report) -> Model:
         definitions={t.name: catalogue.define(t) for t in membrane.templates},
         origin=f"NEURON {h.nrnversion(0)}",
         plays=plays,
+        transfers=transfers,
+        pointers=pointers,
     )
 
 

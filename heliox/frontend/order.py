@@ -12,6 +12,7 @@ _USEION = re.compile(
     r"\bUSEION\s+(\w+)((?:\s+(?:READ|WRITE)\s+\w+(?:\s*,\s*\w+)*|\s+VALENCE\s+\S+|\s+REPRESENTS\s+\S+)*)"
 )
 _ELSEWHERE = {"v", "t", "dt", "celsius", "area", "diam"}
+_POINTER = re.compile(r"\b(?:BBCORE)?POINTER\s+(\w+(?:\s*,\s*\w+)*)")
 _WRITE = re.compile(r"\bWRITE\s+(\w+(?:\s*,\s*\w+)*)")
 
 
@@ -44,7 +45,8 @@ def assigned_names(text: str) -> tuple[str, ...]:
     plain = re.sub(r"\([^)]*\)|<[^>]*>|\bFROM\s+\S+\s+TO\s+\S+", " ", _COMMENT.sub(" ", text))
     blocks = re.findall(r"\bASSIGNED\s*\{([^}]*)\}", plain)
     names = [n for block in blocks for n in re.findall(r"[A-Za-z_]\w*(?:\s*\[\s*\w+\s*\])?", block)]
-    return tuple(re.sub(r"\s", "", n) for n in names if n not in _ELSEWHERE)
+    pointers = {n.strip() for some in _POINTER.findall(plain) for n in some.split(",")}
+    return tuple(re.sub(r"\s", "", n) for n in names if n not in _ELSEWHERE | pointers)
 
 
 def execution_order(registered: Iterable[Registered]) -> list[Registered]:

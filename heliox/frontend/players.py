@@ -119,7 +119,7 @@ class _Trial:
             j = np.arange(len(self.vectors))
             marks = _digit(j, r) + (j + 1) / ((2 + r) * (len(j) + 1))
             self._fill(np.repeat(marks[:, None], SIZE, axis=1))
-            self._restore(0.0, self.start, [(0.0, p) for p in self.plays])
+            self._restore(0.0, self.start, self.plays)
             self.h.dt = INSTANT
             self.h.fadvance()
             after = self._save()
@@ -136,7 +136,7 @@ class _Trial:
 
     def _name(self, player: int) -> str:
         """The name of the Vector of a play, from what NEURON prints of its event."""
-        self._restore(0.0, self.start, [(1.0, player)])
+        self._restore(0.0, self.start, [player])
         found = re.search(r"Vector\[\d+\]", _printed(self.h.CVode().print_event_queue, self.path))
         return found.group() if found else "a Vector"
 
@@ -145,11 +145,10 @@ class _Trial:
             vector.resize(SIZE)
             vector.as_numpy()[:] = row
 
-    def _restore(
-        self, t: float, cursors: Mapping[int, tuple[int, ...]], queue: Iterable[tuple[float, int]] = ()
-    ) -> None:
+    def _restore(self, t: float, cursors: Mapping[int, tuple[int, ...]], due: Iterable[int] = ()) -> None:
+        """Restore a state at `t` (ms) in which players stand at `cursors`, and some have an event due."""
         with open(self.path, "wb") as f:
-            f.write(self.state.with_players(t, cursors, queue))
+            f.write(self.state.altered(t, cursors, [(t, self.state.player_event(p)) for p in due]))
         self.saved.fread(self.h.File(self.path))
         self.saved.restore()
 

@@ -63,31 +63,44 @@ class SaveState:
     _roots: dict[int, tuple[NDArray, int]] = field(default_factory=dict)
     _data: bytes = b""
     _cuts: list[int] = field(default_factory=list)
+    _cells_at: dict[int, int] = field(default_factory=dict)
 
-    def with_players(
-        self, t: float, cursors: Mapping[int, tuple[int, ...]], queue: Iterable[tuple[float, int]] = ()
+    def altered(
+        self,
+        t: float,
+        cursors: Mapping[int, tuple[int, ...]],
+        queue: Iterable[tuple[float, str]] = (),
+        artificial: Mapping[int, NDArray[np.float64]] | None = None,
     ) -> bytes:
-        """The file at another time (ms), with other cursors of some players, and nothing in the queue but
-        events (ms, player)."""
-        before_t, after_t, before_players, after_players, before_queue, after_queue = self._cuts
+        """The file at another time (ms), with other cursors of some players and values of some artificial
+        cells, and nothing in the queue but events (ms, `player_event` or `self_event`)."""
+        before_t, after_t, before_cells, before_players, after_players, before_queue, after_queue = self._cuts
         waiting = list(queue)
+        cells = bytearray(self._data[before_cells:before_players])
+        for kind, rows in (artificial or {}).items():
+            at = self._cells_at[kind] - before_cells
+            cells[at : at + rows.nbytes] = np.ascontiguousarray(rows).tobytes()
+        players = "".join(
+            _player_text(kind, k, cursors.get(k, self.cursors[k])) for k, kind in enumerate(self.players)
+        )
         return b"".join(
             [
                 self._data[:before_t],
                 np.float64(t).tobytes(),
-                self._data[after_t:before_players],
-                b"%d\n" % len(self.players),
-                *(
-                    _player_text(kind, k, cursors.get(k, self.cursors[k]))
-                    for k, kind in enumerate(self.players)
-                ),
+                self._data[after_t:before_cells],
+                cells,
+                f"{len(self.players)}\n{players}".encode(),
                 self._data[after_players:before_queue],
-                b"%d\n" % len(waiting),
+                f"{len(waiting)}\n".encode(),
                 np.array([time for time, _ in waiting], float).tobytes(),
-                *(b"%d\n%d %d\n" % (PLAYER, self.players[k], k) for _, k in waiting),
+                "".join(text for _, text in waiting).encode(),
                 self._data[after_queue:],
             ]
         )
+
+    def player_event(self, player: int) -> str:
+        """An event of a player, for the queue."""
+        return f"{PLAYER}\n{self.players[player]} {player}\n"
 
     def node_values(self, section: int, k: int) -> NDArray[np.float64]:
         """Values of all mechanisms of node `k` of a section (-1: its root node) in the node's order."""
@@ -156,8 +169,10 @@ def _parse(f: _Reader) -> SaveState:
             header, start = f.nodes(1)
             s._roots[k] = (header, start)
             s.root_v[k] = float(header["v"][0])
+    s._cuts.append(f.at)
     for _ in range(f.integers()[0]):
         kind, cells, size = f.integers()
+        s._cells_at[kind] = f.at
         s.artificial[kind] = f.array("<f8", size).reshape(cells, size // cells if cells else 0)
     s._cuts.append(f.at)
     for _ in range(f.integers()[0]):
@@ -176,9 +191,18 @@ def _parse(f: _Reader) -> SaveState:
     return s
 
 
-def _player_text(kind: int, k: int, cursor: tuple[int, ...]) -> bytes:
+def self_event(target: str, kind: int, handle: int, flag: float) -> str:
+    """An event of an object ``Name[k]`` of mechanism number `kind` to itself, for the queue.
+
+    `handle` is where among its pointers (area, itself, ...) the object keeps its event of flag 1.
+    """
+    name, _, number = target.rstrip("]").partition("[")
+    return f"{SELF}\n{name} {number} {kind} -1 {handle} {flag:g}\n"
+
+
+def _player_text(kind: int, k: int, cursor: tuple[int, ...]) -> str:
     text = f"{kind} {k}\n"
-    return (text + " ".join(map(str, cursor)) + "\n" if kind in PLAYERS_WITH_A_LINE else text).encode()
+    return text + " ".join(map(str, cursor)) + "\n" if kind in PLAYERS_WITH_A_LINE else text
 
 
 def _item(f: _Reader, time: float) -> Item:

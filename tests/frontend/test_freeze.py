@@ -510,6 +510,14 @@ def test_point_processes_at_shared_nodes_are_met_once(h):
     assert sorted(m.number.tolist()) == [int(s.hname()[7:-1]) for s in sorted(syn, key=lambda s: s.hname())]
 
 
+def test_a_session_that_computes_membrane_currents(h):
+    cell = Cell(h, 0)
+    plain = from_neuron(-65)
+    h.CVode().use_fast_imem(1)
+    assert from_neuron(-65).hash == plain.hash
+    assert cell.soma(0.5).i_membrane_ is not None
+
+
 def test_empty_session(h):
     with pytest.raises(ModelError, match=r"empty: build a model"):
         from_neuron(-65)

@@ -1,0 +1,241 @@
+"""Freezing what needs compiled mod files: pointers, gap junctions, and spike times that C code holds.
+
+Compiled mechanisms stay in a process, so each case runs in one of its own: this file as a script.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODS = {
+    "Junction": """NEURON { POINT_PROCESS Junction RANGE g, i, vgap NONSPECIFIC_CURRENT i }
+PARAMETER { g = 0.001 (microsiemens) }
+ASSIGNED { v (millivolt) vgap (millivolt) i (nanoamp) }
+BREAKPOINT { i = g*(v - vgap) }
+""",
+    "Graded": """NEURON { POINT_PROCESS Graded RANGE g, i, x NONSPECIFIC_CURRENT i POINTER vpre, other }
+PARAMETER { g = 0.001 (microsiemens) }
+ASSIGNED { v (millivolt) i (nanoamp) vpre (millivolt) other x[3] }
+BREAKPOINT { i = g*(v - vpre)*(1 + other) }
+""",
+    "near": """NEURON { SUFFIX near RANGE g, i, y NONSPECIFIC_CURRENT i POINTER source }
+PARAMETER { g = 0.0001 (S/cm2) }
+ASSIGNED { v (millivolt) i (milliamp/cm2) source y }
+BREAKPOINT { y = source  i = g*(v - source) }
+""",
+    "VecStim": """NEURON { THREADSAFE ARTIFICIAL_CELL VecStim BBCOREPOINTER space }
+ASSIGNED { index etime (ms) space }
+INITIAL { index = 0  look()  if (index > 0) { net_send(etime - t, 1) } }
+NET_RECEIVE (w) {
+    if (flag == 1) { net_event(t)  look()  if (index > 0) { net_send(etime - t, 1) } }
+}
+VERBATIM
+static void bbcore_write(double* x, int* d, int* xx, int* offset, _threadargsproto_) {}
+static void bbcore_read(double* x, int* d, int* xx, int* offset, _threadargsproto_) {}
+ENDVERBATIM
+PROCEDURE look() {
+VERBATIM
+    IvocVect* times = static_cast<IvocVect*>(_p_space);
+    int k = (int) index;
+    bool more = k >= 0 && times && k < vector_capacity(times);
+    if (more) { etime = vector_vec(times)[k]; }
+    index = more ? k + 1. : -1.;
+ENDVERBATIM
+}
+PROCEDURE play() {
+VERBATIM
+    _p_space = vector_arg(1);
+    hoc_obj_ref(*vector_pobj(static_cast<IvocVect*>(_p_space)));
+ENDVERBATIM
+}
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    pytest.importorskip("neuron", reason="NEURON is not installed (it has no wheels for this platform)")
+    nrnivmodl = shutil.which("nrnivmodl", path=str(Path(sys.executable).parent)) or shutil.which("nrnivmodl")
+    if nrnivmodl is None or not (shutil.which("g++") or shutil.which("c++")):
+        pytest.skip("needs nrnivmodl and a C++ compiler")
+    folder = tmp_path_factory.mktemp("mods")
+    for name, text in MODS.items():
+        (folder / f"{name}.mod").write_text(text)
+    built = subprocess.run([nrnivmodl], cwd=folder, capture_output=True, text=True, timeout=300)
+    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
+    return folder
+
+
+@pytest.mark.parametrize(
+    "case", ["pointers", "pointers_that_lead_nowhere", "junctions", "spike_times", "lost_spike_times"]
+)
+def test_case(compiled, case):
+    run = subprocess.run(
+        [sys.executable, __file__, str(ROOT), case], cwd=compiled, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
+    assert run.stdout.strip().endswith("done")
+
+
+def build(h):
+    a, b = h.Section(name="a"), h.Section(name="b")
+    a.nseg, b.nseg = 3, 2
+    a.insert("hh")
+    b.insert("near")
+    return a, b
+
+
+def named(model, variables):
+    def owner(m):
+        return "node" if m < 0 else model.mechanisms[m].name
+
+    columns = variables.mechanism.tolist(), variables.index.tolist(), variables.name
+    return [(owner(m), k, name) for m, k, name in zip(*columns)]
+
+
+def pointers(h):
+    from heliox.frontend.neuron import from_neuron
+
+    a, b = build(h)
+    p, q = h.Graded(a(0.5)), h.Graded(b(0.7))
+    p._ref_vpre, p._ref_other = b(0.25)._ref_v, q._ref_x[2]
+    q._ref_vpre, q._ref_other = a(1)._ref_v, a(0.5).hh._ref_m
+    h.setpointer(a(0)._ref_v, "source", b(0.25).near)
+    h.setpointer(a(0.9)._ref_ena, "source", b(0.75).near)
+    model = from_neuron(-65)
+    found = dict(zip(named(model, model.pointers.of), named(model, model.pointers.to)))
+    ena = model.mechanism("na_ion").node.tolist().index(a(0.9).node_index())
+    m = model.mechanism("hh").node.tolist().index(a(0.5).node_index())
+    assert found == {
+        ("near", 0, "source"): ("node", a(0).node_index(), "v"),
+        ("near", 1, "source"): ("na_ion", ena, "ena"),
+        ("Graded", 0, "vpre"): ("node", b(0.25).node_index(), "v"),
+        ("Graded", 1, "vpre"): ("node", a(1).node_index(), "v"),
+        ("Graded", 0, "other"): ("Graded", 1, "x[2]"),
+        ("Graded", 1, "other"): ("hh", m, "m"),
+    }
+    same_voltages(h)
+
+
+def pointers_that_lead_nowhere(h):
+    from heliox.frontend.preflight import preflight
+
+    a, b = build(h)
+    p, q = h.Graded(a(0.5)), h.Graded(b(0.7))
+    values = h.Vector(3)
+    p._ref_vpre, p._ref_other = h._ref_celsius, values._ref_x[1]
+    q._ref_vpre = b(0.5)._ref_diam
+    h.setpointer(a(0)._ref_v, "source", b(0.25).near)
+    lost = {(x.mechanism, x.section, x.text) for x in preflight()}
+    outside = "a GLOBAL, a hoc variable or an element of a Vector"
+    assert lost == {
+        ("near", "b", "POINTER source leads to nothing"),
+        ("Graded", "a", f"POINTER vpre leads to {outside}"),
+        ("Graded", "b", "POINTER vpre leads to diam of morphology, which is no variable of the model"),
+        ("Graded", "a", f"POINTER other leads to {outside}"),
+        ("Graded", "b", "POINTER other leads to nothing"),
+    }, lost
+
+
+def junctions(h):
+    from heliox.frontend.neuron import from_neuron
+
+    a, b = build(h)
+    pc, clamp = h.ParallelContext(), h.IClamp(a(0.5))
+    clamp.dur, clamp.amp = 5, 3
+    ends = [h.Junction(a(0.5)), h.Junction(b(0.7))]
+    for k, (place, end) in enumerate(zip((a(0.5), b(0.7)), ends)):
+        end.g = 0.5
+        pc.source_var(place._ref_v, k, sec=place.sec)
+        pc.target_var(end, end._ref_vgap, 1 - k)
+    pc.setup_transfer()
+    for place in b:
+        h.setpointer(a(0)._ref_v, "source", place.near)
+    model = from_neuron(-65)
+    found = dict(zip(named(model, model.transfers.target), named(model, model.transfers.source)))
+    assert found == {
+        ("Junction", 0, "vgap"): ("node", b(0.7).node_index(), "v"),
+        ("Junction", 1, "vgap"): ("node", a(0.5).node_index(), "v"),
+    }
+    same_voltages(h)
+
+
+def same_voltages(h):
+    """NEURON's voltages are the same with and without freezes in between."""
+    from heliox.frontend.neuron import from_neuron
+
+    places = [place for section in h.allsec() for place in section.allseg()]
+    runs = []
+    for frozen_at in ((), (0, 20)):
+        h.finitialize(-65)
+        rows = []
+        for k in range(60):
+            if k in frozen_at:
+                from_neuron()
+            h.fadvance()
+            rows.append([place.v for place in places])
+        runs.append(rows)
+    assert runs[0] == runs[1]
+
+
+def stimuli(h, times):
+    kept = [h.VecStim() for _ in times]
+    vectors = [h.Vector(t) for t in times]
+    for stim, vector in zip(kept, vectors):
+        stim.play(vector)
+    section = h.Section(name="s")
+    synapse = h.ExpSyn(section(0.5))
+    connections = [h.NetCon(stim, synapse) for stim in kept]
+    spikes = [h.Vector() for _ in kept]
+    for connection, vector in zip(connections, spikes):
+        connection.record(vector)
+    return kept, vectors, spikes, (section, synapse, connections)
+
+
+def spike_times(h):
+    from heliox.frontend.neuron import from_neuron
+
+    times = [[1.0, 2.0, 3.5], [], [0.5, 4.0, 7.0, 8.0], [0.25]]
+    kept, vectors, spikes, rest = stimuli(h, times)
+    alone = h.VecStim()
+    runs = []
+    for frozen_at in ((), (0, 68)):
+        h.finitialize(-65)
+        for k in range(360):
+            if k in frozen_at:
+                mechanism = from_neuron().mechanism("VecStim")
+                lists = mechanism.lists["spike_times"]
+                assert [lists.values[i:j].tolist() for i, j in zip(lists.ptr, lists.ptr[1:])] == [*times, []]
+                index = [1, -1, 1, 1, -1] if k == 0 else [2, -1, 2, -1, -1]
+                assert mechanism.values["index"].tolist() == index
+                assert mechanism.values["etime"].tolist()[0] == (1.0 if k == 0 else 2.0)
+            h.fadvance()
+        runs.append([s.to_python() for s in spikes])
+    assert runs[0] == runs[1] == times
+    assert [v.to_python() for v in vectors] == times
+    assert kept and alone and rest
+
+
+def lost_spike_times(h):
+    from heliox.frontend.preflight import preflight
+
+    kept, vectors, _, rest = stimuli(h, [[1.0, 2.0], [5.0]])
+    h.finitialize(-65)
+    assert preflight()
+    vectors[0].x[0] = 1.5
+    (problem,) = preflight()
+    assert problem.kind == "vector" and problem.mechanism == "VecStim"
+    assert f"{kept[0].hname()} waits for a spike that is not in its Vector" in problem.text
+    assert rest
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, sys.argv[1])
+    from neuron import h as session  # loads the mechanisms compiled in this folder
+
+    globals()[sys.argv[2]](session)
+    print("done")
