@@ -117,7 +117,9 @@ def get(name: str, valence: float | None = None) -> MechTemp:
         return _registered[name]
     if name.endswith("_ion") and valence is not None:
         return _ion(name[: -len("_ion")], float(valence))
-    raise MechanismError(f"no mechanism {name!r}; {nearest(name, names())}", mechanism=name)
+    of_family = [f"{f}.{name}" for f, members in FAMILIES.items() if name in members]
+    legal = f"did you mean {' or '.join(of_family)}?" if of_family else nearest(name, names())
+    raise MechanismError(f"no mechanism {name!r}; {legal}", mechanism=name)
 
 
 def define(template: MechTemp) -> Definition:
