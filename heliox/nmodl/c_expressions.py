@@ -183,6 +183,8 @@ class CExpressions:
         if not isinstance(left.expr, (Name, Index)) or left.kind not in ("real", "whole"):
             raise CError(left.at or t.at, "only numbers are assigned")
         right = self.value()
+        if self.sign("++", "--"):
+            raise CError(self.token.at, f"{self.token.text} inside an expression")
         value = self.number(right)
         if t.text != "=":
             value = Binary(t.text[0], left.expr, value, t.at)

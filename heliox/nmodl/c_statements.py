@@ -197,32 +197,32 @@ class CStatements(CExpressions):
     def _counted(
         self, at: int, first: list[Statement], test: Expr, step: list[Statement], body: list[Statement]
     ) -> For | None:
-        """``FROM`` if the loop counts a whole number up by one to a bound and leaves it alone inside."""
+        """``FROM`` if the loop counts a whole number by one to a bound and leaves it alone inside."""
         start = first[-1] if first else None
         if not (isinstance(start, Assign) and isinstance(start.target, Name) and len(step) == 1):
             return None
-        var, up = start.target.id, step[0]
-        one = Binary("+", Name(var), Num("1"))
-        if not (
-            isinstance(up, Assign)
-            and up.target == Name(var)
-            and up.value == one
-            and isinstance(start.value, Num)
+        var, by = start.target.id, step[0]
+        if not (isinstance(by, Assign) and by.target == Name(var) and isinstance(start.value, Num)):
+            return None
+        sign = next((s for s in "+-" if by.value == Binary(s, Name(var), Num("1"))), None)
+        if sign is None or not (isinstance(test, Binary) and test.a == Name(var)):
+            return None
+        if test.op not in (("<", "<=") if sign == "+" else (">", ">=")) or any(
+            _assigns(s, var) for s in body
         ):
             return None
-        if not (isinstance(test, Binary) and test.op in ("<", "<=") and test.a == Name(var)):
-            return None
-        if any(_assigns(s, var) for s in body):
-            return None
         last = test.b
-        if test.op == "<":
+        if len(test.op) == 1:
             whole = (isinstance(last, Num) and last.text.isdigit()) or (
                 isinstance(last, Call) and last.id == "length"
             )
             if not whole:
                 return None
-            last = Num(str(int(last.text) - 1)) if isinstance(last, Num) else Binary("-", last, Num("1"))
-        return For(at, var=var, first=start.value, last=last, body=body)
+            one = 1 if sign == "-" else -1
+            last = Num(str(int(last.text) + one)) if isinstance(last, Num) else Binary("-", last, Num("1"))
+        if sign == "-" and not isinstance(last, Num):
+            return None
+        return For(at, var=var, first=start.value, last=last, body=body, down=sign == "-")
 
     def _needed_later(self, var: str, start: int) -> bool:
         """Whether what follows reads the counter of a loop before it sets it."""

@@ -177,7 +177,7 @@ def flow(steps: list[Step], sure: set[str] | None = None, sizes: Mapping[str, in
             first = next((k for k, x in enumerate(s.body) if leaves(x)), len(s.body))
             certain = flow(s.body[:first], out.sure | {s.var}, sizes).sure
             _inner(s.body, out, sizes, {s.var})
-            if s.stop > s.first:  # the first round runs at least to the first break
+            if (s.stop - s.first) * s.step > 0:  # the first round runs at least to the first break
                 out.sure |= certain | _filled(s, sizes)
             continue
         for e in expressions(s):

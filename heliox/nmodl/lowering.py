@@ -290,10 +290,10 @@ class Lowering(Values):
 
     def _for(self, s: ast.For, frame: Frame) -> list[Step]:
         first, last = self.integer(s.first, frame), self.integer(s.last, frame)
-        step = 1 if s.step is None else self.integer(s.step, frame)
-        if first is None or step is None or step == 0:
+        step = -1 if s.down else 1 if s.step is None else self.integer(s.step, frame)
+        if first is None or step is None or (step <= 0 and not s.down):
             raise self.fail(
-                s.at, "FROM ... TO ... BY ... needs a constant start and step; write a while loop"
+                s.at, "FROM ... TO ... BY ... needs a constant start and a positive step; write a while loop"
             )
         if (last is None and isinstance(s.last, Num)) or (
             last is not None and abs(last - first) > WHILE_LIMIT
@@ -307,7 +307,7 @@ class Lowering(Values):
         was = frame.loops.get(s.var)
         frame.loops[s.var] = var
         if last is None:
-            head = [*hoisted, Break(test=ast.Binary(">" if step > 0 else "<", Name(var), bound))]
+            head = [*hoisted, Break(test=ast.Binary(">", Name(var), bound))]
             last = first + WHILE_LIMIT * step - 1
         body = [*head, *self.statements(s.body, frame)]
         frame.scopes.pop()
@@ -315,7 +315,8 @@ class Lowering(Values):
             del frame.loops[s.var]
         else:
             frame.loops[s.var] = was
-        return [Loop(var=var, first=first, stop=last + 1, step=step, body=body, before=s.before, note=s.note)]
+        stop = last - 1 if s.down else last + 1
+        return [Loop(var=var, first=first, stop=stop, step=step, body=body, before=s.before, note=s.note)]
 
     def _while(self, s: ast.While, frame: Frame) -> list[Step]:
         test = self.expression(s.test, frame)

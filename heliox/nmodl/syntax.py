@@ -105,6 +105,7 @@ class For(Statement):
     last: Expr = field(default_factory=lambda: Num("0"))
     step: Expr | None = None
     body: list[Statement] = field(default_factory=list)
+    down: bool = False  # C code counting down by one
 
 
 @dataclass(slots=True)

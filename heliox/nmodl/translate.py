@@ -19,6 +19,7 @@ from heliox.nmodl.function_table import interpolate
 from heliox.nmodl.memory import Memory, Symbol
 from heliox.nmodl.parser import parse
 from heliox.nmodl.printer import wrap
+from heliox.nmodl.remarks import remarks
 from heliox.nmodl.source import Source
 from heliox.nmodl.streams import SPIKE_TIMES
 from heliox.nmodl.syntax import Program
@@ -27,7 +28,9 @@ from heliox.nmodl.verbatim import absorb
 
 @dataclass(frozen=True)
 class Translation:
-    """A mod file translated: the arguments of `MechTemp`, names that had to change, remarks for the user."""
+    """A mod file translated: the arguments of `MechTemp`, names that had to change, notes on what became
+    of the text, and remarks on what its author may not have meant.
+    """
 
     program: Program
     source: Source
@@ -35,6 +38,7 @@ class Translation:
     declared: Mapping[str, object]
     rename: Mapping[str, str]
     notes: tuple[str, ...]
+    remarks: tuple[str, ...]
     file: str
 
 
@@ -72,6 +76,7 @@ def analyse(
         absorb(program, draws)
         memory = Memory(program, source)
         check(program, memory, source)
+        said = remarks(program, memory, source)
         low = BlockLowering(program, memory, source)
         made = build(low)
         emitted = Emitted(low, made)
@@ -79,9 +84,8 @@ def analyse(
         raise MechanismError(
             f"{file}: nested too deeply; give parts of its expressions names", file=file, line=1
         ) from None
-    return Translation(
-        program, source, emitted, _declared(low, emitted), emitted.rename, (*program.notes, *low.notes), file
-    )
+    declared, notes = _declared(low, emitted), (*program.notes, *low.notes)
+    return Translation(program, source, emitted, declared, emitted.rename, notes, said, file)
 
 
 def translate(

@@ -49,11 +49,12 @@ def absorb(program: Program, draws: Mapping[str, str] | None = None) -> None:
     `draws` names the distribution of streams that only hoc knows (``{"rng": "uniform(0, 1)"}``).
     """
     meaning = _meaning(program)
+    said = _comments(program)
     for block in program.blocks:
         block.body = _absorbed(block.body, block, meaning, [{}])
     _functions(program, meaning)
     _constants(program, meaning)
-    settle(program, meaning, _comments(program), draws or {})
+    settle(program, meaning, said, draws or {})
     for block in program.blocks:
         without_returns(block)
     program.notes += dict.fromkeys(meaning.notes)

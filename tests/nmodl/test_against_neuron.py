@@ -67,12 +67,10 @@ CASES: dict[str, dict] = {
         "mechanisms": ["scheme"],
         "v": -30.0,
         "record": ["scheme.c1", "scheme.c2", "scheme.c3", "scheme.o", "ik"],
-        "limit": 1e-11,
     },
     "buffer": {
         "mechanisms": ["calcium", "buffer"],
         "v": -20.0,
-        "limit": 1e-11,
         "record": [
             "cai",
             "eca",
@@ -109,6 +107,15 @@ CASES: dict[str, dict] = {
         "celsius": 30.0,
         "globals": {"temp_tabled": 21.0},
         "record": ["tabled.n"],
+    },
+    "ccode": {
+        "mechanisms": ["ccode", "drive"],
+        "points": ["drive"],
+        "record": [f"ccode.{x}" for x in ("total", "rounds", "parity", "chosen", "polynomial", "early")],
+    },
+    "spread": {
+        "mechanisms": ["spread"],
+        "record": ["cai", "spread.ca[1]", "spread.pump", "spread.pumped", "spread.total"],
     },
     "hinted": {
         "mechanisms": ["hinted"],
