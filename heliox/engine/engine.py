@@ -138,7 +138,7 @@ class Engine:
         self.A[at] = found
 
     def _forget_globals(self) -> None:
-        """GLOBALs that INITIAL sets, as before the first INITIAL of a session: no flag says that all is done."""
+        """GLOBALs that INITIAL sets, as before the first INITIAL of a session: no flag is up."""
         p = self.plan
         members = self.A[:-1].reshape(p.batch, p.member_size)
         for place in p.placements:

@@ -29,6 +29,8 @@ from heliox.kernels.lower import plain_text, table_calls
 from heliox.kernels.mechanism_text import looks_inside, tabled
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
+PASSED = "_I, _G, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _first, _sources"  # to blocks with effects
+
 
 class BlockWriter:
     """Writes one block of one mechanism: the vector function and its loop."""
@@ -41,7 +43,7 @@ class BlockWriter:
         self.accumulates = block == "current" and self.t.kind in ("density", "point")
         self.rule = self.t.functions.get("conductance") if self.accumulates else None
         self.effects = has_effects(m, block)
-        self.slots: dict[str, int] = {}
+        self.slots: dict[str, int] = {"": 0}  # the first row is that of effects
         read = dict.fromkeys((*self.f.params, *(self.rule.params if self.rule else ())))
         self.scalar_names = [
             n for n in read if n in ("t", "dt", "celsius") or (n in self.t.globals_ and n not in m.own)
@@ -103,11 +105,7 @@ class BlockWriter:
     def _block(self, suffix: str, looked_up: dict[str, tuple[str, ...]]) -> str:
         f, m, name = self.f, self.m, self.name
         function = f"{name}_{self.block}{suffix}"
-        queue = (
-            ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _now"
-            if self.effects
-            else ""
-        )
+        queue = f", {PASSED}, _now" if self.effects else ""
         table = ", _TM, _tk" if looked_up else ""
         lines = [
             "@kernel",
@@ -124,11 +122,6 @@ class BlockWriter:
         lines += loads(m, [*wanted, SCALE] if self.accumulates and self.t.kind == "point" else wanted, pad)
         if self.block == "initial":
             lines += self._state_defaults(pad)
-        if self.effects:
-            lines.append(f"{pad}_inst = np_int64(_first + _j)")
-            lines.append(
-                f"{pad}_q = ({QUEUE}, _I[_sources + _first + _j], (_code << 32) + _inst, -1, _now, 0, 0)"
-            )
         for n in self.lists:
             at = f"_list_{n} + _U(2) * (_first + _j)"
             lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
@@ -141,7 +134,10 @@ class BlockWriter:
         for r in f.returns:
             if f"_w_{r}" in self.slots and not (self.accumulates and r in self.ion_currents):
                 lines.append(f"{pad}{self.S(f'_w_{r}')} = {r}")
-        return "\n".join(lines).replace("np_int64", "_np.int64")
+        if self.effects:
+            target = f"({self.context.code(m)} << 32) + _np.int64(_first + _j)"
+            lines.append(f"{pad}act({QUEUE}, _I[_sources + _first + _j], {target}, -1, _now, 0, _o, 0)")
+        return "\n".join(lines)
 
     def _look_up(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
         """Table look-ups of a block, in a loop of their own: gathers at computed places stop vector code."""
@@ -262,12 +258,7 @@ class BlockWriter:
             lines.append(f"    _use = _G[_g, _{name}_TABLE] >= 0")
             lines.append(f"    _T = ({M}, {at} if _use else _U(0), _use)")
         if self.effects:
-            lines += [
-                f"    _code = {self.context.code(self.m)}",
-                "    _chunk = _G[_g, _CHUNK]",
-                "    _delay = _U(_G[_g, _DELAY])",
-                f"    _sources = _U(_G[_g, _{name}_SOURCE])",
-            ]
+            lines.append(f"    _sources = _U(_G[_g, _{name}_SOURCE])")
         where = table_place(self.context, self.m)
         if two:
             lines += [
@@ -280,11 +271,7 @@ class BlockWriter:
             f"        _m = min(_count - _first, _U({W}))",
         ]
         lines += self._gather("        ")
-        queue = (
-            ", _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay, _code, _first, _sources, _I, _t"
-            if self.effects
-            else ""
-        )
+        queue = f", {PASSED}, _t" if self.effects else ""
         call = f"{name}_{self.block}_block{{}}(_A, _P, _S, _o, _p, _m{queue}{{}}{self._extra()})"
         if two:
             lines += [

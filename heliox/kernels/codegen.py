@@ -66,12 +66,13 @@ def _module(program: Program) -> str:
     options = f"math={program.math}, secondorder={program.secondorder}"
     parts = [
         f"# heliox generated: cpu, {options}, mechanisms: {names}\n"
-        "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np, parallel, prange\n"
+        "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np, owner, parallel, prange\n"
         f"from heliox.kernels.primitives import {space} as _m\n\n_U = U\n"
         + "".join(f"{n} = _m.{n}\n" for n in mt.MATH_NAMES)
         + "".join(f"_{n} = _m.{n}\n" for n in mt.RANDOM_NAMES),
         "".join(f"_{n} = {k}\n" for n, k in program.columns.items()),
-        "".join(f"{n} = {getattr(events, n)}\n" for n in mt.EVENT_CONSTANTS),
+        "".join(f"{n} = {getattr(events, n)}\n" for n in mt.EVENT_CONSTANTS)
+        + "".join(f"{n} = {getattr(effects, n)}\n" for n in mt.EFFECT_CONSTANTS),
     ]
     parts += _paste(tree, ("clear", "axial", "eliminate", "substitute", "update"), "@kernel")
     parts += _paste(events, ("before", "put", "move"), "@inline")
@@ -88,11 +89,10 @@ def _module(program: Program) -> str:
     if program.membrane:
         names_ = ("forget_membrane", "save_membrane", "membrane_current", "initial_membrane_current")
         parts += _paste(membrane, names_, "@kernel")
-    parts += _paste(
-        effects, ("_net_send", "_net_event", "_net_move", "random_set_seq", *mt.RANDOM_NAMES), "@inline"
-    )
-    if loops.watches:
-        parts += _paste(effects, ("_watch",), "@inline")
+    parts += _paste(effects, ("note",), "@kernel")
+    parts += _paste(effects, ("_net_send", "_net_event", "_net_move", "_watch"), "@inline")
+    parts += _paste(effects, ("act",), "@kernel")
+    parts += _paste(effects, ("random_set_seq", *mt.RANDOM_NAMES), "@inline")
     if any(m.template.lists for m in program.mechanisms):
         parts += _paste(effects, ("item", "length"), "@inline")
     for m in program.mechanisms:
@@ -184,8 +184,8 @@ def _group_phases(loops: Loops, name: str, phases: tuple[str, ...], doc: str) ->
     special = {
         **loops.fixed_calls(),
         "initial_membrane": loops.membrane("initial_membrane_current(_A, _P, _rhs, _area, _saved_rhs, _n)"),
-        "connections": [f"initialize_connections({ARGS}, _g, _t, _dt)"],
-        "deliver_now": [f"deliver({ARGS}, _g, _t, _dt)"],
+        "connections": [f"initialize_connections({ARGS}, _S, _g, _t, _dt)"],
+        "deliver_now": [f"deliver({ARGS}, _S, _g, _t, _dt)"],
     }
     for phase in phases:
         lines = special[phase] if phase in special else loops.calls(phase)
@@ -226,10 +226,11 @@ _BEGIN = f'''\
 @entry
 def begin_plays({ARGS}, _code, _groups, _t, _dt):
     """finitialize: plays start anew, and points that are due at once act."""
+    _S = _np.zeros(_U(SCRATCH * {W}))
     for _g in range(_groups):
         _base = _U(_G[_g, _BASE])
         begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], _code)
-        deliver({ARGS}, _g, _t, _dt)
+        deliver({ARGS}, _S, _g, _t, _dt)
 '''
 
 _WINDOW = f'''\
@@ -248,14 +249,14 @@ def record(_A, _P, _R, _RA, _first, _last, _sample):
         _R[_U(_at), _U(_r)] = _A[_U(_k)] if _k >= 0 else _P[_U(-1 - _k)]
 
 
-@kernel
+@owner
 def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
     """Advance group g until its step number is `until`; with `half` only to the middle of a step.
 
     Stops before the last delivery, where the exchange belongs; early, to be entered again at the same place,
     when a buffer is full; for good at a runaway voltage.
     """
-    _S = _np.empty(_U(SCRATCH * {W}))
+    _S = _np.zeros(_U(SCRATCH * {W}))
     while True:
         if _QN[_g, PHASE] == 3:
             if _half:
@@ -268,7 +269,7 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
         if _QN[_g, PHASE] == 2:
             if _QN[_g, STEP] == _until:
                 return
-            if not deliver({ARGS}, _g, _T[_g], _dt):
+            if not deliver({ARGS}, _S, _g, _T[_g], _dt):
                 return
             _QN[_g, PHASE] = 0
         if _QN[_g, PHASE] == 0:
@@ -286,18 +287,18 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
             )
             check_conditions({ARGS}, _g, _T[_g], _dt)
             _QN[_g, PHASE] = 1
-        if not deliver({ARGS}, _g, _T[_g] + 0.5 * _dt, _dt):
+        if not deliver({ARGS}, _S, _g, _T[_g] + 0.5 * _dt, _dt):
             return
         _T[_g] = first_half({ARGS}, _S, _g, _T[_g], _dt, _limit, _QN[_g, STEP] + 1 - _first)
         _QN[_g, PHASE] = 3
 
 
-@kernel
+@owner
 def finish_group({ARGS}, _T, _g, _dt):
     """The last delivery of a run."""
     if _QN[_g, STATUS] == OK and _QN[_g, PHASE] == 2:
         after_run({ARGS}, _g, _dt)
-        if deliver({ARGS}, _g, _T[_g], _dt):
+        if deliver({ARGS}, _np.zeros({W}), _g, _T[_g], _dt):
             _QN[_g, PHASE] = 0
 
 
@@ -358,7 +359,7 @@ def finish({ARGS}, _T, _EX, _order, _chunks, _leaders, _dt):
 @entry
 def initialize({ARGS}, _EX, _chunks, _groups, _t, _dt):
     """finitialize of all groups, with the exchange of events that are due at once."""
-    _S = _np.empty(_U(SCRATCH * {W}))
+    _S = _np.zeros(_U(SCRATCH * {W}))
     for _g in range(_groups):
         publish_group({ARGS}, _S, _g, _t, _dt)
     for _g in range(_groups):
@@ -368,7 +369,7 @@ def initialize({ARGS}, _EX, _chunks, _groups, _t, _dt):
         if not exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _U(_G[0, _DELAY])):
             return
         for _g in range(_groups):
-            deliver({ARGS}, _g, _t, _dt)
+            deliver({ARGS}, _S, _g, _t, _dt)
         _spikes = 0
         for _g in range(_groups):
             _spikes += _QN[_g, SPIKES] - _EX[_g]

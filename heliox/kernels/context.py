@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 W = 64  # instances of a block
 EVENTLESS = "_A, _P, _I, _G"
 ARGS = f"{EVENTLESS}, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA"
-QUEUE = "_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _chunk, _delay"
+QUEUE = "_A, _P, _S, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _G[_g, _CHUNK], _U(_G[_g, _DELAY])"
 NODE_ARRAYS = {"v": ("_A", "_v"), "area": ("_P", "_area"), "diam": ("_P", "_diam")}
 
 
@@ -71,7 +71,7 @@ def written_by(m: VarStruct, f: Function) -> list[str]:
 
 def arguments(m: VarStruct, f: Function) -> list[str]:
     """Arguments of a block function: what it reads, behind queue, connections and tables if it needs them."""
-    first = ["_q"] if has_effects(m, f.name) else []
+    first = ["_S"] if has_effects(m, f.name) else []
     first += ["_each"] if "for_connections" in f.calls else []
     first += ["_T"] if looks_inside(m, f.name) else []
     return first + expanded(read_by(m, f), m.template.array_sizes)

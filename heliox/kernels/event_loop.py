@@ -14,7 +14,7 @@ from heliox.kernels.context import (
     written_by,
 )
 from heliox.kernels.instance import at_instance, pointed, reads
-from heliox.mechanisms.varstruct import ARMED, VarStruct, hidden_names
+from heliox.mechanisms.varstruct import VarStruct, hidden_names
 
 
 def event(context: Context, m: VarStruct, block: str) -> str:
@@ -25,19 +25,9 @@ def event(context: Context, m: VarStruct, block: str) -> str:
     watching = any(b.startswith("watch_") for b in t.functions)
     lines = [
         "@kernel",
-        f"def {name}_{block}_event({ARGS}, _g, _inst, _connection, flag, t, _hops, dt):",
+        f"def {name}_{block}_event({ARGS}, _S, _g, _inst, _connection, flag, t, _hops, dt):",
         *at_instance(name),
     ]
-    if has_effects(m, block):
-        hidden = f"(_A, _o + {name}__{ARMED} + _j, {len(list(watched(t)))})" if watching else "0"
-        lines += [
-            "    _chunk = _G[_g, _CHUNK]",
-            "    _delay = _U(_G[_g, _DELAY])",
-            f"    _source = _I[_U(_G[_g, _{name}_SOURCE]) + _U(_inst)]",
-            f"    _watching = {hidden}",
-            f"    _target = ({context.code(m)} << 32) + _inst",
-            f"    _q = ({QUEUE}, _source, _target, _connection, t, _hops, _watching)",
-        ]
     M, weights = (
         ("_A", "_base + _U(_G[_g, _WEIGHTS])")
         if context.program.weights_own
@@ -54,8 +44,6 @@ def event(context: Context, m: VarStruct, block: str) -> str:
         mine = f"_np.int64({weights} + {own}) if _connection >= 0 else -1"
         lines.append(f"    _each = ({M}, {weights} + _U(_I[{first}]), _I[{first} + _U(1)], {mine})")
     lines += reads(context, m, f)
-    if watching and block == "receive":
-        lines.append(f"    _A[_o + {name}__{ARMED} + _j] = 0.0")
     lines.append(f"    {assigned(m, f)}{name}_{block}({', '.join(arguments(m, f))})")
     lines += stores(m, written_by(m, f), "    ")
     for r in f.returns:
@@ -65,6 +53,13 @@ def event(context: Context, m: VarStruct, block: str) -> str:
             lines.append("    _A[_base + _U(_G[_g, _V]) + _nd] = v")
         elif r in t.pointers:
             lines.append(f"    _A[{pointed(name, r)}] = {r}")
+    if has_effects(m, block):
+        armed = f"_o + {name}___side_0 + _j, {len(list(watched(t)))}" if watching else "_o, 0"
+        lines += [
+            f"    _source = _I[_U(_G[_g, _{name}_SOURCE]) + _U(_inst)]",
+            f"    _target = ({context.code(m)} << 32) + _inst",
+            f"    act({QUEUE}, _source, _target, _connection, t, _hops, {armed})",
+        ]
     if watching and block == "receive":
         lines.append(f"    {name}_sides({ARGS}, _g, _inst, t, dt)")
     return "\n".join(lines)
@@ -75,7 +70,7 @@ def deliver(context: Context) -> str:
     receivers = [m for m in context.program.mechanisms if "receive" in m.template.functions]
     lines = [
         "@kernel",
-        f"def deliver({ARGS}, _g, _until, _dt):",
+        f"def deliver({ARGS}, _S, _g, _until, _dt):",
         '    """Deliver this group\'s events of time <= _until.',
         "",
         "    False, to be entered again, when a buffer must be made larger first.",
@@ -98,7 +93,7 @@ def deliver(context: Context) -> str:
     ]
     for m in receivers:
         lines.append(f"        if _code == {context.code(m)}:")
-        passed = f"{ARGS}, _g, _inst, _connection, _flag, _time, _hops, _dt"
+        passed = f"{ARGS}, _S, _g, _inst, _connection, _flag, _time, _hops, _dt"
         lines.append(f"            {m.template.name}_receive_event({passed})")
     if context.program.plays:
         lines += [
@@ -111,7 +106,7 @@ def deliver(context: Context) -> str:
     lines += ["    return _QN[_g, STATUS] != LOST", "", ""]
     lines += [
         "@kernel",
-        f"def initialize_connections({ARGS}, _g, _t, _dt):",
+        f"def initialize_connections({ARGS}, _S, _g, _t, _dt):",
         '    """NET_RECEIVE INITIAL of every connection of this group, in creation order."""',
     ]
     initializers = [m for m in context.program.mechanisms if "receive_initial" in m.template.functions]
@@ -123,7 +118,7 @@ def deliver(context: Context) -> str:
         ]
         for m in initializers:
             lines.append(f"            if (_CI[_c, 1] >> 32) == {context.code(m)}:")
-            passed = f"{ARGS}, _g, _CI[_c, 1] & 0xFFFFFFFF, _c, 0.0, _t, 0, _dt"
+            passed = f"{ARGS}, _S, _g, _CI[_c, 1] & 0xFFFFFFFF, _c, 0.0, _t, 0, _dt"
             lines.append(f"                {m.template.name}_receive_initial_event({passed})")
     if context.program.weights_own:
         cleared = [

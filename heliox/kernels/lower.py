@@ -84,10 +84,10 @@ class _Lower(ast.NodeTransformer):
             if name in self.looking_up:
                 args = [_name("_T"), *args]
             if name in self.effectful:
-                args = [_name("_q"), *args]
+                args = [_name("_S"), *args]
             return _call(f"{self.prefix}_{name}", args)
         if name in EFFECTS:
-            return _call(f"_{name}", [_name("_q"), *args])
+            return _call(f"_{name}", [_name("_S"), *args])
         if name in MATH and name not in NATIVE:
             return _call(RENAMED.get(name, name), args)
         return _call(name, args)
@@ -183,7 +183,7 @@ def function_text(
 ) -> str:
     """Text of one function under a new `name`.
 
-    A function that sends events gets the queue `_q` as a parameter. `tabled` maps a tabulated helper to the
+    A function that sends events gets the scratch `_S` as a parameter. `tabled` maps a tabulated helper to the
     names of its values: these are parameters too, and take the place of the call. With `inside` the
     function looks tables up itself, and gets them as `_T`.
     """
@@ -205,7 +205,7 @@ def function_text(
     for helper in sorted(f.calls & set(tabled)):
         first += [ast.arg(n) for n in tabled[helper]]
     if f.has_effects or f.calls & effectful:
-        first.append(ast.arg("_q"))
+        first.append(ast.arg("_S"))
     if "for_connections" in f.calls:
         first.append(ast.arg("_each"))
     if inside:

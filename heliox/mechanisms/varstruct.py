@@ -34,7 +34,6 @@ class VarStruct:
 
 
 SCALE = "_scale"  # 100/area of a point process: nA -> mA/cm2
-ARMED = "_armed"  # of an instance with WATCH: whether the call of `receive` that runs has armed a condition
 
 
 def global_slots(template: MechTemp) -> dict[str, int]:
@@ -46,7 +45,7 @@ def global_slots(template: MechTemp) -> dict[str, int]:
 def hidden_names(template: MechTemp) -> list[str]:
     """What an instance with WATCH keeps: for each condition its side (0: not armed) and its flag."""
     count = sum(b.startswith("watch_") for b in template.functions)
-    return [ARMED, *(f"_{what}_{k}" for k in range(count) for what in ("side", "flag"))] if count else []
+    return [f"_{what}_{k}" for k in range(count) for what in ("side", "flag")]
 
 
 def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:

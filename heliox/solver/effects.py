@@ -1,59 +1,89 @@
-"""What `net_send`, `net_event` and the random functions of a mechanism do inside a simulation.
+"""What `net_send`, `net_event`, `net_move` and `watch` of a mechanism do inside a simulation, and its lists
+and streams.
 
-The generator pastes these texts. ``q`` is the queue as one instance sees it; ``r`` a random stream: the
-arena, its address, and NEURON's global index. Names that start with an underscore belong to the arithmetic of
-the generated module.
+The generator pastes these texts. A function only notes its effects, at the start of the scratch ``S``: how
+many, then three numbers for each. When the call has ended and its results are stored, `act` carries them
+out, in their order. ``r`` is a random stream: the arena, its address, and NEURON's global index. Names that
+start with an underscore belong to the arithmetic of the generated module.
 """
 
-# ruff: noqa: F821, RUF059  (names of the generated module's prelude; the queue is unpacked by position)
+# ruff: noqa: F821, RUF059  (names of the generated module's prelude; tuples are unpacked by position)
 # mypy: disable-error-code="name-defined"
 
+SEND, EVENT, MOVE, WATCH = range(4)
+MOST = 21  # effects of one call; they fill the first row (64 numbers) of the scratch
 
-def _net_send(q, wait, flag):
+
+def note(S, kind, a, b):
+    """One more effect."""
+    n = int(S[0])
+    if n < MOST:
+        S[3 * n + 1] = kind
+        S[3 * n + 2] = a
+        S[3 * n + 3] = b
+    S[0] = float(n + 1)
+
+
+def _net_send(S, wait, flag):
     """A self event after `wait` ms, carrying the connection `receive` was called with."""
-    P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops, watching = q
-    serial = QN[g, SERIAL]
-    QN[g, SERIAL] = serial + 1
-    generation = hops + 1 if wait == 0.0 else 0
-    rank = (generation << GENERATION) + SELF + serial
-    push(QF, QI, QN, g, now + wait, now, flag, rank, target, connection)
+    note(S, 0.0, wait, flag)
 
 
-def _net_event(q, time):
+def _net_event(S, time):
     """A spike of this instance at `time` ms."""
-    P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops, watching = q
-    if source >= 0:
-        emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, hops)
+    note(S, 1.0, time, 0.0)
 
 
-def _net_move(q, time):
+def _net_move(S, time):
     """Move this instance's pending event of flag 1 to `time` ms; without one nothing happens."""
-    P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops, watching = q
-    k = movable(QF, QI, QN, g, target)
-    if k >= 0:
-        carried = QI[g, k, 2]
-        take(QF, QI, QN, g, k)
-        serial = QN[g, SERIAL]
-        QN[g, SERIAL] = serial + 1
-        generation = hops + 1 if time == now else 0
-        push(QF, QI, QN, g, time, now, 1.0, (generation << GENERATION) + SELF + serial, target, carried)
+    note(S, 2.0, time, 0.0)
 
 
-def _watch(q, k, flag):
-    """Arm condition k; the first one armed in a call of `receive` disarms the others.
+def _watch(S, k, flag):
+    """Arm condition k."""
+    note(S, 3.0, k, flag)
 
-    Which side it stands on is found when the call has ended (side 3). Variables of an instance lie a block
-    width (64) apart: whether this call has armed one, then side and flag of every condition.
+
+def act(
+    A, P, S, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay,
+    source, target, connection, now, hops, armed, conditions,
+):  # fmt: skip
+    """Carry out what was noted.
+
+    ``armed`` is where side and flag of an instance's `conditions` lie, a block width (64) apart. The first
+    one armed in a call disarms the others; on which side it stands is found behind the call (side 3).
     """
-    P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, target, connection, now, hops, watching = q
-    A, at, count = watching
-    if A[at] == 0.0:
-        for j in range(count):
-            A[at + U(64) * (U(2) * U(j) + U(1))] = 0.0
-    A[at] = 1.0
-    side = at + U(64) * (U(2) * U(k) + U(1))
-    A[side] = 3.0
-    A[side + U(64)] = flag
+    n = int(S[0])
+    S[0] = 0.0
+    if n > MOST:
+        QN[g, STATUS] = LOST
+        return
+    first = True
+    for j in range(n):
+        kind, a, b = int(S[3 * j + 1]), S[3 * j + 2], S[3 * j + 3]
+        if kind == EVENT:
+            if source >= 0:
+                emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, a, hops)
+        elif kind == WATCH:
+            if first:
+                for k in range(conditions):
+                    A[armed + U(128 * k)] = 0.0
+                first = False
+            side = armed + U(128 * int(a))
+            A[side] = 3.0
+            A[side + U(64)] = b
+        else:
+            carried, time, flag = connection, now + a, b
+            if kind == MOVE:
+                k = movable(QF, QI, QN, g, target)
+                if k < 0:
+                    continue
+                carried, time, flag = QI[g, k, 2], a, 1.0
+                take(QF, QI, QN, g, k)
+            serial = QN[g, SERIAL]
+            QN[g, SERIAL] = serial + 1
+            generation = hops + 1 if time == now else 0
+            push(QF, QI, QN, g, time, now, flag, (generation << GENERATION) + SELF + serial, target, carried)
 
 
 def item(x, k):

@@ -1,7 +1,7 @@
 """VClamp: two-electrode voltage clamp with an amplifier of finite gain and three levels (NEURON's vclmp.mod).
 
-The clamp's three voltages are computed together with the current, from the membrane voltage at hand: with `current` for
-the matrix, with `state` for the step just done. Meant for secondorder 0.
+The clamp's three voltages are computed together with the current, from the membrane voltage at hand: with
+`current` for the matrix, with `state` for the step just done. Meant for secondorder 0.
 """
 
 from heliox.mechanisms.template import MechTemp, Var
