@@ -123,8 +123,13 @@ def _read(
     seen = [n for n in declared if n not in template.random and hasattr(first, theirs[n])]
     values = _visible(things, {n: theirs[n] for n in seen}, declared)
     for name in template.random:
-        streams = [_stream(getattr(t, theirs[name])) for t in things]
-        values[name] = np.array(streams).reshape(len(things), 4)
+        streams = _streams(things, theirs[name])
+        if streams is None:
+            text = f"the random stream {theirs[name]} of {len(things)} instances is known to its C code only"
+            mend = f"declare it in the NEURON block of the mod file (RANDOM {theirs[name]})"
+            report.add("random stream", text, mend, _where(f.places[0], anatomy), r.name)
+            return
+        values[name] = streams
     extra: dict = {}
     if r.ion:
         extra["style"] = style(r.name, f)[order]
@@ -180,8 +185,14 @@ def _visible(things: list, names: dict[str, str], declared: dict) -> dict[str, N
     return values
 
 
-def _stream(variable: Any) -> tuple[float, ...]:
-    return (*variable.get_ids(), variable.get_seq())
+def _streams(things: list, name: str) -> NDArray | None:
+    """Ids and sequence of a RANDOM variable, (n, 4); None if it is a pointer of C code."""
+    try:
+        streams = [getattr(t, name) for t in things]
+        rows = [(*stream.get_ids(), stream.get_seq()) for stream in streams]
+    except (ValueError, AttributeError):
+        return None
+    return np.array(rows, float).reshape(len(things), 4)
 
 
 def _hidden(

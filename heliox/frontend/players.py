@@ -71,10 +71,11 @@ class _Trial:
 
     def players(self) -> list[Player]:
         targets: dict[int, tuple[Place, int]] = {}
-        new: Mapping[int, tuple[Place, int]] = {-1: (Place(0, 0), 0)}
-        while new:  # again without those found, for what they have overwritten
-            new = {p: x for p, x in self._targets(targets).items() if p not in targets}
-            targets.update(new)
+        while len(targets) < len(self.plays):
+            found = self._targets(targets)  # all but those known, for what they have overwritten
+            if found.keys() <= targets.keys():
+                break
+            targets = found | targets
         names = {p: self._name(p) for p in self.plays if p not in targets}
         out = []
         for p, (times, step, breaks) in self._schedules().items():

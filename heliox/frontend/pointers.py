@@ -21,6 +21,8 @@ _VARIABLE = re.compile(r"cont=(\S+) (\w+)(?:\[\d+/\d+\])? row=")
 
 def read_pointers(anatomy: Anatomy, membrane: Membrane, report: Report) -> Pointers:
     """All pointers, mechanism by mechanism; those that lead out of the model are reported."""
+    if not any(template.pointers for template in membrane.templates):
+        return Pointers()
     targets = _Targets(anatomy, membrane)
     of: list[tuple[int, int, str]] = []
     to: list[Place] = []

@@ -27,6 +27,25 @@ PARAMETER { g = 0.0001 (S/cm2) }
 ASSIGNED { v (millivolt) i (milliamp/cm2) source y }
 BREAKPOINT { y = source  i = g*(v - source) }
 """,
+    "Unsure": """NEURON { THREADSAFE POINT_PROCESS Unsure RANGE n BBCOREPOINTER rng }
+ASSIGNED { n rng }
+VERBATIM
+static void bbcore_write(double* x, int* d, int* xx, int* offset, _threadargsproto_) {}
+static void bbcore_read(double* x, int* d, int* xx, int* offset, _threadargsproto_) {}
+ENDVERBATIM
+INITIAL { n = 0 }
+NET_RECEIVE (w) { if (draw() < 0.5) { n = n + w } }
+PROCEDURE setRNG() {
+VERBATIM
+    _p_rng = nrnran123_newstream3((uint32_t) *getarg(1), (uint32_t) *getarg(2), (uint32_t) *getarg(3));
+ENDVERBATIM
+}
+FUNCTION draw() {
+VERBATIM
+    _ldraw = nrnran123_dblpick((nrnran123_State*) _p_rng);
+ENDVERBATIM
+}
+""",
     "VecStim": """NEURON { THREADSAFE ARTIFICIAL_CELL VecStim BBCOREPOINTER space }
 ASSIGNED { index etime (ms) space }
 INITIAL { index = 0  look()  if (index > 0) { net_send(etime - t, 1) } }
@@ -71,7 +90,8 @@ def compiled(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "case", ["pointers", "pointers_that_lead_nowhere", "junctions", "spike_times", "lost_spike_times"]
+    "case",
+    ["pointers", "pointers_that_lead_nowhere", "junctions", "spike_times", "lost_spike_times", "streams"],
 )
 def test_case(compiled, case):
     run = subprocess.run(
@@ -231,6 +251,17 @@ def lost_spike_times(h):
     assert problem.kind == "vector" and problem.mechanism == "VecStim"
     assert f"{kept[0].hname()} waits for a spike that is not in its Vector" in problem.text
     assert rest
+
+
+def streams(h):
+    from heliox.frontend.preflight import preflight
+
+    section = h.Section(name="s")
+    synapse = h.Unsure(section(0.5))
+    synapse.setRNG(1, 2, 3)
+    (problem,) = preflight()
+    assert (problem.kind, problem.mechanism, problem.section) == ("random stream", "Unsure", "s")
+    assert "RANDOM rng" in problem.mend
 
 
 if __name__ == "__main__":
