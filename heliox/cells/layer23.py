@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from heliox.cells import segments
@@ -13,7 +15,7 @@ CM, G_PAS = 0.44, 1.0 / 48300.0  # uF/cm2, S/cm2
 SPINES, SPINY = 1.9, 60.0  # membrane that spines add to dendrite, from this distance (um) on
 E_PAS, E_NA, E_K = -83.1011, 67.5, -102.0  # mV
 
-SOMA = {
+SOMA: dict[str, dict[str, Any]] = {
     "NaTg": {"gNaTgbar": 0.168753, "vshiftm": 15.991, "vshifth": 11.8779, "slopem": 13.8112},
     "Nap_Et2": {"gNap_Et2bar": 5.71532e-5},
     "K_Tst": {"gK_Tstbar": 0.0756706},
@@ -25,7 +27,7 @@ SOMA = {
     "Ca_LVAst": {"gCa_LVAstbar": 9.28787e-4},
     "CaDynamics_E2": {"gamma": 5.27805e-4, "decay": 237.845},
 }
-AXON = {
+AXON: dict[str, dict[str, Any]] = {
     "NaTg": {"gNaTgbar": 5.99773, "vshiftm": 8.44162, "vshifth": 11.9795, "slopem": 8.61424},
     "Nap_Et2": {"gNap_Et2bar": 0.0499364},
     "K_Tst": {"gK_Tstbar": 0.0953141},
