@@ -476,6 +476,9 @@ class CExpressions:
         self.meaning.lists.setdefault(vector, at)
         if name == "vector_vec":
             return Value("data", name=vector, at=at)
-        if name == "vector_instance_px":
-            raise CError(at, "vector_instance_px; use vector_capacity and vector_vec")
+        if name == "vector_instance_px":  # sets the pointer it is given to the elements
+            place = next((s for s in reversed(self.scopes) if len(given) == 2 and given[1].name in s), None)
+            if place is None or given[1].kind != "address":
+                raise CError(at, "vector_instance_px(vector, &elements)")
+            place[given[1].name] = Value("data", name=vector, at=at)
         return Value("whole", Call("length", (Name(vector, at),), at), at=at)

@@ -1,8 +1,8 @@
 """Vectors and random streams that C code holds by pointers: they become lists and RANDOM streams.
 
 ``nrn_random_pick`` draws from the distribution that hoc gave the stream. It is known if the file draws from
-the same stream by name, has another generator for the case without a stream, or says in a comment what hoc
-must give; where these differ, or are missing, the user says it.
+the same stream by name, or has another generator for the case without a stream; failing these, from the
+comment that says what hoc must give. Where none tells, or they differ, the user says it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _COMMENT = re.compile(r"Random\s*\.\s*(uniform|negexp|normal)\s*\(([^()]*)\)")
 _DRAW = re.compile(r"(uniform|negexp|normal)\(([-+.\deE,]*)\)$")
 
 
-def settle(program: Program, meaning: Meaning, comments: str, draws: Mapping[str, str]) -> None:
-    """Declare lists and streams; resolve what depends on which is which."""
+def settle(program: Program, meaning: Meaning, said: Mapping[str, str], draws: Mapping[str, str]) -> None:
+    """Declare lists and streams; resolve what depends on which is which. `said`: comments of each block."""
     for name, at in meaning.streams.items():
         program.random.setdefault(name, at)
     for name, at in meaning.lists.items():
@@ -35,23 +35,31 @@ def settle(program: Program, meaning: Meaning, comments: str, draws: Mapping[str
     own = [stream for name, stream in draws.items() if name in (*LEGACY, "set_seed")]
     for name in own:
         program.random.setdefault(name, 0)
-    _Settling(program, meaning, comments, draws).run()
+    _Settling(program, meaning, said, draws).run()
 
 
 class _Settling:
-    def __init__(self, program: Program, meaning: Meaning, comments: str, draws: Mapping[str, str]) -> None:
+    def __init__(
+        self, program: Program, meaning: Meaning, said: Mapping[str, str], draws: Mapping[str, str]
+    ) -> None:
         self.program, self.meaning = program, meaning
         self.draws: dict[str, str] = {}
         self.own = next((s for name, s in draws.items() if name in (*LEGACY, "set_seed")), "")
-        said = {f"{m.group(1)}({m.group(2).replace(' ', '')})" for m in _COMMENT.finditer(comments)}
         for name in meaning.streams:
-            found = said | self._evidence(name)
+            found = self._evidence(name) or self._said(name, said)
             given = draws.get(name, "").replace(" ", "")
             if given:
                 self.draws[name] = given
             elif len(found) == 1:
                 self.draws[name] = found.pop()
                 meaning.notes.append(f"the stream {name} is taken to be {self.draws[name]}")
+
+    def _said(self, name: str, said: Mapping[str, str]) -> set[str]:
+        """Distributions that comments name where the stream is drawn from."""
+        drawing = [b for b in self.program.blocks if _draws_from(b.body, name)]
+        found = [m for b in drawing for m in _COMMENT.finditer(said.get(b.name, ""))]
+        out = {f"{m.group(1)}({m.group(2).replace(' ', '')})" for m in found}
+        return {"uniform(0,1)" if d == "uniform(1)" else d for d in out}
 
     def _evidence(self, name: str) -> set[str]:
         """Distributions the file itself draws from this stream, or in its place."""
@@ -173,6 +181,16 @@ def _decided(e: Binary) -> Expr:
             true = float(known.text) != 0.0
             return other if true == (e.op == "&&") else Num("1" if true else "0", e.at)
     return e
+
+
+def _draws_from(x: object, name: str) -> bool:
+    if isinstance(x, Call) and x.id == "#pick" and x.args[0] == Name(name):
+        return True
+    if isinstance(x, (list, tuple)):
+        return any(_draws_from(y, name) for y in x)
+    if hasattr(x, "__dataclass_fields__"):
+        return any(_draws_from(getattr(x, f), name) for f in x.__dataclass_fields__)
+    return False
 
 
 def _mentions(s: If, name: str) -> bool:

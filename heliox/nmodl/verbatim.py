@@ -49,7 +49,7 @@ def absorb(program: Program, draws: Mapping[str, str] | None = None) -> None:
     `draws` names the distribution of streams that only hoc knows (``{"rng": "uniform(0, 1)"}``).
     """
     meaning = _meaning(program)
-    said = _comments(program)
+    said = {b.name: _comments(b) for b in program.blocks}
     for block in program.blocks:
         block.body = _absorbed(block.body, block, meaning, [{}])
     _functions(program, meaning)
@@ -79,8 +79,8 @@ def _walk(body: list[Statement]) -> Iterator[Statement]:
             yield from _walk(b)
 
 
-def _comments(program: Program) -> str:
-    return " ".join(comments(text) for text, _ in _texts(program))
+def _comments(block: Block) -> str:
+    return " ".join(comments(s.text) for s in _walk(block.body) if isinstance(s, Verbatim))
 
 
 def _meaning(program: Program) -> Meaning:

@@ -155,6 +155,7 @@ def test_a_stream_is_drawn_from_by_name() -> None:
         ("", "normrand(0,1)", "random_normal(rng, 0.0, 1.0)"),
         ("", "scop_random()", "random_uniform(rng)"),
         ("/* must be set to Random.negexp(1) */", "0", "random_negexp(rng, 1.0)"),
+        ("/* a comment copied: Random.negexp(1) */", "scop_random(1)", "random_uniform(rng)"),
     ],
 )
 def test_the_file_tells_the_distribution(comment: str, other: str, drawn: str) -> None:
@@ -163,7 +164,10 @@ def test_the_file_tells_the_distribution(comment: str, other: str, drawn: str) -
     assert any("the stream rng is taken to be" in n for n in t.notes)
 
 
-@pytest.mark.parametrize(("comment", "other"), [("", "0"), ("/* Random.uniform(0,1) */", "normrand(0, 1)")])
+@pytest.mark.parametrize(
+    ("comment", "other"),
+    [("", "0"), ("/* Random.uniform(0,1) or Random.negexp(1) */", "0"), ("", "exprand(c)")],
+)
 def test_an_unknown_distribution_is_asked_for(comment: str, other: str) -> None:
     text = STREAM + PICK % (comment, other)
     with pytest.raises(MechanismError, match=r'say it: translate\(..., draws={"rng": "uniform\(0, 1\)"}\)'):
