@@ -56,18 +56,22 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run compares: times (ms), differences of every site (samples,) in mV, spikes of both (ms)."""
+    """How a run compares: times (ms), differences of every site (samples,) in mV, spikes of both (ms).
+
+    ``final``: the largest difference of all segments' voltages at the end of a whole run (mV), else nan.
+    """
 
     run: Run
     t: NDArray[np.float64]
     difference: dict[str, NDArray[np.float64]]
     spikes: NDArray[np.float64]
     expected: NDArray[np.float64]
+    final: float
 
     @property
     def largest(self) -> float:
         """mV."""
-        return max(float(d.max()) for d in self.difference.values())
+        return float(np.nanmax([self.final, *(d.max() for d in self.difference.values())]))
 
     @property
     def same_spikes(self) -> bool:
@@ -95,7 +99,9 @@ def perform(run: Run, folder: Path, math: str, tstop: float | None = None, **opt
         name: np.abs(r.values.ravel() - reference[f"{run.name}_{name}"][:n]) for name, r in records.items()
     }
     soma, expected = records["v_soma"].values.ravel(), reference[f"{run.name}_v_soma"][:n]
-    return Outcome(run, t, difference, crossings(t, soma), crossings(t, expected))
+    v: NDArray = sim.var("v").values.ravel()[reference["segment_row"]]  # type: ignore[attr-defined]
+    final = np.nan if tstop is not None else float(np.abs(v - reference[f"{run.name}_v_final"]).max())
+    return Outcome(run, t, difference, crossings(t, soma), crossings(t, expected), final)
 
 
 def crossings(t: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
