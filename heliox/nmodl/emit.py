@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import keyword
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
@@ -163,12 +163,18 @@ def _returning(body: list[Step], value: str) -> list[Step]:
 # ---------------------------------------------------------------- the file
 
 
-def declaration(arguments: Iterable[tuple[str, object]]) -> str:
-    """Keyword arguments of MechTemp, one a line."""
+def declaration(arguments: Iterable[tuple[str, object]], notes: Mapping[str, str] | None = None) -> str:
+    """Keyword arguments of MechTemp, one a line; `notes` are comments behind variables."""
     lines = []
+    notes = notes or {}
+
+    def noted(line: str, name: str) -> str:
+        note = " ".join(notes.get(name, "").split())
+        return f"{line}  # {note}" if note and len(line) + len(note) + 4 <= WIDTH else line
+
     for key, value in arguments:
         if isinstance(value, dict) and value:
-            inner = "".join(f"        {literal(k)}: {literal(v)},\n" for k, v in value.items())
+            inner = "".join(noted(f"        {literal(k)}: {literal(v)},", k) + "\n" for k, v in value.items())
             lines.append(f"    {key}={{\n{inner}    }},\n")
         elif value:
             lines += [x + "\n" for x in wrap(f"    {key}={literal(value)},")]

@@ -68,7 +68,7 @@ def _times(p: Expr | None, q: Expr | None) -> Expr | None:
     if p is None or q is None:
         return None
     for one, other in ((p, q), (q, p)):
-        if one == Num("1.0"):
+        if isinstance(one, Num) and float(one.text) == 1.0:
             return other
         if one == Unary("-", Num("1.0")):
             return Unary("-", other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 
@@ -258,9 +259,23 @@ def wrap(text: str) -> list[str]:
                 if close >= 0
                 else [text]
             )
+    call = re.match(r"\w+\(", tail)
+    if call is not None and sign not in ("if ", "elif ") and _closes(tail, call.end() - 1) == len(tail) - 1:
+        inner = _filled(tail[call.end() : -1], indent + "    ")
+        return [f"{indent}{head}{sign}{call.group()}", *inner, f"{indent})"]
     colon = ":" if sign in ("if ", "elif ") else ""
     tail = tail.removesuffix(":") if colon else tail
     return [f"{indent}{head}{sign}(", *_filled(tail, indent + "    "), f"{indent}){colon}"]
+
+
+def _closes(text: str, at: int) -> int:
+    """Where the parenthesis at `at` closes."""
+    level = 0
+    for k in range(at, len(text)):
+        level += (text[k] in "([") - (text[k] in ")]")
+        if level == 0:
+            return k
+    return -1
 
 
 def _filled(text: str, pad: str) -> list[str]:

@@ -187,7 +187,8 @@ def python_text(
     t = analyse(text, file, folders, draws)
     e, p = t.emitted, t.program
     arguments = [(k, _plain(v)) for k, v in t.declared.items()]
-    declared = declaration(arguments)
+    symbols = e.low.memory.symbols.values()
+    declared = declaration(arguments, {t.rename.get(s.name, s.name): s.note for s in symbols})
     out: list[str] = []
     called = e.called()
     imports = [f"from math import {', '.join(names)}"] if (names := sorted(called & _MATH)) else []
