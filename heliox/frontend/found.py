@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from heliox.frontend.cells import Anatomy
-from heliox.frontend.order import Registered, assigned_names, execution_order, writes_concentration
+from heliox.frontend.order import (
+    Registered,
+    assigned_names,
+    execution_order,
+    pointer_names,
+    writes_concentration,
+)
 
 
 @dataclass
@@ -38,6 +44,7 @@ def registered_mechanisms(h: Any) -> list[Registered]:
                     receives=point and bool(kinds.is_netcon_target(k)),
                     emits=point and bool(kinds.has_net_event(k)),
                     assigned=assigned_names(kinds.code() or "") if point else (),
+                    pointers=pointer_names(kinds.code() or "") if point else (),
                 )
             )  # fmt: skip
     return execution_order(out)

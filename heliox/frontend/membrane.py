@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from heliox.errors import MechanismError
 from heliox.frontend.cells import Anatomy
 from heliox.frontend.found import Found, find_instances, registered_mechanisms
+from heliox.frontend.held import held_streams
 from heliox.frontend.order import Registered
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
 from heliox.frontend.styles import Styles
 from heliox.frontend.templates import Templates
+from heliox.frontend.trial import TrialError
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.template import MechTemp
 from heliox.model.model import Mechanism
@@ -123,13 +125,13 @@ def _read(
     seen = [n for n in declared if n not in template.random and hasattr(first, theirs[n])]
     values = _visible(things, {n: theirs[n] for n in seen}, declared)
     for name in template.random:
-        streams = _streams(things, theirs[name])
-        if streams is None:
-            text = f"the random stream {theirs[name]} of {len(things)} instances is known to its C code only"
+        try:
+            values[name] = _streams(h, r, things, theirs[name])
+        except TrialError as e:
+            text = f"the random stream {theirs[name]} cannot be read from NEURON: {e}"
             mend = f"declare it in the NEURON block of the mod file (RANDOM {theirs[name]})"
             report.add("random stream", text, mend, _where(f.places[0], anatomy), r.name)
             return
-        values[name] = streams
     extra: dict = {}
     if r.ion:
         extra["style"] = style(r.name, f)[order]
@@ -185,13 +187,13 @@ def _visible(things: list, names: dict[str, str], declared: dict) -> dict[str, N
     return values
 
 
-def _streams(things: list, name: str) -> NDArray | None:
-    """Ids and sequence of a RANDOM variable, (n, 4); None if it is a pointer of C code."""
+def _streams(h: Any, r: Registered, things: list, name: str) -> NDArray:
+    """Ids and sequence of a RANDOM variable, or of the stream that a pointer of C code leads to; (n, 4)."""
     try:
         streams = [getattr(t, name) for t in things]
         rows = [(*stream.get_ids(), stream.get_seq()) for stream in streams]
     except (ValueError, AttributeError):
-        return None
+        return held_streams(h, r, things, name)
     return np.array(rows, float).reshape(len(things), 4)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from heliox.errors import HelioXError, ModelError
 from heliox.frontend import savestate
 from heliox.frontend.cells import Anatomy, read_cells
+from heliox.frontend.lists import read_lists
 from heliox.frontend.membrane import read_membrane
 from heliox.frontend.network import read_network
 from heliox.frontend.plays import read_plays
@@ -22,7 +23,6 @@ from heliox.frontend.pointers import read_pointers
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
 from heliox.frontend.session import check_session, check_solver
-from heliox.frontend.spike_times import read_spike_times
 from heliox.frontend.transfers import read_transfers
 from heliox.frontend.trial import TrialError, attempt, can_try, nothing_is_collected
 from heliox.mechanisms import catalogue
@@ -217,7 +217,7 @@ def _save(h: Any, report: Report) -> SaveState | None:
 def _read(h: Any, sections: list, state: SaveState, report: Report) -> Model:
     anatomy = read_cells(h, sections, state)
     membrane = read_membrane(h, anatomy, state, report)
-    read_spike_times(h, membrane, state, report)
+    read_lists(h, membrane, state, report)
     sources, connections, events = read_network(h, anatomy, membrane, state, report)
     plays = read_plays(h, anatomy, membrane, state, report)
     transfers = read_transfers(anatomy, membrane, report)

@@ -29,6 +29,7 @@ class Registered:
     receives: bool = False
     emits: bool = False
     assigned: tuple[str, ...] = ()
+    pointers: tuple[str, ...] = ()
 
 
 def writes_concentration(text: str) -> bool:
@@ -45,8 +46,13 @@ def assigned_names(text: str) -> tuple[str, ...]:
     plain = re.sub(r"\([^)]*\)|<[^>]*>|\bFROM\s+\S+\s+TO\s+\S+", " ", _COMMENT.sub(" ", text))
     blocks = re.findall(r"\bASSIGNED\s*\{([^}]*)\}", plain)
     names = [n for block in blocks for n in re.findall(r"[A-Za-z_]\w*(?:\s*\[\s*\w+\s*\])?", block)]
-    pointers = {n.strip() for some in _POINTER.findall(plain) for n in some.split(",")}
-    return tuple(re.sub(r"\s", "", n) for n in names if n not in _ELSEWHERE | pointers)
+    elsewhere = {*_ELSEWHERE, *pointer_names(text)}
+    return tuple(re.sub(r"\s", "", n) for n in names if n not in elsewhere)
+
+
+def pointer_names(text: str) -> tuple[str, ...]:
+    """POINTER and BBCOREPOINTER variables of a mod file, in order."""
+    return tuple(n.strip() for some in _POINTER.findall(_COMMENT.sub(" ", text)) for n in some.split(","))
 
 
 def execution_order(registered: Iterable[Registered]) -> list[Registered]:

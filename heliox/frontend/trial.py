@@ -79,6 +79,8 @@ def _run(work: Callable[[], Any], writer: int) -> None:
             os.dup2(nowhere, stream)
         try:
             answer = (True, work())
+        except TrialError as e:
+            answer = (False, str(e))
         except Exception as e:
             answer = (False, f"{type(e).__name__}: {e}")
         data = pickle.dumps(answer) + b"!"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,6 +44,28 @@ ENDVERBATIM
 FUNCTION draw() {
 VERBATIM
     _ldraw = nrnran123_dblpick((nrnran123_State*) _p_rng);
+ENDVERBATIM
+}
+""",
+    "Script": """NEURON {
+    THREADSAFE POINT_PROCESS Script RANGE level BBCOREPOINTER vec NONSPECIFIC_CURRENT i
+    USEION ca READ eca, cai WRITE ica
+}
+ASSIGNED { v level i eca cai ica vec }
+VERBATIM
+static void bbcore_write(double* x, int* d, int* xx, int* offset, _threadargsproto_) {}
+static void bbcore_read(double* x, int* d, int* xx, int* offset, _threadargsproto_) {}
+ENDVERBATIM
+BREAKPOINT { i = 0  ica = 0  level = first() }
+FUNCTION first() {
+VERBATIM
+    IvocVect* values = static_cast<IvocVect*>(_p_vec);
+    _lfirst = vector_vec(values)[0];
+ENDVERBATIM
+}
+PROCEDURE set() {
+VERBATIM
+    _p_vec = vector_arg(1);
 ENDVERBATIM
 }
 """,
@@ -91,7 +114,15 @@ def compiled(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "case",
-    ["pointers", "pointers_that_lead_nowhere", "junctions", "spike_times", "lost_spike_times", "streams"],
+    [
+        "pointers",
+        "pointers_that_lead_nowhere",
+        "junctions",
+        "spike_times",
+        "lost_spike_times",
+        "streams",
+        "vectors",
+    ],
 )
 def test_case(compiled, case):
     run = subprocess.run(
@@ -254,14 +285,44 @@ def lost_spike_times(h):
 
 
 def streams(h):
+    """Random123 streams behind pointers of C code, where each stands."""
+    from heliox.frontend.neuron import from_neuron
     from heliox.frontend.preflight import preflight
 
     section = h.Section(name="s")
-    synapse = h.Unsure(section(0.5))
-    synapse.setRNG(1, 2, 3)
+    synapses = [h.Unsure(section(0.5)) for _ in range(3)]
+    for k, synapse in enumerate(synapses[:2]):
+        synapse.setRNG(k, 20 + k, 300 + k)
+    h.finitialize(-65)
     (problem,) = preflight()
     assert (problem.kind, problem.mechanism, problem.section) == ("random stream", "Unsure", "s")
-    assert "RANDOM rng" in problem.mend
+    assert "not set" in problem.text and "RANDOM rng" in problem.mend
+    synapses[2].setRNG(7, 8, 9)
+    connection = h.NetCon(None, synapses[1])
+    h.finitialize(-65)
+    for k in range(5):
+        connection.event(0.1 * k)
+    while h.t < 1:
+        h.fadvance()
+    rng = from_neuron().mechanism("Unsure").values["rng"]
+    numbers = [int(s.hname().partition("[")[2][:-1]) for s in synapses]
+    order = [numbers.index(n) for n in from_neuron().mechanism("Unsure").number]
+    assert rng[np.argsort(order)].tolist() == [[0, 20, 300, 0], [1, 21, 301, 5], [7, 8, 9, 0]]
+
+
+def vectors(h):
+    from heliox.frontend.neuron import from_neuron
+
+    section, times = h.Section(name="s"), h.Vector([4, 5])
+    kept = [h.Vector([1, 2, 3]), times, h.Vector([6])]
+    scripts = [h.Script(section(0.5)) for _ in kept]
+    for script, vector in zip(scripts, kept):
+        script.set(vector)
+    mechanism = from_neuron(-65).mechanism("Script")
+    lists = mechanism.lists["vec"]
+    first = mechanism.number.min()
+    for k, number in enumerate(mechanism.number):
+        assert lists.values[lists.ptr[k] : lists.ptr[k + 1]].tolist() == kept[number - first].to_python()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Reading the spike times of VecStim objects of a NEURON session; `h` is always given, never imported.
+"""Reading the Vectors that C code of a NEURON session plays; `h` is always given, never imported.
 
-Only C code knows which Vector a VecStim plays. So a copy of the session fills every Vector with a mark of its
+Of VecStim the spike times are found by trial: a copy of the session fills every Vector with a mark of its
 own and lets each VecStim start: the event by which it waits for its first spike comes at the mark's time.
 """
 
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from heliox.frontend import savestate
+from heliox.frontend.held import held_vectors
 from heliox.frontend.membrane import ALL, ASSIGNED, PARAMETERS, STATES, Membrane, count_variables
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SELF, SaveState, self_event
@@ -25,21 +26,41 @@ FLAG = 1.0  # of the event that makes a VecStim spike and look up its next time
 INSTANT = 1e-9  # ms: a step in which nothing falls due but what is due at its start
 
 
-def read_spike_times(h: Any, membrane: Membrane, state: SaveState, report: Report) -> None:
+def read_lists(h: Any, membrane: Membrane, state: SaveState, report: Report) -> None:
     """Give every mechanism with lists their numbers; what cannot be found is reported."""
     for m, template in enumerate(membrane.templates):
         if template.name == VECSTIM:
-            lists = _lists(h, m, membrane, state, report)
-            if lists is not None:
-                membrane.mechanisms[m] = dataclasses.replace(membrane.mechanisms[m], lists={TIMES: lists})
+            lists = {TIMES: _spike_times(h, m, membrane, state, report)}
         elif template.lists:
-            text = f"the Vectors {', '.join(template.lists)} are known to its C code only"
-            report.add(
-                "vector", text, "use VecStim for spike times, Vector.play for values", "", template.name
-            )
+            lists = {name: _held(h, m, name, membrane, report) for name in template.lists}
+        else:
+            continue
+        known = {name: numbers for name, numbers in lists.items() if numbers is not None}
+        if len(known) == len(lists):
+            membrane.mechanisms[m] = dataclasses.replace(membrane.mechanisms[m], lists=known)
 
 
-def _lists(h: Any, m: int, membrane: Membrane, state: SaveState, report: Report) -> Lists | None:
+def _held(h: Any, m: int, name: str, membrane: Membrane, report: Report) -> Lists | None:
+    """The Vectors that instances of a mechanism hold by a pointer."""
+    template = membrane.templates[m]
+    r = membrane.registered[template.name]
+    theirs = {ours: n for n, ours in template.renamed.items()}.get(name, name)
+    if theirs == TIMES and len(r.pointers) == 1:  # an artificial cell's, whatever the file calls it
+        theirs = r.pointers[0]
+    try:
+        return _joined(held_vectors(h, r, membrane.things[m], theirs))
+    except TrialError as e:
+        text = f"the Vector {theirs} cannot be read from NEURON: {e}"
+        mend = "use VecStim for spike times, Vector.play for values"
+        report.add("vector", text, mend, "", template.name)
+        return None
+
+
+def _joined(vectors: list[np.ndarray]) -> Lists:
+    return Lists(np.cumsum([0, *map(len, vectors)], dtype=np.int64), np.concatenate([*vectors, np.empty(0)]))
+
+
+def _spike_times(h: Any, m: int, membrane: Membrane, state: SaveState, report: Report) -> Lists | None:
     things, kind = membrane.things[m], membrane.registered[VECSTIM].number
     names = [t.hname() for t in things]
     index, etime = (membrane.mechanisms[m].values[n] for n in ("index", "etime"))
@@ -58,7 +79,7 @@ def _lists(h: Any, m: int, membrane: Membrane, state: SaveState, report: Report)
         if at >= len(t) or (at >= 0 and t[at] != etime[k]):
             text = f"{name} waits for a spike that is not in its Vector"
             report.add("vector", text, "call h.finitialize, or pass v_init", "", VECSTIM)
-    return Lists(np.cumsum([0, *map(len, times)], dtype=np.int64), np.concatenate([*times, np.empty(0)]))
+    return _joined(times)
 
 
 def _follow(
