@@ -35,7 +35,7 @@ def held_streams(h: Any, r: Registered, things: list, name: str) -> NDArray[np.f
         If the streams are not found, are shared, or belong to Random objects of hoc.
     """
     random = {_content(x) for x in h.List("Random")}
-    objects = [thing.hocobjptr() for thing in things]
+    objects = _objects(r, things)
 
     def read() -> list[tuple[float, ...]]:
         streams = [_pointer(at, r, name) for at in objects]
@@ -59,11 +59,18 @@ def held_vectors(h: Any, r: Registered, things: list, name: str) -> list[NDArray
         If the pointers are not found, or lead elsewhere.
     """
     vectors = {_content(vector): vector for vector in h.List("Vector")}
-    objects = [thing.hocobjptr() for thing in things]
+    objects = _objects(r, things)
     found = attempt(lambda: [_pointer(at, r, name) for at in objects])
     if not set(found) <= {0, *vectors}:
         raise TrialError("it leads to what is no Vector")
     return [np.array(vectors[at]) if at else np.empty(0) for at in found]
+
+
+def _objects(r: Registered, things: list) -> list[int]:
+    """Addresses of point processes."""
+    if not r.point:
+        raise TrialError("a density mechanism holds it")
+    return [thing.hocobjptr() for thing in things]
 
 
 def _content(thing: Any) -> int:

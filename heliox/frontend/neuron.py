@@ -22,7 +22,7 @@ from heliox.frontend.plays import read_plays
 from heliox.frontend.pointers import read_pointers
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
-from heliox.frontend.session import check_session, check_solver
+from heliox.frontend.session import check_random_play, check_session, check_solver
 from heliox.frontend.transfers import read_transfers
 from heliox.frontend.trial import TrialError, attempt, can_try, nothing_is_collected
 from heliox.mechanisms import catalogue
@@ -91,6 +91,7 @@ def _examine(h: Any) -> tuple[Model | None, Report]:
         return None, report
     model = _read(h, sections, state, report)
     check_solver(h, report)
+    check_random_play(h, report)
     return model, report
 
 

@@ -80,7 +80,8 @@ class _Row:
         self.continuous = state.players[number] == CONTINUOUS
         if player.target is None:
             self.problem = (
-                f"{player.vector} plays on a hoc variable or a statement, or on what another plays on"
+                f"{player.vector} plays on what is no variable of the model (a hoc variable, a statement, "
+                "the weight of a NetCon), or on what another play sets"
             )
             return
         column = everything[player.target.column]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from heliox.frontend.library import library_function
 from heliox.frontend.problems import Report
+from heliox.frontend.trial import TrialError, attempt, can_try
 
 NEEDS_SPARSE = ("linear mechanism", "extracellular")  # kinds of problems
 
@@ -47,6 +49,27 @@ def check_session(h: Any, report: Report) -> bool:
         )
         report.add("threads", text, "call pc.nthread(1) before the freeze; HelioX has threads of its own")
     return pc.nthread() <= 1
+
+
+def check_random_play(h: Any, report: Report) -> None:
+    """Report Random.play: who plays has drawn a number when a copy of the process lets all play."""
+    streams, play = h.List("Random"), library_function("nrn_random_play")
+    if not streams.count() or play is None or not can_try():
+        return
+
+    def drawn() -> list[str]:
+        before = [stream.seq() for stream in streams]
+        for _ in range(2):  # a normal distribution keeps every second number
+            play()
+        return [stream.hname() for stream, seq in zip(streams, before) if stream.seq() != seq]
+
+    try:
+        playing = attempt(drawn)
+    except TrialError as e:
+        playing = [f"one of {streams.count()} Random objects ({e})"]
+    if playing:
+        text = f"Random.play is in force: {', '.join(playing[:4])}{', ...' if len(playing) > 4 else ''}"
+        report.add("play", text, "draw the numbers before and use Vector.play, or a mechanism with RANDOM")
 
 
 def _has_rxd() -> bool:

@@ -116,6 +116,13 @@ def test_the_session_does_not_notice(h, cells):
     assert len(set(np.round(runs[0][0], 3))) > 20
 
 
+def test_elements_of_arrays(h, cells):
+    clamp = h.VClamp(cells[0].soma(0.5))
+    values, times = h.Vector([-60, -20]), h.Vector([0, 1])
+    values.play(clamp._ref_amp[1], times)
+    assert named(from_neuron(-65))[0][0] == ("VClamp", 0, "amp[1]")
+
+
 def test_more_plays_than_one_digit_counts(h, cells, monkeypatch):
     monkeypatch.setattr(players, "DIGITS", 3)
     monkeypatch.setattr(players, "SIZE", 6)
@@ -163,18 +170,20 @@ def test_voltages_arrays_and_lengths(h, cells):
 @pytest.mark.parametrize(
     ("play", "words"),
     [
-        (lambda h, v, t: v.play(h._ref_celsius, t), "plays on celsius, which all of the model share"),
-        (lambda h, v, t: v.play(h._ref_nai0_na_ion, t, True), "plays on nai0_na_ion"),
-        (lambda h, v, t: v.play("tstop_of_mine = $1", t, True), "hoc variable or a statement"),
-        (lambda h, v, t: v.play("tstop_of_mine = $1", 0.5), "hoc variable or a statement"),
+        (lambda h, v, t, c: v.play(h._ref_celsius, t), "plays on celsius, which all of the model share"),
+        (lambda h, v, t, c: v.play(h._ref_nai0_na_ion, t, True), "plays on nai0_na_ion"),
+        (lambda h, v, t, c: v.play("tstop_of_mine = $1", t, True), "a hoc variable, a statement"),
+        (lambda h, v, t, c: v.play(c._ref_weight[0], t), "the weight of a NetCon"),
+        (lambda h, v, t, c: v.play("tstop_of_mine = $1", 0.5), "a hoc variable, a statement"),
     ],
 )
 def test_what_is_no_variable_of_the_model(h, cells, play, words):
     h("tstop_of_mine = 1")
+    connection = h.NetCon(cells[0].soma(0.5)._ref_v, cells[0].synapse, sec=cells[0].soma)
     good, values, times = h.Vector([1, 2]), h.Vector([7, 8]), h.Vector([0, 1])
     good.play(cells[0].clamp._ref_amp, times)
     cells[0].soma.push()
-    play(h, values, times)
+    play(h, values, times, connection)
     h.pop_section()
     (problem,) = preflight()
     assert problem.kind == "play"

@@ -11,6 +11,9 @@ from heliox.frontend.neuron import from_neuron
 from heliox.frontend.preflight import preflight
 from heliox.frontend.problems import Problem, Report
 from heliox.frontend.sources import align
+from heliox.frontend.trial import can_try
+
+needs_copies = pytest.mark.skipif(not can_try(), reason="this platform cannot copy a process (os.fork)")
 
 
 @pytest.fixture
@@ -116,6 +119,22 @@ def test_reaction_diffusion_is_seen_without_loading_it(h, cell, monkeypatch):
     species.append(object)
     assert "rxd" in kinds()
     assert cell
+
+
+@needs_copies
+def test_random_play(h, cell):
+    clamp = h.IClamp(cell.soma(0.5))
+    streams = [h.Random() for _ in range(3)]
+    for k, stream in enumerate(streams):
+        stream.Random123(k, 2, 3)
+        stream.normal(0, 1)
+    h.finitialize(-65)
+    assert kinds() == []
+    streams[1].play(clamp._ref_amp)
+    sequence = [stream.seq() for stream in streams]
+    (problem,) = preflight()
+    assert problem.kind == "play" and problem.text == f"Random.play is in force: {streams[1].hname()}"
+    assert sequence == [stream.seq() for stream in streams]
 
 
 def test_vector_record_is_no_problem(h, cell):
