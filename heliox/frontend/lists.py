@@ -15,15 +15,22 @@ import numpy as np
 
 from heliox.frontend import savestate
 from heliox.frontend.held import held_vectors
-from heliox.frontend.membrane import ALL, ASSIGNED, PARAMETERS, STATES, Membrane, count_variables
+from heliox.frontend.membrane import (
+    ALL,
+    ASSIGNED,
+    PARAMETERS,
+    STATES,
+    Membrane,
+    count_variables,
+    neuron_name,
+)
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SELF, SaveState, self_event
-from heliox.frontend.trial import TrialError, attempt
+from heliox.frontend.trial import INSTANT, TrialError, attempt
 from heliox.model.model import Lists
 
 VECSTIM, TIMES = "VecStim", "spike_times"
 FLAG = 1.0  # of the event that makes a VecStim spike and look up its next time
-INSTANT = 1e-9  # ms: a step in which nothing falls due but what is due at its start
 
 
 def read_lists(h: Any, membrane: Membrane, state: SaveState, report: Report) -> None:
@@ -44,7 +51,7 @@ def _held(h: Any, m: int, name: str, membrane: Membrane, report: Report) -> List
     """The Vectors that instances of a mechanism hold by a pointer."""
     template = membrane.templates[m]
     r = membrane.registered[template.name]
-    theirs = {ours: n for n, ours in template.renamed.items()}.get(name, name)
+    theirs = neuron_name(template, name)
     if theirs == TIMES and len(r.pointers) == 1:  # an artificial cell's, whatever the file calls it
         theirs = r.pointers[0]
     try:

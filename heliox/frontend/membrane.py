@@ -45,13 +45,13 @@ class Membrane:
 
     def names(self, mechanism: int) -> dict[str, str]:
         """Variables of the instances of a mechanism -> their names in NEURON."""
-        return neuron_names(self.templates[mechanism])
+        template = self.templates[mechanism]
+        return {name: neuron_name(template, name) for name in template.instance_names}
 
 
-def neuron_names(template: MechTemp) -> dict[str, str]:
-    """Variables of an instance -> their names in NEURON: others where those are no names in Python."""
-    theirs = {ours: name for name, ours in template.renamed.items()}
-    return {n: theirs.get(n, n) for n in template.instance_names}
+def neuron_name(template: MechTemp, name: str) -> str:
+    """The name in NEURON of a variable of `template`: another where that is no name in Python."""
+    return next((theirs for theirs, ours in template.renamed.items() if ours == name), name)
 
 
 def read_membrane(h: Any, anatomy: Anatomy, state: SaveState, report: Report) -> Membrane:
@@ -121,7 +121,8 @@ def _read(
     order = np.argsort(node, kind="stable")
     things = [f.things[k] for k in order.tolist()]
     first = things[0]
-    declared, theirs = template.instance_names, neuron_names(template)
+    declared = template.instance_names
+    theirs = {name: neuron_name(template, name) for name in declared}
     seen = [n for n in declared if n not in template.random and hasattr(first, theirs[n])]
     values = _visible(things, {n: theirs[n] for n in seen}, declared)
     for name in template.random:
@@ -264,10 +265,9 @@ def _locate(data: NDArray, row: NDArray, start: int) -> int:
 
 def _globals(h: Any, template: MechTemp, report: Report) -> dict[str, float | NDArray]:
     out: dict[str, float | NDArray] = {}
-    theirs = {ours: name for name, ours in template.renamed.items()}
     for name, var in template.globals_.items():
         try:
-            value = getattr(h, f"{theirs.get(name, name)}_{template.name}")
+            value = getattr(h, f"{neuron_name(template, name)}_{template.name}")
         except (AttributeError, LookupError):
             # LOCAL of the file: what INITIAL sets is recovered by the engine, what nothing sets is 0
             if name in template.writes("initial") or name not in template.memory & template.writes():

@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 
 from heliox.frontend import savestate
 from heliox.frontend.savestate import CONTINUOUS, PLAY, PLAYER, STEPWISE, SaveState
-from heliox.frontend.variables import Column, Place, where
+from heliox.frontend.trial import INSTANT
+from heliox.frontend.variables import FIRST_MARK, Column, Place, where
 
-BASE = 2.0**41  # the smallest mark: no number of a model
 DIGITS = 64  # marks and positions are told in digits, so that Vectors can stay short
 SIZE = 2 * DIGITS
 LATE = 1e300  # ms: every play is past its last point
-INSTANT = 1e-9  # ms: a step in which nothing falls due but what is due at its start
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,8 @@ class _Trial:
         """Player -> what it plays on, and the position of its Vector. Stepwise ones can be kept silent."""
         number: dict[Place, int] = {}
         vector: dict[Place, int] = {}
-        first = BASE + DIGITS * np.arange(len(self.vectors))
-        top = BASE + DIGITS * len(self.vectors)
+        first = FIRST_MARK + DIGITS * np.arange(len(self.vectors))
+        top = FIRST_MARK + DIGITS * len(self.vectors)
         seen: dict[Place, float] = {}
         for r in range(_places(len(self.plays))):
             self._fill(first[:, None] + np.arange(DIGITS).repeat(2))
@@ -101,19 +100,18 @@ class _Trial:
                     cursors[p] = (0 if p in silent else at,)
             self._restore(LATE, cursors)
             if r == 0:
-                seen = dict(where(self.columns, lambda x: (x >= BASE) & (x < top)))
+                seen = dict(where(self.columns, lambda x: (x >= FIRST_MARK) & (x < top)))
             else:
                 seen = {x: self.columns[x.column].read_at(x.index, x.element) for x in seen}
             for place, mark in seen.items():
-                vector[place], digit = divmod(int(mark - BASE), DIGITS)
+                vector[place], digit = divmod(int(mark - FIRST_MARK), DIGITS)
                 number[place] = number.get(place, 0) + digit * DIGITS**r
         return {self.plays[k]: (place, vector[place]) for place, k in number.items() if k < len(self.plays)}
 
     def _schedules(self) -> dict[int, tuple[int, float, int]]:
         """Player -> its Vector of times, else its interval in ms; and its Vector of discontinuities."""
-        asked: dict[int, list[tuple[float, int]]] = {
-            p: [] for p in self.plays
-        }  # (time, Vector) of each trial
+        # the time of the event asked for in each trial, and the Vector it is a mark of
+        asked: dict[int, list[tuple[float, int]]] = {p: [] for p in self.plays}
         breaks = dict.fromkeys(self.plays, 0)
         for r in range(max(2, _places(len(self.vectors)))):
             # the whole part is a digit: as a discontinuity it leads to that point, whose number NEURON keeps

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.frontend.cells import Anatomy
-from heliox.frontend.membrane import Membrane
+from heliox.frontend.membrane import Membrane, neuron_name
 from heliox.frontend.players import Player, follow
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import CONTINUOUS, PLAY, PLAYER, SaveState
@@ -37,9 +37,14 @@ def read_plays(h: Any, anatomy: Anatomy, membrane: Membrane, state: SaveState, r
         text = f"{len(numbers)} Vector.play cannot be followed: {e}"
         report.add("play", text, "call play_remove, or use IClamp and its like")
         return Plays()
+    due: dict[int, list[float]] = {p: [] for p in range(len(state.players))}
+    for item in state.queue:
+        if item.kind == PLAYER:
+            due[item.number].append(item.time)
     rows = []
     for p, player in zip(numbers, players):
-        row = _Row(vectors, everything, player, p, state)
+        continuous = state.players[p] == CONTINUOUS
+        row = _Row(vectors, everything, player, continuous, state.cursors[p], due[p])
         if row.problem:
             report.add("play", row.problem, row.mend)
         else:
@@ -62,9 +67,8 @@ def _globals(h: Any, membrane: Membrane) -> list[Column]:
     """What is no variable of the model, but can be named when it is played on."""
     out = [Column(GLOBAL, "celsius", "celsius", 1, [h])]
     for template in membrane.templates:
-        theirs = {ours: name for name, ours in template.renamed.items()}
         for name, var in template.globals_.items():
-            full = f"{theirs.get(name, name)}_{template.name}"
+            full = f"{neuron_name(template, name)}_{template.name}"
             if hasattr(h, full):
                 out.append(Column(GLOBAL, full, full, var.size, [h]))
     return out
@@ -74,10 +78,15 @@ class _Row:
     """One play as the model has it, or the ``problem`` that stands in the way and how to ``mend`` it."""
 
     def __init__(
-        self, vectors: list, everything: list[Column], player: Player, number: int, state: SaveState
+        self,
+        vectors: list,
+        everything: list[Column],
+        player: Player,
+        continuous: bool,
+        place: tuple[int, ...],
+        due: list[float],
     ) -> None:
-        self.player, self.problem, self.mend = player, "", MEND
-        self.continuous = state.players[number] == CONTINUOUS
+        self.player, self.continuous, self.problem, self.mend = player, continuous, "", MEND
         if player.target is None:
             self.problem = (
                 f"{player.vector} plays on what is no variable of the model (a hoc variable, a statement, "
@@ -91,7 +100,7 @@ class _Row:
             return
         self._points(vectors, name)
         if not self.problem:
-            self._place(vectors, name, number, state)
+            self._place(vectors, name, place, due)
 
     def _points(self, vectors: list, name: str) -> None:
         y = np.array(vectors[self.player.values])
@@ -108,29 +117,26 @@ class _Row:
         elif (np.diff(self.t) < 0).any():
             self.problem, self.mend = f"the times of {name} go backwards", "sort them"
 
-    def _place(self, vectors: list, name: str, number: int, state: SaveState) -> None:
-        """Where the play stands."""
-        n, cursor = len(self.t), state.cursors[number]
+    def _place(self, vectors: list, name: str, place: tuple[int, ...], due: list[float]) -> None:
+        """Where the play stands: at `place`, and `due` are the times (ms) of its waiting events."""
+        n = len(self.t)
         self.breaks: NDArray[np.int64] = np.empty(0, np.int64)
         if self.player.breaks >= 0:
             self.breaks = np.array(vectors[self.player.breaks]).astype(np.int64)
             if not len(self.breaks):  # to NEURON all is one piece, as if only the last point were marked
                 self.breaks = np.array([n - 1])
             if ((self.breaks < 0) | (self.breaks >= n)).any():
-                self.problem, self.mend = (
-                    f"a discontinuity of {name} is none of its {n} points",
-                    "take it out",
-                )
+                self.problem = f"a discontinuity of {name} is none of its {n} points"
+                self.mend = "take it out"
                 return
         last = n - 1 if self.continuous else n
         # NEURON leaves these unset until finitialize
-        self.cursor = min(max(cursor[-1], 0), last)
-        self.broken = min(max(cursor[1], 0), len(self.breaks)) if self.continuous else 0
-        waiting = [item.time for item in state.queue if item.kind == PLAYER and item.number == number]
-        self.waiting = bool(waiting)
-        if not waiting:
+        self.cursor = min(max(place[-1], 0), last)
+        self.broken = min(max(place[1], 0), len(self.breaks)) if self.continuous else 0
+        self.waiting = bool(due)
+        if not due:
             if len(self.breaks) == 1 and self.cursor == n - 1:
                 self.broken = 1
-        elif self.cursor >= n or waiting != [self.t[self.cursor]]:
+        elif self.cursor >= n or due != [self.t[self.cursor]]:
             self.problem = f"the times of {name} are not those that its play started with"
             self.mend = "call h.finitialize, or pass v_init"

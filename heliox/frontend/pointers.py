@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from heliox.frontend.cells import Anatomy
-from heliox.frontend.membrane import Membrane
+from heliox.frontend.membrane import Membrane, neuron_name
 from heliox.frontend.problems import Report
 from heliox.frontend.variables import Column, Place, columns, variables
 from heliox.model.model import Pointers, Variables
@@ -27,11 +27,10 @@ def read_pointers(anatomy: Anatomy, membrane: Membrane, report: Report) -> Point
     of: list[tuple[int, int, str]] = []
     to: list[Place] = []
     for m, template in enumerate(membrane.templates):
-        theirs = {ours: name for name, ours in template.renamed.items()}
         for pointer in template.pointers:
             lost: dict[str, list[int]] = {}
             for k, thing in enumerate(membrane.things[m]):
-                reference = getattr(thing, f"_ref_{theirs.get(pointer, pointer)}", None)
+                reference = getattr(thing, f"_ref_{neuron_name(template, pointer)}", None)
                 place = targets.find(reference)
                 if place is not None:
                     of.append((m, k, pointer))

@@ -17,11 +17,10 @@ from heliox.frontend.library import library_pointer
 from heliox.frontend.membrane import Membrane
 from heliox.frontend.problems import Report
 from heliox.frontend.trial import TrialError, attempt
-from heliox.frontend.variables import Column, Place, columns, variables
+from heliox.frontend.variables import FIRST_MARK, Column, Place, columns, variables
 from heliox.model.model import Transfers
 
 TRANSFER, THREADS = "nrnthread_v_transfer_", "nrn_threads"
-BASE = 2.0**41  # the smallest mark: no number of a model
 
 
 def read_transfers(anatomy: Anatomy, membrane: Membrane, report: Report) -> Transfers:
@@ -57,7 +56,7 @@ def _follow(everything: list[Column]) -> list[tuple[Place | None, Place]]:
     """Pairs of source and target; a source is None if it is no variable of the model."""
     first = np.cumsum([0, *(len(c.things) * c.size for c in everything)])
     marks = [
-        (BASE + np.arange(a, b, dtype=float)).reshape(-1, c.size)
+        (FIRST_MARK + np.arange(a, b, dtype=float)).reshape(-1, c.size)
         for c, a, b in zip(everything, first[:-1], first[1:])
     ]
     for column, values in zip(everything, marks):
@@ -68,7 +67,9 @@ def _follow(everything: list[Column]) -> list[tuple[Place | None, Place]]:
     for number, (column, values) in enumerate(zip(everything, marks)):
         after = column.read()
         for k, element in zip(*(x.tolist() for x in np.nonzero(after != values))):
-            pairs.append((_source(after[k, element] - BASE, first, everything), Place(number, k, element)))
+            pairs.append(
+                (_source(after[k, element] - FIRST_MARK, first, everything), Place(number, k, element))
+            )
     return pairs
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 SECONDS = 120.0  # a trial that takes longer is given up
+INSTANT = 1e-9  # ms: a time step in which nothing falls due but what is due at its start
 
 NO_COPIES = (
     "this needs a copy of the process (os.fork), which this platform does not make: freeze on Linux or macOS"

@@ -13,6 +13,8 @@ from heliox.frontend.cells import Anatomy
 from heliox.frontend.membrane import Membrane
 from heliox.model.model import Variables
 
+FIRST_MARK = 2.0**41  # numbers from here on mark variables in trials: no number of a model
+
 
 @dataclass(frozen=True)
 class Column:
