@@ -8,9 +8,9 @@ the solution.
 
 from __future__ import annotations
 
+from heliox.nmodl.dense import put
 from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Expr, Name, Num, Set, Step
-from heliox.nmodl.newton import put
 
 MOST = 20_000  # operations
 

@@ -9,6 +9,7 @@ names. A scheme without products of states is solved once; others are iterated u
 from __future__ import annotations
 
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.dense import put
 from heliox.nmodl.elimination import eliminate
 from heliox.nmodl.frames import Frame, Signature
 from heliox.nmodl.ir import (
@@ -28,7 +29,6 @@ from heliox.nmodl.ir import (
     names,
 )
 from heliox.nmodl.lowering import Lowering
-from heliox.nmodl.newton import put
 from heliox.nmodl.reactions import Key, Reactions, Scheme, flat, variable, without_copies
 
 TURNS = 22  # NEURON gives up after 20 and two more

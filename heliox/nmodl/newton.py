@@ -8,6 +8,7 @@ stopping rule decides the last digits, so it is NEURON's too.
 from __future__ import annotations
 
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.dense import crout, fabs, put
 from heliox.nmodl.derivative import Slopes
 from heliox.nmodl.frames import Frame, Signature
 from heliox.nmodl.ir import Binary, Branch, Break, Call, Expr, Loop, Name, Num, Set, Step, Unary, flow
@@ -16,19 +17,6 @@ from heliox.nmodl.lowering import Lowering
 LARGEST = 12  # unknowns: the unrolled system grows with their third power
 TURNS = 50
 CHANGE, CONVERGED, SMALL = Num("0.05"), Num("1e-6"), Num("1e-8")
-
-
-def fabs(e: Expr) -> Expr:
-    return Call("fabs", (e,))
-
-
-def values(*items: Expr) -> Call:
-    """Several values at once."""
-    return Call("#values", items)
-
-
-def put(name: str, value: Expr) -> Set:
-    return Set(targets=(Name(name),), value=value)
 
 
 def implicit(low: Lowering, block: ast.Block, frame: Frame, dt: Expr) -> list[Step]:
@@ -71,7 +59,7 @@ def make(
     settle(low, residual, frame, [f"r_{x}" for x in unknowns])
     low.helpers[residual.name] = residual
     if n > 1:
-        low.helpers[f"{block.name}_solve"] = solver(block.name, n)
+        low.helpers[f"{block.name}_solve"] = crout(block.name, n)
     low.helpers[f"{block.name}_newton"] = _newton(block.name, unknowns, fixed, residual)
 
 
@@ -150,38 +138,4 @@ def _newton(name: str, unknowns: list[str], fixed: list[str], residual: Signatur
         outs=list(residual.outs),
     )
     sig.leading = list(unknowns)
-    return sig
-
-
-def solver(name: str, n: int) -> Signature:
-    """Gaussian elimination with partial pivoting, row exchanges included, unrolled."""
-
-    def a(i: int, j: int) -> Name:
-        return Name(f"a_{i}_{j}")
-
-    def y(i: int) -> Name:
-        return Name(f"y_{i}")
-
-    body: list[Step] = []
-    for c in range(n):
-        for r in range(c + 1, n):
-            here = [*(a(c, j) for j in range(c, n)), y(c)]
-            there = [*(a(r, j) for j in range(c, n)), y(r)]
-            swap = Set(targets=(*here, *there), value=values(*there, *here))
-            body.append(Branch(branches=[(Binary(">", fabs(a(r, c)), fabs(a(c, c))), [swap])]))
-        for r in range(c + 1, n):
-            body.append(put("factor", Binary("/", a(r, c), a(c, c))))
-            for j in range(c + 1, n):
-                body.append(
-                    Set(targets=(a(r, j),), value=Binary("-", a(r, j), Binary("*", Name("factor"), a(c, j))))
-                )
-            body.append(Set(targets=(y(r),), value=Binary("-", y(r), Binary("*", Name("factor"), y(c)))))
-    for r in reversed(range(n)):
-        e: Expr = y(r)
-        for j in range(r + 1, n):
-            e = Binary("-", e, Binary("*", a(r, j), y(j)))
-        body.append(Set(targets=(y(r),), value=Binary("/", e, a(r, r))))
-    args = [f"a_{i}_{j}" for i in range(n) for j in range(n)] + [f"y_{i}" for i in range(n)]
-    sig = Signature(f"{name}_solve", args, body)
-    sig.leading = [f"y_{i}" for i in range(n)]
     return sig

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.dense import put
 from heliox.nmodl.frames import Frame
 from heliox.nmodl.ir import Binary, Expr, Index, Name, Num, Set, Step, Target, rebuild, walk
 from heliox.nmodl.lowering import Lowering
-from heliox.nmodl.newton import put
 from heliox.nmodl.syntax import read_names
 
 LARGEST = 400  # unknowns
@@ -101,8 +101,8 @@ class Reactions(Lowering):
         return e
 
     def place(self, key: Key) -> tuple[str, int, int]:
-        """Sorts unknowns as NEURON numbers them: by first letter, then last met in the file first."""
-        return key[0][0], -self.program.first_seen.get(key[0], 0), key[1]
+        """Sorts unknowns as NEURON numbers them."""
+        return *self.program.place(key[0]), key[1]
 
     def is_state(self, x: Name | Index) -> bool:
         return x.id in self.program.states

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from heliox.nmodl import newton
 from heliox.nmodl import syntax as ast
+from heliox.nmodl.dense import gauss, put
 from heliox.nmodl.frames import Frame, Signature
-from heliox.nmodl.ir import Binary, Call, Expr, Name, Num, Set, Step, Unary
+from heliox.nmodl.ir import Binary, Call, Expr, Name, Num, Set, Step, Unary, names, parts
 from heliox.nmodl.linear_split import split
 from heliox.nmodl.lowering import Lowering
-from heliox.nmodl.syntax import read_names
 
 
 class Equations(Lowering):
@@ -28,8 +28,9 @@ class Equations(Lowering):
         before, frame.hoisted = frame.hoisted, []
         if not self.keep:
             return before
-        # NEURON: right - left
-        value = Binary("+", Unary("-", left), right)
+        value: Expr = Unary("-", left)
+        for sign, term in _terms(right, "+"):  # NEURON's text is -(left) + right, without parentheses
+            value = Binary(sign, value, term)
         return [
             *before,
             Set(targets=(Name(f"r_{self.unknowns[k]}" if k < len(self.unknowns) else "r_"),), value=value),
@@ -37,15 +38,22 @@ class Equations(Lowering):
 
 
 def _unknowns(low: Lowering, block: ast.Block) -> list[str]:
-    """States that the equations name, in the order of declaration (or SOLVEFOR)."""
-    used = {n for s in block.body for n in (read_names(s) if isinstance(s, ast.Equation) else ())}
-    out = block.solvefor or [n for n in low.program.states if n in used]
+    """States that the equations name, in NEURON's order: as they come in LINEAR, by symbol in NONLINEAR."""
+    sides = [e for s in block.body if isinstance(s, ast.Equation) for e in (s.left, s.right)]
+    used = [n for e in sides for n in _in_order(e)]
+    states = [n for n in dict.fromkeys(used) if n in (block.solvefor or low.program.states)]
+    out = states if block.kind == "LINEAR" else sorted(states, key=low.program.place)
     for n in out:
         if n not in low.program.states or low.memory[n].size:
             raise low.fail(block.at, f"{block.name} solves for {n}, which must be a STATE without index")
     if not out:
         raise low.fail(block.at, f"{block.name} has no equations of STATE variables")
     return out
+
+
+def _in_order(e: Expr) -> list[str]:
+    """Names of variables of an expression, from left to right."""
+    return [p.id for p in parts(e) if isinstance(p, (Name, ast.Index))]
 
 
 def nonlinear(low: Lowering, block: ast.Block, frame: Frame) -> list[Step]:
@@ -73,7 +81,7 @@ def linear(low: Lowering, block: ast.Block, frame: Frame) -> list[Step]:
         args: list[Expr] = []
         rights: list[Expr] = []
         for left, right, at in inner.found:
-            row, constant = _row(low, Binary("-", left, right), unknowns, at)
+            row, constant = _row(low, left, right, unknowns, at)
             args += row
             rights.append(constant)
         n = len(unknowns)
@@ -82,9 +90,9 @@ def linear(low: Lowering, block: ast.Block, frame: Frame) -> list[Step]:
                 block.at, f"{block.name} couples {n} unknowns; at most {newton.LARGEST} are translated"
             )
         if n == 1:
-            steps.append(newton.put(unknowns[0], Binary("/", rights[0], args[0])))
+            steps.append(put(unknowns[0], Binary("/", rights[0], args[0])))
         else:
-            low.helpers[f"{block.name}_solve"] = newton.solver(block.name, n)
+            low.helpers[f"{block.name}_solve"] = gauss(block.name, n)
             call = Call(f"{block.name}_solve", (*args, *rights))
             steps.append(Set(targets=tuple(Name(u) for u in unknowns), value=call))
         sig = Signature(name, [], steps, at=block.at)
@@ -97,8 +105,42 @@ def linear(low: Lowering, block: ast.Block, frame: Frame) -> list[Step]:
     return _called(low, block, name, unknowns)
 
 
-def _row(low: Lowering, e: Expr, unknowns: list[str], at: int) -> tuple[list[Expr], Expr]:
-    """Coefficients of the unknowns, and the rest with its sign turned."""
+def _row(low: Lowering, left: Expr, right: Expr, unknowns: list[str], at: int) -> tuple[list[Expr], Expr]:
+    """Coefficients of the unknowns in right - left, term by term as NEURON adds them, and minus the rest."""
+    row: dict[str, Expr] = {}
+    rest: Expr | None = None
+    for sign, term in [*_terms(left, "-"), *_terms(right, "+")]:
+        found = [u for u in unknowns if u in names(term)]
+        if not found:
+            turned = "-" if sign == "+" else "+"
+            rest = _added(rest, turned, term)
+            continue
+        s = split(term, found[0])
+        if len(found) > 1 or not s.linear or not s.smooth or s.b is not None or s.slope is None:
+            return _split_row(low, Binary("-", right, left), unknowns, at)
+        row[found[0]] = _added(row.get(found[0]), sign, s.slope)
+    zero = Num("0.0")
+    return [row.get(u, zero) for u in unknowns], zero if rest is None else rest
+
+
+def _terms(e: Expr, sign: str) -> list[tuple[str, Expr]]:
+    """What a side adds up, with signs; what stands in parentheses stays together."""
+    if isinstance(e, Binary) and e.op in ("+", "-"):
+        turned = sign if e.op == "+" else ("-" if sign == "+" else "+")
+        return [*_terms(e.a, sign), (turned, e.b)]
+    if isinstance(e, Unary) and e.op == "-":
+        return [("-" if sign == "+" else "+", e.x)]
+    return [(sign, e)]
+
+
+def _added(sum_: Expr | None, sign: str, term: Expr) -> Expr:
+    if sum_ is None:
+        return term if sign == "+" else Unary("-", term)
+    return Binary(sign, sum_, term)
+
+
+def _split_row(low: Lowering, e: Expr, unknowns: list[str], at: int) -> tuple[list[Expr], Expr]:
+    """The same for an equation with unknowns in parentheses."""
     row: list[Expr] = []
     rest: Expr | None = e
     for u in unknowns:

@@ -302,6 +302,10 @@ class Program:
     notes: list[str] = field(default_factory=list)
     first_seen: dict[str, int] = field(default_factory=dict)  # name -> where the file names it first
 
+    def place(self, name: str) -> tuple[str, int]:
+        """Sorts names as NEURON's symbol table does: by first letter, then last met in the file first."""
+        return name[0], -self.first_seen.get(name, 0)
+
 
 def read_names(body: object) -> set[str]:
     """Names of variables anywhere in a tree."""
