@@ -77,6 +77,8 @@ class Engine:
         fill(plan, self.A[:-1], self.P)
         self.fill_tables()
         self._recover_hidden()
+        if plan.program.membrane:
+            self._first_membrane_currents()
         self._load_events()
         self.T[:] = self.t
         self.frozen = self.snapshot()
@@ -136,6 +138,20 @@ class Engine:
         found = self.A[at]
         self.restore(before)
         self.A[at] = found
+
+    def _first_membrane_currents(self) -> None:
+        """i_membrane_ of a model frozen behind finitialize; NaN, until a step is made, of one in mid-run."""
+        p = self.plan
+        members = self.A[:-1].reshape(p.batch, p.member_size)
+        at = p.node_address("saved_rhs", np.arange(len(p.model.nodes)))
+        found: NDArray | float = np.nan
+        if p.model.settings.t == 0.0:
+            before = self.snapshot()
+            self.initialize()
+            found = members[:, at]
+            self.restore(before)
+            members = self.A[:-1].reshape(p.batch, p.member_size)
+        members[:, at] = found
 
     def _forget_globals(self) -> None:
         """GLOBALs that INITIAL sets, as before the first INITIAL of a session: no flag is up."""

@@ -64,8 +64,10 @@ def test_text_depends_on_what_it_must():
 def test_a_second_simulation_compiles_nothing(h):
     kept = branched(h)
     first = heliox.from_neuron(-65)
-    Simulation(first, progress=False).run(1.0)
-    del kept
+    sim = Simulation(first, progress=False)
+    sim.run(1.0)
+    sim.initialize(-65)
+    del kept, sim
     for section in list(h.allsec()):
         h.delete_section(sec=section)
     kept = lattice(h)
@@ -178,11 +180,15 @@ def test_the_blocks_compute_what_the_functions_say(module):
     before = A.copy(), P.copy(), S.copy()
     call = numba.njit(lambda A, P, S, o, p, m: function(A, P, S, o, p, m))
     call(A, P, S, np.uint64(0), np.uint64(0), np.uint64(n))
-    v, g, e = before[2][:n], before[1][:n], before[1][64 : 64 + n]
+    v, g, e = (
+        before[2][64 : 64 + n],
+        before[1][:n],
+        before[1][64 : 64 + n],
+    )  # the scratch's first row: effects
     plan = make_plan(network([1]), dt=0.025)
     shared = next(p.struct.shared for p in plan.placements if p.struct.template.name == "pas")
     assert shared == {"g": 0, "e": 1}
     i0, i1 = g * (v - e), g * (v + 0.001 - e)
-    np.testing.assert_array_equal(S[64 : 64 + n], i0)
-    np.testing.assert_array_equal(S[128 : 128 + n], (i1 - i0) / 0.001)
+    np.testing.assert_array_equal(S[128 : 128 + n], i0)
+    np.testing.assert_array_equal(S[192 : 192 + n], (i1 - i0) / 0.001)
     np.testing.assert_array_equal(A[n:64], before[0][n:64])  # padding is not computed
