@@ -69,6 +69,12 @@ VERBATIM
 ENDVERBATIM
 }
 """,
+    "keyword": """NEURON { SUFFIX keyword RANGE lambda, class GLOBAL pass NONSPECIFIC_CURRENT i }
+PARAMETER { lambda = 2 pass = 3 }
+ASSIGNED { v i class }
+INITIAL { class = lambda + pass }
+BREAKPOINT { i = 1e-6*class*lambda*(v + 65) }
+""",
     "VecStim": """NEURON { THREADSAFE ARTIFICIAL_CELL VecStim BBCOREPOINTER space }
 ASSIGNED { index etime (ms) space }
 INITIAL { index = 0  look()  if (index > 0) { net_send(etime - t, 1) } }
@@ -122,6 +128,7 @@ def compiled(tmp_path_factory):
         "lost_spike_times",
         "streams",
         "vectors",
+        "renamed",
     ],
 )
 def test_case(compiled, case):
@@ -323,6 +330,26 @@ def vectors(h):
     first = mechanism.number.min()
     for k, number in enumerate(mechanism.number):
         assert lists.values[lists.ptr[k] : lists.ptr[k + 1]].tolist() == kept[number - first].to_python()
+
+
+def renamed(h):
+    """Variables whose names Python does not allow."""
+    from heliox.frontend.neuron import from_neuron
+
+    section = h.Section(name="s")
+    section.nseg = 3
+    section.insert("keyword")
+    h.pass_keyword = 4.0
+    for k, segment in enumerate(section):
+        setattr(segment.keyword, "lambda", 10.0 + k)
+    values, times = h.Vector([1, 2]), h.Vector([5, 6])
+    values.play(section(0.5).keyword._ref_lambda, times)
+    model = from_neuron(-65)
+    mechanism = model.mechanism("keyword")
+    assert sorted(v.tolist() for n, v in mechanism.values.items() if n != "i") == [[10, 11, 12], [14, 15, 16]]
+    assert list(mechanism.globals.values()) == [4.0]
+    ((owner, k, name),) = named(model, model.plays.target)
+    assert (owner, k) == ("keyword", 1) and mechanism.values[name][1] == 11
 
 
 if __name__ == "__main__":
