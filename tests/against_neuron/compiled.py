@@ -1,0 +1,129 @@
+"""Run in a process of its own: mechanisms that were compiled, once loaded, never leave one.
+
+``python compiled.py LIBRARY``: a NEURON model with the mechanisms of ``mods``, frozen, run by both, compared.
+"""
+
+import json
+import sys
+from typing import Any
+
+import numpy as np
+
+T = 40.0
+
+
+class Compiled:
+    """The model; ``watch`` maps paths of HelioX to NEURON's references."""
+
+    def __init__(self, h: Any) -> None:
+        self.h = h
+        self.watch: dict[str, Any] = {}
+        self.soma, *dendrites = self.tree()
+        self.keep = [*self.diffusing(dendrites), *self.conditions(dendrites[0]), *self.pointers(dendrites)]
+
+    def tree(self) -> list[Any]:
+        """Branches in the middle, at ends, at a dendrite's own far end."""
+        h, out = self.h, []
+        rows = [
+            ("soma", 20, 15, 1, None, 0, 0), ("a", 60, 2, 3, 0, 1, 0), ("b", 80, 1, 5, 1, 1, 0),
+            ("c", 40, 1.5, 1, 1, 0.5, 0), ("d", 50, 1, 2, 0, 0.5, 0), ("e", 30, 1, 3, 2, 1, 1),
+            ("f", 30, 1, 2, 3, 0.2, 0),
+        ]  # fmt: skip
+        for name, L, diam, nseg, parent, x, end in rows:
+            s = h.Section(name=name)
+            s.L, s.diam, s.nseg = L, diam, nseg
+            if parent is not None:
+                s.connect(out[parent](x), end)
+            out.append(s)
+        out[0].insert("hh")
+        return out
+
+    def diffusing(self, dendrites: list[Any]) -> list[Any]:
+        h = self.h
+        for s in (self.soma, *dendrites):
+            for name in ("pas", "leakca", "flow", "lookup"):
+                s.insert(name)
+            if s.name() != "d":
+                s.insert("spread")
+            for x in s:
+                place = f"{s.name()}({x.x:.17g})"
+                self.watch[f"{place}.nbi"] = x._ref_nbi
+                self.watch[f"{place}.lookup.m"] = x._ref_m_lookup
+                if s.name() != "d":
+                    self.watch[f"{place}.cai"] = x._ref_cai
+        clamp = h.IClamp(self.soma(0.5))
+        clamp.delay, clamp.dur, clamp.amp = 2, 30, 0.5
+        return [clamp, *dendrites]
+
+    def conditions(self, dendrite: Any) -> list[Any]:
+        h = self.h
+        traps = [h.Trap(self.soma(0.5)), h.Trap(dendrite(0.5))]
+        traps[0].hi, traps[0].lo = 0, -40
+        traps[1].hi, traps[1].lo = -30, -45
+        pairs = [h.Pairs(dendrite(0.1)), h.Pairs(dendrite(0.9))]
+        pairs[1].thr = -45
+        for p, names in (
+            (traps[0], "up down last g"),
+            (traps[1], "up down last"),
+            (pairs[0], "total tpost g"),
+        ):
+            self.watch |= {f"{p.hname()}.{n}": getattr(p, f"_ref_{n}") for n in names.split()}
+        stims, cons = [], []
+        for k in range(4):
+            stim = h.NetStim()
+            stim.interval, stim.noise, stim.number, stim.start = 5 + k, 0.5, 1e9, k
+            stim.noiseFromRandom123(k, 2, 3)
+            stims.append(stim)
+            for p in pairs:
+                con = h.NetCon(stim, p)
+                con.weight[0], con.delay = 0.003 * (k + 1), 1 + 0.1 * k
+                cons.append(con)
+        con = h.NetCon(stims[0], traps[0])
+        con.weight[0] = 1e-4
+        cons.append(con)
+        self.weights = [c._ref_weight[0] for c in cons]
+        self.stims = stims
+        return [*traps, *pairs, *stims, *cons]
+
+    def pointers(self, dendrites: list[Any]) -> list[Any]:
+        h = self.h
+        follow = [h.Follow(dendrites[1](0.5)), h.Follow(dendrites[2](0.5))]
+        target = h.IClamp(dendrites[3](0.5))
+        target.dur = 1e9
+        h.setpointer(self.soma(0.5)._ref_v, "src", follow[0])
+        h.setpointer(target._ref_amp, "dst", follow[0])
+        h.setpointer(self.soma(0.5)._ref_n_hh, "src", follow[1])
+        h.setpointer(dendrites[1](0.3)._ref_g_pas, "dst", follow[1])
+        follow[1].rate = 1e-8
+        con = h.NetCon(self.stims[1], follow[0])
+        con.weight[0] = 1e-5
+        self.watch[f"{target.hname()}.amp"] = target._ref_amp
+        self.watch["b(0.3).g_pas"] = dendrites[1](0.3)._ref_g_pas
+        return [*follow, target, con]
+
+
+def main(library: str) -> None:
+    from neuron import h
+
+    import heliox
+    from tests.against_neuron.beside import helios, neuron
+
+    h.nrn_load_dll(library)
+    e = Compiled(h)
+    weights = [h.Vector().record(w) for w in e.weights]
+    model, expected = neuron(h, T, e.watch)
+    got = helios(model, T, e.watch, math="libm")
+    out = {p: float(np.abs(v - got.watched[p]).max()) for p, v in expected.watched.items()}
+    out |= {"v": expected.dv(got), "spikes": float(expected.count)}
+    flat = [p for p, v in expected.watched.items() if np.ptp(v) == 0]
+    sim = heliox.Simulation(model, math="libm", batch=2, progress=False)
+    sim.initialize()
+    recorded = sim.record("NetCon.weight")
+    sim.run_until(T)
+    n = len(weights)
+    out["weights"] = float(np.abs(np.array([list(w) for w in weights]) - recorded.values[1, :n]).max())
+    print(json.dumps({"differences": out, "flat": flat, "largest": float(np.abs(expected.v).max())}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
