@@ -8,6 +8,7 @@ of types. Another layout of memory gives an error, not another stream.
 from __future__ import annotations
 
 import ctypes
+import re
 from typing import Any
 
 import numpy as np
@@ -21,31 +22,39 @@ IDS, SEQUENCE = (
     "_Z17nrnran123_getids3P15nrnran123_StatePjS1_S1_",
     "_Z16nrnran123_getseqP15nrnran123_StatePjPc",
 )
+HOC_IDS = "_Z19nrn_random_isran123PvPjS0_S0_"
+_DRAW = re.compile(r"random_(\w+)\(\w+(?:, *([\d.]+))?\)")
 ITSELF, OF_ION, POINTER = b"P13Point_process", b"Pd", b"Pv"  # types, as the compiler writes them
 DATUM, VALUE, TYPE = 40, 16, 24  # bytes: size; places behind a shared pointer
 OBJECT = 8  # bytes: the place of its content
 
 
-def held_streams(h: Any, r: Registered, things: list, name: str) -> NDArray[np.float64]:
+def held_streams(h: Any, r: Registered, things: list, name: str, text: str) -> NDArray[np.float64]:
     """Ids and sequence of a Random123 stream of all instances, (n, 4), as RANDOM variables have them.
+
+    Parameters
+    ----------
+    name : str
+        In NEURON.
+    text : str
+        The calls that draw from the stream in the translated mechanism, ``random_uniform(rng)`` and the like.
 
     Raises
     ------
     TrialError
-        If the streams are not found, are shared, or belong to Random objects of hoc.
+        If the streams are not found, are shared, or belong to Random objects of hoc that draw from another
+        distribution than the mechanism does.
     """
-    random = {_content(x) for x in h.List("Random")}
+    randoms = {_content(x): x for x in h.List("Random")}
     objects = _objects(r, things)
 
     def read() -> list[tuple[float, ...]]:
         streams = [_pointer(at, r, name) for at in objects]
         if not all(streams):
             raise TrialError("it is not set")
-        if random & set(streams):
-            raise TrialError("it is a Random object of hoc, whose distribution is not known")
         if len(set(streams)) < len(streams):
             raise TrialError("several instances share it")
-        return [_stream(at) for at in streams]
+        return [_hoc_stream(h, randoms[at], at, text) if at in randoms else _stream(at) for at in streams]
 
     return np.array(attempt(read), float).reshape(len(things), 4)
 
@@ -107,6 +116,28 @@ def _stream(at: int) -> tuple[float, ...]:
     if not place.value < 4:
         raise TrialError("it is no stream")
     return (*map(float, values), 4.0 * count.value + place.value)
+
+
+def _hoc_stream(h: Any, random: Any, at: int, text: str) -> tuple[float, ...]:
+    """The stream of a Random object of hoc, which must draw as the mechanism does."""
+    is_random123, values = library_function(HOC_IDS), (ctypes.c_uint32 * 3)()
+    if is_random123 is None:
+        raise TrialError("NEURON's library cannot be reached")
+    if not is_random123(ctypes.c_void_p(at), *(ctypes.byref(values, 4 * k) for k in range(3))):
+        raise TrialError(f"{random.hname()} is no Random123 generator")
+    calls = {(kind, float(x or 0.0)) for kind, x in _DRAW.findall(text)}
+    sequence, twin = random.seq(), h.Random()
+    twin.Random123(*values)
+    if calls == {("uniform", 0.0)}:
+        twin.uniform(0, 1)
+    elif calls == {("negexp", 1.0)}:
+        twin.negexp(1)
+    else:
+        raise TrialError(f"it draws from {random.hname()} in a way that cannot be compared with hoc's")
+    twin.seq(sequence)
+    if [random.repick() for _ in range(3)] != [twin.repick() for _ in range(3)]:
+        raise TrialError(f"{random.hname()} draws from another distribution than the mod file says")
+    return (*map(float, values), sequence)
 
 
 def _word(address: int) -> int:

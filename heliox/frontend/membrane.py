@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -127,7 +128,7 @@ def _read(
     values = _visible(things, {n: theirs[n] for n in seen}, declared)
     for name in template.random:
         try:
-            values[name] = _streams(h, r, things, theirs[name])
+            values[name] = _streams(h, r, template, things, name)
         except TrialError as e:
             text = f"the random stream {theirs[name]} cannot be read from NEURON: {e}"
             mend = f"declare it in the NEURON block of the mod file (RANDOM {theirs[name]})"
@@ -188,13 +189,15 @@ def _visible(things: list, names: dict[str, str], declared: dict) -> dict[str, N
     return values
 
 
-def _streams(h: Any, r: Registered, things: list, name: str) -> NDArray:
+def _streams(h: Any, r: Registered, template: MechTemp, things: list, name: str) -> NDArray:
     """Ids and sequence of a RANDOM variable, or of the stream that a pointer of C code leads to; (n, 4)."""
     try:
-        streams = [getattr(t, name) for t in things]
+        streams = [getattr(t, neuron_name(template, name)) for t in things]
         rows = [(*stream.get_ids(), stream.get_seq()) for stream in streams]
     except (ValueError, AttributeError):
-        return held_streams(h, r, things, name)
+        texts = [f.text for f in (*template.functions.values(), *template.helpers.values())]
+        draws = re.findall(rf"random_\w+\({name}\b[^()]*\)", "\n".join(texts))
+        return held_streams(h, r, things, neuron_name(template, name), "\n".join(draws))
     return np.array(rows, float).reshape(len(things), 4)
 
 

@@ -148,8 +148,8 @@ class _Finder:
         self.h.pop_section()
         s = self.anatomy.number[section]
         pointer = netcon._ref_x
-        for variable, place, thing in self._candidates(s):
-            if getattr(thing, f"_ref_{variable}") == pointer:
+        for variable, theirs, place, thing in self._candidates(s):
+            if getattr(thing, f"_ref_{theirs}") == pointer:
                 out.mechanism, out.index = place
                 out.variable = variable
                 return
@@ -159,15 +159,16 @@ class _Finder:
             name,
         )
 
-    def _candidates(self, s: int) -> Iterator[tuple[str, tuple[int, int], Any]]:
+    def _candidates(self, s: int) -> Iterator[tuple[str, str, tuple[int, int], Any]]:
         for segment, node in self.anatomy.places(s):
             for thing in (*segment.point_processes(), *segment):
                 place = self.membrane.instance.get(thing) or self.membrane.at.get((_name(thing), node))
                 if place is not None:
                     template = self.membrane.templates[place[0]]
-                    for variable, var in template.instance_names.items():
-                        if var.size == 1 and variable not in template.random and hasattr(thing, variable):
-                            yield variable, place, thing
+                    scalars = {n for n, var in template.instance_names.items() if var.size == 1}
+                    for variable, theirs in self.membrane.names(place[0]).items():
+                        if variable in scalars - {*template.random} and hasattr(thing, theirs):
+                            yield variable, theirs, place, thing
 
     def _lost(self, text: str, section: str = "") -> None:
         self.report.add(

@@ -75,6 +75,22 @@ ASSIGNED { v i class }
 INITIAL { class = lambda + pass }
 BREAKPOINT { i = 1e-6*class*lambda*(v + 65) }
 """,
+    "Lucky": """NEURON { POINT_PROCESS Lucky RANGE n POINTER rng }
+ASSIGNED { n rng }
+INITIAL { n = 0 }
+NET_RECEIVE (w) { n = n + w*draw() }
+PROCEDURE setRNG() {
+VERBATIM
+    _p_rng = nrn_random_arg(1);
+ENDVERBATIM
+}
+FUNCTION draw() {
+VERBATIM
+    // hoc has called Random.negexp(1)
+    _ldraw = nrn_random_pick(static_cast<Rand*>(_p_rng));
+ENDVERBATIM
+}
+""",
     "VecStim": """NEURON { THREADSAFE ARTIFICIAL_CELL VecStim BBCOREPOINTER space }
 ASSIGNED { index etime (ms) space }
 INITIAL { index = 0  look()  if (index > 0) { net_send(etime - t, 1) } }
@@ -127,6 +143,7 @@ def compiled(tmp_path_factory):
         "spike_times",
         "lost_spike_times",
         "streams",
+        "streams_of_hoc",
         "vectors",
         "renamed",
     ],
@@ -315,6 +332,38 @@ def streams(h):
     numbers = [int(s.hname().partition("[")[2][:-1]) for s in synapses]
     order = [numbers.index(n) for n in from_neuron().mechanism("Unsure").number]
     assert rng[np.argsort(order)].tolist() == [[0, 20, 300, 0], [1, 21, 301, 5], [7, 8, 9, 0]]
+
+
+def streams_of_hoc(h):
+    """Random objects behind pointers: Random123 generators, and the distribution that the mod file names."""
+    from heliox.frontend.neuron import from_neuron
+    from heliox.frontend.preflight import preflight
+
+    def refusal():
+        (problem,) = preflight()
+        assert problem.kind == "random stream"
+        return problem.text
+
+    section = h.Section(name="s")
+    lucky, randoms = [h.Lucky(section(0.5)) for _ in range(2)], [h.Random(), h.Random()]
+    for point, random in zip(lucky, randoms):
+        point.setRNG(random)
+        random.MCellRan4(1, 2)
+    assert "is no Random123 generator" in refusal()
+    for k, random in enumerate(randoms):
+        random.Random123(k, 20, 300)
+        random.uniform(0, 1)
+    assert "another distribution" in refusal()
+    for random in randoms:
+        random.negexp(1)
+        random.seq(40)
+    randoms[1].seq(6)
+    first = from_neuron().mechanism("Lucky")
+    order = np.argsort(first.number)
+    assert first.values["rng"][order].tolist() == [[0, 20, 300, 40], [1, 20, 300, 6]]
+    assert [random.seq() for random in randoms] == [40, 6]
+    lucky[0].setRNG(randoms[1])
+    assert "several instances share it" in refusal()
 
 
 def vectors(h):
