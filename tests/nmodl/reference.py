@@ -29,8 +29,6 @@ def _divide(a: float, b: float) -> float:
 
 
 def _power(a: float, b: float) -> float:
-    if b == 2.0:
-        return a * a  # as compilers do it
     try:
         return math.pow(a, b)
     except OverflowError:
@@ -52,6 +50,8 @@ class _AsInC(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
+        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) and node.right.value == 2.0:
+            return ast.Call(ast.Name("_square", ast.Load()), [node.left], [])  # as compilers do it
         name = {ast.Div: "_divide", ast.Pow: "_power"}.get(type(node.op))
         if name is None:
             return node
@@ -80,7 +80,7 @@ class Instance:
         self.values |= {n: 0.0 for n in template.ion_names}
         self.space: dict[str, Any] = {
             "exp": _exp, "log": _log, "log10": math.log10, "sqrt": _sqrt, "sin": math.sin,
-            "_divide": _divide, "_power": _power, "item": lambda numbers, k: numbers[int(k)], "length": len,
+            "_divide": _divide, "_square": lambda x: x * x, "_power": _power, "item": lambda numbers, k: numbers[int(k)], "length": len,
             "asin": math.asin, "acos": math.acos, "atan2": math.atan2,
             "cos": math.cos, "tan": math.tan, "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh,
             "atan": math.atan, "fabs": abs, "floor": math.floor, "ceil": math.ceil, "fmod": math.fmod, "pow": _power,
