@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from heliox import cells
 from heliox.frontend.build import Cell, Network
+from heliox.mechanisms import catalogue
 from heliox.model.model import Model
 from heliox.simulation import Simulation
 
@@ -99,7 +100,7 @@ def perform(run: Run, folder: Path, math: str, tstop: float | None = None, **opt
         name: np.abs(r.values.ravel() - reference[f"{run.name}_{name}"][:n]) for name, r in records.items()
     }
     soma, expected = records["v_soma"].values.ravel(), reference[f"{run.name}_v_soma"][:n]
-    v: NDArray = sim.var("v").values.ravel()[reference["segment_row"]]  # type: ignore[attr-defined]
+    v: NDArray = sim.var("v").values.ravel()[_nodes(sim, reference)]  # type: ignore[attr-defined]
     final = np.nan if tstop is not None else float(np.abs(v - reference[f"{run.name}_v_final"]).max())
     return Outcome(run, t, difference, crossings(t, soma), crossings(t, expected), final)
 
@@ -110,20 +111,43 @@ def crossings(t: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.floa
     return t[k] + (t[k + 1] - t[k]) * (THRESHOLD - v[k]) / (v[k + 1] - v[k])
 
 
+# --- company: the generated code depends on the set of mechanisms, and the runs of both cells shall share it
+
+
+def _beside_company(cell: Cell) -> Network:
+    """A cell, and beside it one segment with all mechanisms of the two pyramidal cells and their stimuli."""
+    beside = Cell(v_init=cell.v_init, celsius=cell.celsius, dt=cell.dt)
+    beside.add_section("all")
+    for family, names in catalogue.FAMILIES.items():
+        for name in names if family in ("l5pc", "hpc") else ():
+            if catalogue.get(f"{family}.{name}").kind == "density":
+                beside.insert(f"{family}.{name}")
+    beside.insert("pas")
+    for point in ("IClamp", "l5pc.epsp", "Exp2Syn"):
+        beside.place(point, "all(0.5)")
+    net = Network()
+    net.add(cell, name="")
+    net.add(beside, copies=None, name="company")
+    net.connect(net.stim("NetStim", number=0), "company.Exp2Syn[0]", weight=0.0)
+    return net
+
+
+def _nodes(sim: Simulation, reference: Mapping[str, NDArray]) -> NDArray[np.intp]:
+    """Nodes of a reference's segments: rows of ``segments.csv``, and the company's root comes before."""
+    return reference["segment_row"] + (len(sim.model.cells.name) - 1)
+
+
 # --- the layer-5b cell
 
 
 def _l5pc(clamp: tuple[float, float, float] = (0.0, 0.0, 0.0), apical: float = 0.0, synapse: float = 0.0):
-    """All stimuli in every run, those that it has not with amplitude 0: one set of mechanisms."""
-
     def model(folder: Path) -> Model:
         cell = cells.l5pc(folder)
         delay, dur, amp = clamp
         cell.place("IClamp", "soma[0](0.5)", delay=delay, dur=dur, amp=amp)
         cell.place("l5pc.epsp", APICAL, onset=105.0, tau0=0.5, tau1=5.0, imax=apical)
         cell.place("Exp2Syn", APICAL, name="synapse", tau1=0.5, tau2=5.0, e=0.0)
-        net = Network()
-        net.add(cell, name="")
+        net = _beside_company(cell)
         drive = net.stim("NetStim", start=104.5, number=1)
         net.connect(drive, "synapse", weight=synapse, delay=0.5)
         return net.model()
@@ -166,7 +190,7 @@ def _hpc(active: bool, clamp: tuple[float, float, float], cm: float | None = Non
             cell.set(cm=cm)
         delay, dur, amp = clamp
         cell.place("IClamp", "soma[0](0.5)", delay=delay, dur=dur, amp=amp)
-        return cell.model(dt=dt)
+        return _beside_company(cell).model(dt=dt)
 
     return model
 
@@ -197,13 +221,12 @@ hpc_ten = _hpc(True, (0.0, 1e9, 0.8))
 def states(sim: Simulation, reference: Mapping[str, NDArray], prefix: str) -> dict[str, tuple[float, float]]:
     """Largest relative and absolute difference of every variable whose values a reference holds.
 
-    ``segment_row`` maps its segments to nodes; where it holds fewer values they are those of soma and axon.
+    Where it holds fewer values than segments they are those of soma and axon.
     """
-    rows = reference["segment_row"]
-    nodes = sim.model.nodes
-    names = [sim.model.sections.name[s] if s >= 0 else "" for s in nodes.section.tolist()]
-    few = [names.index(n) for n in ("soma[0]", "axon[0]", "axon[1]")]
-    few = [max(few[0], 1), *few[1:]]
+    rows = _nodes(sim, reference)
+    sections = sim.model.sections.name
+    of_node = sim.model.nodes.section.tolist()
+    few = [of_node.index(sections.index(n)) for n in ("soma[0]", "axon[0]", "axon[1]")]
     out = {}
     for key in reference:
         if key.startswith(prefix):

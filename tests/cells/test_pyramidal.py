@@ -34,34 +34,29 @@ def check_runs(among: dict[str, runs.Run], at: Path, math: str, until: dict[str,
         assert outcome.within, (name, outcome.largest, outcome.spikes, outcome.expected)
 
 
-# One test a cell, not one a run: all runs of a cell share one generated module, which a second worker would
-# have to compile again.
+# One test for both cells and all runs: they share one generated module, which a second worker would have to
+# compile again.
 
 
 @pytest.mark.slow
-def test_l5pc_equals_the_reference(shared):
+def test_both_cells_equal_the_reference(shared):
     at = folder(shared, "l5pc")
     check_states(runs.l5pc_ten(at), at, initial=1e-12, later=1e-10)
     check_runs(
         runs.L5PC, at, "libm",
         {"rest": 20.0, "epsponly": 130.0, "somaonly": 115.0, "bacsyn": 135.0, "bac": 135.0, "step": 110.0},
     )  # fmt: skip
-
-
-@pytest.mark.slow
-def test_l5pc_in_fast_arithmetic(shared):
-    check_runs(runs.L5PC, folder(shared, "l5pc"), "fast", {"bac": 250.0, "step": 110.0})
-
-
-@pytest.mark.slow
-def test_hpc_equals_the_reference(shared):
     at = folder(shared, "hpc")
     check_states(runs.hpc_ten(at), at, initial=1e-12, later=1e-10)
     check_runs(runs.HPC, at, "libm", {"active": 150.0, "active_rest": 10.0})
 
 
-def test_passive_hpc_equals_the_reference(shared):
-    check_runs(runs.HPC, folder(shared, "hpc"), "fast", {"passive": 200.0, "passive_mnist": 200.0})
+@pytest.mark.slow
+def test_both_cells_in_fast_arithmetic(shared):
+    check_runs(runs.L5PC, folder(shared, "l5pc"), "fast", {"bac": 250.0, "step": 110.0})
+    check_runs(
+        runs.HPC, folder(shared, "hpc"), "fast", {"passive": 200.0, "passive_mnist": 200.0, "active": 150.0}
+    )
 
 
 @pytest.mark.parametrize("build, name", [(cells.l5pc, "l5pc"), (cells.hpc, "hpc")])
