@@ -268,7 +268,7 @@ class BlockWriter:
         lines += [
             "    _first = _U(0)",
             "    while _first < _count:",
-            f"        _m = min(_count - _first, _U({W}))",
+            "        _m = _U(1)" if self.serial else f"        _m = min(_count - _first, _U({W}))",
         ]
         lines += self._gather("        ")
         queue = f", {PASSED}, _t" if self.effects else ""
@@ -283,8 +283,31 @@ class BlockWriter:
         else:
             lines.append("        " + call.format("", ""))
         lines += self._scatter("        ")
-        lines += [f"        _o += {name}__OWN", f"        _p += {name}__SHARED", f"        _first += _U({W})"]
+        if self.serial:
+            lines += [
+                "        _first += _U(1)",
+                f"        _last = _first % _U({W}) == _U(0)",
+                f"        _o += {name}__OWN - _U({W - 1}) if _last else _U(1)",
+                f"        _p += {name}__SHARED - _U({W - 1}) if _last else _U(1)",
+            ]
+        else:
+            lines += [
+                f"        _o += {name}__OWN",
+                f"        _p += {name}__SHARED",
+                f"        _first += _U({W})",
+            ]
         return "\n".join(lines)
+
+    @property
+    def serial(self) -> bool:
+        """Whether instances run one by one, each reading what the one before it has stored.
+
+        So it is where several may lie on one node, or point at one variable, and the block reads what it
+        writes there.
+        """
+        concentrations = set(self.ion_writes) - set(self.ion_currents)
+        shared = self.t.kind == "point" and concentrations & set(self.ion_reads)
+        return bool(self.pointers_written or shared)
 
     def _gather(self, pad: str) -> list[str]:
         lines = []

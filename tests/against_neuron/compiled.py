@@ -87,7 +87,7 @@ class Compiled:
 
     def pointers(self, dendrites: list[Any]) -> list[Any]:
         h = self.h
-        follow = [h.Follow(dendrites[1](0.5)), h.Follow(dendrites[2](0.5))]
+        follow = [h.Follow(dendrites[1](0.5)), h.Follow(dendrites[2](0.5)), h.Follow(dendrites[2](0.5))]
         target = h.IClamp(dendrites[3](0.5))
         target.dur = 1e9
         h.setpointer(self.soma(0.5)._ref_v, "src", follow[0])
@@ -95,6 +95,8 @@ class Compiled:
         h.setpointer(self.soma(0.5)._ref_n_hh, "src", follow[1])
         h.setpointer(dendrites[1](0.3)._ref_g_pas, "dst", follow[1])
         follow[1].rate = 1e-8
+        h.setpointer(self.soma(0.5)._ref_v, "src", follow[2])
+        h.setpointer(target._ref_amp, "dst", follow[2])  # two move one
         con = h.NetCon(self.stims[1], follow[0])
         con.weight[0] = 1e-5
         self.watch[f"{target.hname()}.amp"] = target._ref_amp
