@@ -39,10 +39,15 @@ class Reactions(Lowering):
         self.scheme, self.block = Scheme(), block
         self.fluxes = any(n in ("f_flux", "b_flux") for n in read_names(block.body))
         self.inside_if = 0
+        self.at_times: list[str] = []  # rates and fluxes that are set inside `if`
 
     def statement(self, s: ast.Statement, frame: Frame) -> list[Step]:
         if isinstance(s, ast.Reaction):
             return self._reaction(s, frame)
+        if isinstance(s, (ast.Conserve, ast.Compartment)) and self.inside_if:
+            raise self.fail(
+                s.at, "CONSERVE and COMPARTMENT cannot depend on a condition; put them outside if"
+            )
         if isinstance(s, ast.Conserve):
             side = [(c, self._species(x, frame)) for c, x in s.species]
             self.scheme.conserve.append((side, self.expression(s.total, frame)))
@@ -51,12 +56,20 @@ class Reactions(Lowering):
             return self._compartment(s, frame)
         if isinstance(s, ast.For) and _has_reactions(s):
             return self._unrolled(s, frame)
-        if isinstance(s, ast.If):
-            self.inside_if += 1
-            out = super().statement(s, frame)
-            self.inside_if -= 1
-            return out
+        if isinstance(s, ast.If) and _has_reactions(s):
+            return self._conditional(s, frame)
         return super().statement(s, frame)
+
+    def _conditional(self, s: ast.If, frame: Frame) -> list[Step]:
+        """Reactions inside `if`: rates and fluxes are 0 where they do not happen."""
+        self.inside_if += 1
+        steps = super().statement(s, frame)
+        self.inside_if -= 1
+        if self.inside_if:
+            return steps
+        start: list[Step] = [put(n, Num("0.0")) for n in self.at_times]
+        self.at_times = []
+        return [*start, *steps]
 
     def _unrolled(self, s: ast.For, frame: Frame) -> list[Step]:
         first, last = self.integer(s.first, frame), self.integer(s.last, frame)
@@ -119,8 +132,6 @@ class Reactions(Lowering):
     # -------------------------------------------------------- reactions
 
     def _reaction(self, s: ast.Reaction, frame: Frame) -> list[Step]:
-        if self.inside_if:
-            raise self.fail(s.at, "a reaction inside if; give it a rate that is 0 where it does not happen")
         sc = self.scheme
         out: list[Step] = []
         sc.count += 1
@@ -152,6 +163,7 @@ class Reactions(Lowering):
             )
         name = frame.fresh(f"flux_{sc.count}")
         sc.made.add(name)
+        self.at_times += [name] if self.inside_if else []
         out.append(put(name, flows))
         for sign, side in (("-", left), ("+", right)):
             for c, x in reversed(side):
@@ -173,10 +185,11 @@ class Reactions(Lowering):
         the block.
         """
         value = self.expression(e, frame)
-        if isinstance(value, Num):
+        if isinstance(value, Num) and not self.inside_if:
             return value, []
         new = frame.fresh(name)
         self.scheme.made.add(new)
+        self.at_times += [new] if self.inside_if else []
         return Name(new), self.with_hoisted(frame, put(new, value))
 
     def _partials(self, side: Side, rate: Expr, rows: tuple[Side, Side]) -> None:
@@ -196,10 +209,13 @@ class Reactions(Lowering):
                         self.scheme.matrix.setdefault((self._key(y), self._key(x)), []).append((sign, part))
 
 
-def _has_reactions(s: ast.For) -> bool:
+def _has_reactions(s: ast.For | ast.If) -> bool:
+    bodies = [s.body] if isinstance(s, ast.For) else [*(b for _, b in s.branches), s.orelse]
     return any(
-        isinstance(x, (ast.Reaction, ast.Conserve)) or (isinstance(x, ast.For) and _has_reactions(x))
-        for x in s.body
+        isinstance(x, (ast.Reaction, ast.Conserve))
+        or (isinstance(x, (ast.For, ast.If)) and _has_reactions(x))
+        for body in bodies
+        for x in body
     )
 
 

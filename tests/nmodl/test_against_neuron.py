@@ -113,6 +113,17 @@ CASES: dict[str, dict] = {
         "mechanisms": ["spread"],
         "record": ["cai", "spread.ca[1]", "spread.pump", "spread.pumped", "spread.total"],
     },
+    "gated": {
+        "mechanisms": ["gated", "drive"],
+        "points": ["drive"],
+        "record": ["gated.c", "gated.o", "gated.d", "ik"],
+    },
+    "gated_slowly": {
+        "mechanisms": ["gated"],
+        "v": -20.0,
+        "record": ["gated.c", "gated.o", "gated.d", "ik"],
+        "set": {"gated.fast": 0},
+    },
     "hinted": {
         "mechanisms": ["hinted"],
         "v": -45.0,
