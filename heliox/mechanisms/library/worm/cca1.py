@@ -1,16 +1,16 @@
 """cca1: CCA-1, low-voltage-activated calcium."""
 
-from heliox.mechanisms.library.worm.rates import E_CA, sigmoid
+from heliox.mechanisms.library.worm.rates import E_CA, boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
 def rates(v):
     """Steady states and time constants (ms) at v (mV)."""
-    minf = sigmoid((v + 43.32) / 7.6)
-    mtau = 40.0 * sigmoid(-(v + 62.5) / 12.6) + 0.7
-    hinf = sigmoid(-(v + 58.0) / 7.0)
-    htau = 280.0 * sigmoid(-(v + 60.7) / 8.5) + 19.8
+    minf = boltzmann(1.0, (v + 43.32) / 7.6)
+    mtau = boltzmann(40.0, -(v + 62.5) / 12.6) + 0.7
+    hinf = boltzmann(1.0, -(v + 58.0) / 7.0)
+    htau = boltzmann(280.0, -(v + 60.7) / 8.5) + 19.8
     return minf, mtau, hinf, htau
 
 

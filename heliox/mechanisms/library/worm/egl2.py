@@ -1,14 +1,14 @@
 """egl2: EGL-2, slow potassium (EAG; Weinshenker et al. 1999)."""
 
-from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
 def rates(v):
     """Steady state and time constant (ms) at v (mV)."""
-    minf = sigmoid((v + 6.9) / 14.9)
-    mtau = 1845.8 * sigmoid(-(v + 122.6) / 13.8) + 1517.74
+    minf = boltzmann(1.0, (v + 6.9) / 14.9)
+    mtau = boltzmann(1845.8, -(v + 122.6) / 13.8) + 1517.74
     return minf, mtau
 
 

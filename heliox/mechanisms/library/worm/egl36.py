@@ -3,14 +3,14 @@
 Their weights sum to 1.08, as published.
 """
 
-from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
 def rates(v):
     """Steady states and time constants (ms) at v (mV)."""
-    inf = sigmoid((v - 63.0) / 28.5)
+    inf = boltzmann(1.0, (v - 63.0) / 28.5)
     return inf, 13.0, inf, 63.0, inf, 355.0
 
 

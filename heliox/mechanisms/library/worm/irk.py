@@ -2,14 +2,14 @@
 
 from math import exp
 
-from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
 def rates(v):
     """Steady state and time constant (ms) at v (mV)."""
-    minf = sigmoid(-(v + 82.0) / 13.0)
+    minf = boltzmann(1.0, -(v + 82.0) / 13.0)
     mtau = 17.1 / (exp(-(v + 17.8) / 20.3) + exp((v + 43.4) / 11.2)) + 3.8
     return minf, mtau
 

@@ -4,7 +4,7 @@ The only current of the family that reads the potassium pool's reversal potentia
 closed.
 """
 
-from heliox.mechanisms.library.worm.rates import sigmoid
+from heliox.mechanisms.library.worm.rates import boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
@@ -15,14 +15,14 @@ def activation(v):
     fast = 395.3 / (1.0 + x * x)
     slow = 5503.0 - 5345.4 / (1.0 + 10.0 ** (0.02827 * (v + 23.9)))
     slow = slow - 4590.6 / (1.0 + 10.0 ** (-0.0357 * (v + 14.15)))
-    return sigmoid((v + 12.6726) / 15.8008), fast, slow
+    return boltzmann(1.0, (v + 12.6726) / 15.8008), fast, slow
 
 
 def inactivation(v):
     """Steady state and time constant (ms) of w, steady state of s, at v (mV)."""
     x = (v + 48.09) / 48.83
     tau = 0.544 + 29.2 / (1.0 + x * x)
-    return 0.49 + 0.51 * sigmoid(-(v + 1.084) / 28.78), tau, 0.34 + 0.66 * sigmoid(-(v + 45.3) / 12.3)
+    return 0.49 + boltzmann(0.51, -(v + 1.084) / 28.78), tau, 0.34 + boltzmann(0.66, -(v + 45.3) / 12.3)
 
 
 def initial(v):

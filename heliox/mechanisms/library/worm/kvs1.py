@@ -1,16 +1,16 @@
 """kvs1: KVS-1, inactivating potassium."""
 
-from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
 def rates(v):
     """Steady states and time constants (ms) at v (mV)."""
-    minf = sigmoid((v - 57.1) / 25.0)
-    mtau = 30.0 * sigmoid(-(v - 18.1) / 20.0) + 1.0
-    hinf = sigmoid(-(v - 47.3) / 11.1)
-    htau = 88.5 * sigmoid(-(v - 50.0) / 15.0) + 53.4
+    minf = boltzmann(1.0, (v - 57.1) / 25.0)
+    mtau = boltzmann(30.0, -(v - 18.1) / 20.0) + 1.0
+    hinf = boltzmann(1.0, -(v - 47.3) / 11.1)
+    htau = boltzmann(88.5, -(v - 50.0) / 15.0) + 53.4
     return minf, mtau, hinf, htau
 
 

@@ -2,16 +2,16 @@
 
 from math import exp
 
-from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
 def rates(v):
     """Steady states and time constants (ms) at v (mV)."""
-    minf = sigmoid((v - 20.4) / 7.7)
+    minf = boltzmann(1.0, (v - 20.4) / 7.7)
     mtau = 26.6 / (exp(-(v + 33.7) / 15.8) + exp((v + 33.7) / 15.4)) + 2.0
-    hinf = sigmoid(-(v + 7.0) / 5.8)
+    hinf = boltzmann(1.0, -(v + 7.0) / 5.8)
     return minf, mtau, hinf, 1400.0
 
 

@@ -2,18 +2,18 @@
 
 from math import exp
 
-from heliox.mechanisms.library.worm.rates import E_K, sigmoid
+from heliox.mechanisms.library.worm.rates import E_K, boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import Ion, MechTemp
 
 
 def rates(v):
     """Steady states and time constants (ms) at v (mV)."""
-    minf = sigmoid((v - 11.2) / 14.1)
+    minf = boltzmann(1.0, (v - 11.2) / 14.1)
     mtau = 0.4 * (13.8 / (exp(-(v + 17.5) / 12.9) + exp((v + 3.7) / 6.5)) + 1.9)
-    hinf = sigmoid(-(v + 33.1) / 8.3)
-    hftau = 0.08 * (539.2 * sigmoid(-(v + 28.2) / 4.9) + 27.3)
-    hstau = 0.3 * (8422.0 * sigmoid(-(v + 37.7) / 6.4) + 118.9)
+    hinf = boltzmann(1.0, -(v + 33.1) / 8.3)
+    hftau = 0.08 * (boltzmann(539.2, -(v + 28.2) / 4.9) + 27.3)
+    hstau = 0.3 * (boltzmann(8422.0, -(v + 37.7) / 6.4) + 118.9)
     return minf, mtau, hinf, hftau, hinf, hstau
 
 

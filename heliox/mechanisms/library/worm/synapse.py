@@ -4,7 +4,7 @@ Its conductance follows a presynaptic voltage without spikes: `vpre`, which a tr
 weight at initialization decides whether the synapse excites or inhibits; its size scales the conductance.
 """
 
-from heliox.mechanisms.library.worm.rates import sigmoid
+from heliox.mechanisms.library.worm.rates import boltzmann
 from heliox.mechanisms.methods import cnexp
 from heliox.mechanisms.template import MechTemp
 
@@ -13,7 +13,7 @@ SHORTEST = 1e-9  # ms, so that a saturated synapse divides by no zero
 
 def steady(vpre):
     """Activation in the long run at a presynaptic voltage (mV)."""
-    return sigmoid((vpre + 20.0) / 5.0)
+    return boltzmann(1.0, (vpre + 20.0) / 5.0)
 
 
 def initial(w, vpre):
