@@ -366,7 +366,9 @@ class Lowering(Values):
         """
         values = [self.expression(a, frame) for a in call.args]
         scopes, avoid, result, hoisted = frame.scopes, frame.avoid, frame.result, frame.hoisted
+        loops, constants = frame.loops, frame.constants
         frame.scopes, frame.avoid, frame.hoisted = [{}], avoid | frame.used, []
+        frame.loops, frame.constants = {}, {}
         steps: list[Step] = []
         assigned = {s.target.id for s in _all(block.body) if isinstance(s, ast.Assign)}
         for a, v in zip(block.args, values):
@@ -384,6 +386,7 @@ class Lowering(Values):
         if steps:
             steps[0].before = block.before
         frame.scopes, frame.avoid, frame.result = scopes, avoid, result
+        frame.loops, frame.constants = loops, constants
         frame.hoisted = [*hoisted, *steps, *body]
         return value
 

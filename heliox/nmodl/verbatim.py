@@ -94,11 +94,23 @@ def _meaning(program: Program) -> Meaning:
                 out.casts.add(m.group(1))
         if _NEW_STREAM.search(code):
             out.flags |= {m.group(1): m.group(2) for m in _FLAG.finditer(code)}
+    out.flags = {n: value for n, value in out.flags.items() if not _set_elsewhere(program, n)}
     for v in program.verbatim:
         code = without_comments(v.text)
         for m in _FUNCTION.finditer(code):
             out.functions[m.group(1)] = (code[m.start() :], v.at + _WORD + m.start())
     return out
+
+
+def _set_elsewhere(program: Program, name: str) -> bool:
+    """Whether anything but the code that makes streams sets a variable."""
+    changed = re.compile(rf"\b{name}\s*(?:[-+*/]?=(?!=)|\+\+|--)")
+    for text, _ in _texts(program):
+        code = without_comments(text)
+        if not _NEW_STREAM.search(code) and changed.search(re.sub(r"\bstatic\b[^;]*;", "", code)):
+            return True
+    targets = (s.target.id for b in program.blocks for s in _walk(b.body) if isinstance(s, Assign))
+    return name in set(targets)
 
 
 # ---------------------------------------------------------------- blocks

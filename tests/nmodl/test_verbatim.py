@@ -148,6 +148,17 @@ def test_a_stream_is_drawn_from_by_name() -> None:
     assert "interval * draw(rng)" in t.helpers["invl"].text
 
 
+def test_only_a_flag_that_nothing_else_sets_tells_of_streams() -> None:
+    text = STREAM + (
+        "FUNCTION draw() {\nVERBATIM\ncount += 1;\nif (usingR123) { _ldraw = nrnran123_dblpick(_p_rng) * count; }\nENDVERBATIM\n}\n"
+        "PROCEDURE setRNG() {\nVERBATIM\ncount = 0; *pv = nrnran123_newstream3(1, 2, 3); count = 5; usingR123 = 1;\nENDVERBATIM\n}\n"
+    )
+    t = translate(text.replace("usingR123 }", "usingR123 count }"))
+    assert (
+        "random_uniform(rng) * count" in t.helpers["draw"].text and "usingR123" not in t.helpers["draw"].text
+    )
+
+
 @pytest.mark.parametrize(
     ("comment", "other", "drawn"),
     [
