@@ -79,6 +79,7 @@ class Meaning:
 
     program: Program
     macros: dict[str, str] = field(default_factory=dict)
+    calls: dict[str, tuple[list[str], str]] = field(default_factory=dict)  # macros with arguments
     casts: set[str] = field(default_factory=set)  # macros that stand for nothing or for a cast
     flags: dict[str, str] = field(default_factory=dict)  # set where a Random123 stream is made -> its number
     lists: dict[str, int] = field(default_factory=dict)

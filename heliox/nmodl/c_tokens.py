@@ -22,6 +22,7 @@ _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _DIRECTIVE = re.compile(r"[ \t]*#[ \t]*(\w+)[ \t]*((?:\\\n|[^\n])*)")
 _DEFINE = re.compile(r"(\w+)[ \t]+(\(?[-+]?[\d.]+(?:[eE][-+]?\d+)?\)?)\s*$")
+_MACRO = re.compile(r"(\w+)\(([\w\s,]*)\)[ \t]*(.*)$", re.S)
 _CONSTANT = re.compile(r"\bconst\s+(?:int|double)\s+(\w+)\s*=\s*(-?[\d.]+(?:[eE][-+]?\d+)?)\s*;")
 _CALL = re.compile(r"(NRN_VERSION_\w+|defined)\s*\(([^()]*)\)|defined\s+(\w+)|(\w+)")
 KNOWN = {"NRN_VERSION_GTEQ_8_2_0": True, "NRN_VERSION_GTEQ_9_0_0": True, "__cplusplus": True}  # no other
@@ -103,6 +104,49 @@ def defined(code: str) -> dict[str, str]:
     return out | {m.group(1): m.group(2) for m in _CONSTANT.finditer(without_comments(code))}
 
 
+def macros_with_arguments(code: str) -> dict[str, tuple[list[str], str]]:
+    """``#define NAME(a, b) text`` where the preprocessor uses it: name -> arguments, text."""
+    kept: list[str] = []
+    _chosen(without_comments(code), [], kept)
+    found = (_MACRO.match(rest) for rest in kept)
+    return {m.group(1): (re.findall(r"\w+", m.group(2)), m.group(3).replace("\\\n", " ")) for m in found if m}
+
+
+def expanded(items: list[CToken], macros: Mapping[str, tuple[list[str], str]]) -> list[CToken]:
+    """Tokens with macros of arguments put in, once."""
+    out: list[CToken] = []
+    k = 0
+    while k < len(items):
+        t = items[k]
+        if t.kind != "name" or t.text not in macros or k + 1 == len(items) or items[k + 1].text != "(":
+            out.append(t)
+            k += 1
+            continue
+        parameters, text = macros[t.text]
+        given, k = _given(items, k + 2)
+        values = dict(zip(parameters, given))
+        for x in tokens(text, t.at):
+            out += values.get(x.text, [CToken(x.kind, x.text, t.at)])
+    return out
+
+
+def _given(items: list[CToken], k: int) -> tuple[list[list[CToken]], int]:
+    """Arguments from place `k` behind the parenthesis, and the place behind the closing one."""
+    out: list[list[CToken]] = [[]]
+    level = 0
+    while k < len(items):
+        t = items[k]
+        k += 1
+        if t.text == ")" and level == 0:
+            return out, k
+        level += (t.text == "(") - (t.text == ")")
+        if t.text == "," and level == 0:
+            out.append([])
+        else:
+            out[-1].append(t)
+    raise CError(items[-1].at, "')' of a macro is missing")
+
+
 def directives(code: str) -> Iterator[tuple[str, str]]:
     """Preprocessor lines: word and rest."""
     for m in _DIRECTIVE.finditer(code):
@@ -110,8 +154,8 @@ def directives(code: str) -> Iterator[tuple[str, str]]:
             yield m.group(1), m.group(2)
 
 
-def _chosen(code: str, stack: Choices) -> str:
-    """`code` with directives and what they leave out made blank."""
+def _chosen(code: str, stack: Choices, kept: list[str] | None = None) -> str:
+    """`code` with directives and what they leave out made blank; #defines that are used go to `kept`."""
     out: list[str] = []
     lines = iter(code.splitlines(keepends=True))
     for line in lines:
@@ -134,6 +178,8 @@ def _chosen(code: str, stack: Choices) -> str:
             stack.append((test, done or test))
         elif kind == "endif" and stack:
             stack.pop()
+        elif kind == "define" and kept is not None and all(active for active, _ in stack):
+            kept.append(rest)
         out.append(re.sub(r"[^\n]", " ", whole))
     return "".join(out)
 

@@ -18,6 +18,8 @@ from heliox.nmodl.c_tokens import (
     comments,
     defined,
     directives,
+    expanded,
+    macros_with_arguments,
     tokens,
     without_comments,
 )
@@ -40,6 +42,7 @@ _CAST = re.compile(r"(\w+)[ \t]*(?:\(\w+\s*\*+\))?[ \t]*$")
 _FUNCTION = re.compile(r"\bdouble\s+(\w+)\s*\(([^(){};]*)\)\s*\{")
 _ARGUMENT = re.compile(r"^\s*(?:const\s+)?(?:double|int|long)\s+(\w+)\s*$")
 _NEW_STREAM = re.compile(r"nrnran123_newstream")
+_STREAMS = re.compile(r"nrnran123_newstream|nrnran123_deletestream|nrn_random_arg")
 _FLAG = re.compile(r"(?<=[;{}])\s*(\w+)\s*=\s*(\d+)\s*(?=;)")
 
 
@@ -88,6 +91,7 @@ def _meaning(program: Program) -> Meaning:
     for text, _at in _texts(program):
         code = without_comments(text)
         out.macros |= defined(text)
+        out.calls |= macros_with_arguments(text)
         for kind, rest in directives(code):
             m = _CAST.match(rest) if kind == "define" else None
             if m is not None:
@@ -107,7 +111,7 @@ def _set_elsewhere(program: Program, name: str) -> bool:
     changed = re.compile(rf"\b{name}\s*(?:[-+*/]?=(?!=)|\+\+|--)")
     for text, _ in _texts(program):
         code = without_comments(text)
-        if not _NEW_STREAM.search(code) and changed.search(re.sub(r"\bstatic\b[^;]*;", "", code)):
+        if not _STREAMS.search(code) and changed.search(re.sub(r"\bstatic\b[^;]*;", "", code)):
             return True
     targets = (s.target.id for b in program.blocks for s in _walk(b.body) if isinstance(s, Assign))
     return name in set(targets)
@@ -170,7 +174,7 @@ def _joined(body: list[Statement], k: int, meaning: Meaning) -> tuple[list[CToke
             out.append(CToken("nmodl", "", s.at, s))
         k += 1
         if level <= 0 and not choices:
-            return out, k
+            return expanded(out, meaning.calls), k
     raise CError(first.at, "a brace or an #if is opened and not closed")
 
 

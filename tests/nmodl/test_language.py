@@ -5,15 +5,18 @@ from __future__ import annotations
 import ast
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from heliox.mechanisms.template import MechTemp
+from heliox.errors import MechanismError
+from heliox.mechanisms.template import Diffusion, MechTemp, Var
 from heliox.nmodl import python_text, translate
 from heliox.nmodl.ir import Binary, Name, Num, Unary
 from heliox.nmodl.linear_split import split
 from heliox.nmodl.translate import analyse
 from heliox.nmodl.units import Units
+from tests.nmodl.reference import Instance
 
 MODS = sorted((Path(__file__).parent / "mods").glob("*.mod"))
 POINT = "NEURON { POINT_PROCESS x RANGE a, b, c, n }\nPARAMETER { a = 1 b = 2 }\nASSIGNED { v c n }\n"
@@ -161,7 +164,12 @@ def test_written_file_is_the_same_mechanism(file: Path, tmp_path: Path) -> None:
         "currents",
         "electrode",
         "weights",
+        "random",
+        "pointers",
+        "lists",
         "tables",
+        "diffusion",
+        "renamed",
     ):
         assert getattr(ours, field) == getattr(theirs, field), field
     for field in ("functions", "helpers"):
@@ -169,6 +177,73 @@ def test_written_file_is_the_same_mechanism(file: Path, tmp_path: Path) -> None:
         assert set(mine) == set(written)
         for name in mine:
             assert ast.dump(mine[name].tree) == ast.dump(written[name].tree), name
+
+
+@pytest.mark.parametrize("file", MODS, ids=lambda f: f.stem)
+def test_text_of_the_declaration_is_complete(file: Path) -> None:
+    t = translate(file.read_text(), file.name)
+    assert MechTemp.from_text(t.to_text()).to_text() == t.to_text()
+
+
+def test_diffusion_has_a_block_for_every_element() -> None:
+    t = translate((Path(__file__).parent / "mods" / "spread.mod").read_text())
+    assert t.diffusion == (Diffusion("ca[0]", "diffuse_ca_0"), Diffusion("ca[1]", "diffuse_ca_1"))
+    assert function(t, "diffuse_ca_1").split("\n") == [
+        "coefficient = DCa * diam * diam * vol[1]",
+        "volume = diam * diam * vol[1]",
+        "return (coefficient, volume)",
+    ]
+    block = {"diffuse_x": t.functions["diffuse_ca_0"]}
+    with pytest.raises(MechanismError, match=r"diffusion of 'x\[2\]'; did you mean 'x\[1\]'"):
+        MechTemp(
+            "s", "density", block, states={"x": Var(size=2)}, parameters=["DCa"], assigned={"vol": Var(size=2)},
+            diffusion=(Diffusion("x[2]", "diffuse_x"),),
+        )  # fmt: skip
+
+
+def test_diffusion_without_compartment_has_volume_1() -> None:
+    t = translate(
+        "NEURON { SUFFIX d }\nSTATE { volume }\nPARAMETER { coefficient = 2 }\nBREAKPOINT { SOLVE k METHOD sparse }\n"
+        "KINETIC k { LONGITUDINAL_DIFFUSION coefficient*volume {volume}\n ~ volume -> (1) }"
+    )
+    lines = function(t, "diffuse_volume").split("\n")
+    assert lines[:2] == ["coefficient = coefficient * volume", "volume = 1.0"]
+
+
+def test_function_tables_interpolate_in_lists() -> None:
+    t = translate(POINT + "BREAKPOINT { c = rate(a) }\nFUNCTION_TABLE rate(x)")
+    assert set(t.lists) == {"rate_x", "rate_y"}
+    f = Instance(t, SimpleNamespace(send=None)).blocks["state"]  # type: ignore[arg-type]
+    values = [f(x, [0.0, 1.0, 4.0], [5.0, 7.0, 1.0]) for x in (-1.0, 0.5, 1.0, 3.0, 9.0)]
+    assert values == [5.0, 6.0, 7.0, 3.0, 1.0]
+
+
+def test_tables_of_arrays_are_tables_of_their_elements() -> None:
+    t = translate(
+        "NEURON { SUFFIX y RANGE c }\nASSIGNED { v c inf[2] }\nBREAKPOINT { p(v) c = inf[0] + inf[1] }\n"
+        "PROCEDURE p(x) { TABLE inf FROM -100 TO 100 WITH 200\n FROM i = 0 TO 1 { inf[i] = x*(i + 1) } }"
+    )
+    assert [x.function for x in t.tables] == ["p_elements"]
+    assert "inf[0] = inf_0" in t.helpers["p"].text
+
+
+def test_tables_of_instances_are_left_out() -> None:
+    t = analyse(POINT + "BREAKPOINT { p(v) c = n }\nPROCEDURE p(x) { TABLE n FROM 0 TO 1 WITH 9\n n = a*x }")
+    assert not t.declared["tables"] and "set usetable_x = 0" in t.notes[0]
+
+
+def test_a_mechanism_without_suffix_is_called_as_its_file() -> None:
+    t = translate(
+        "NEURON { RANGE g }\nPARAMETER { g = 1 }\nASSIGNED { v i }\nBREAKPOINT { i = g*v }", "folder/leak.mod"
+    )
+    assert t.name == "leak"
+
+
+def test_a_block_of_derivatives_may_be_called() -> None:
+    t = translate(
+        "NEURON { SUFFIX y }\nSTATE { m }\nINITIAL { m = 1 s() }\nBREAKPOINT { SOLVE s METHOD cnexp }\nDERIVATIVE s { m' = -m }"
+    )
+    assert "m = cnexp(m, -1.0, 0.0, dt)" in t.functions["initial"].text
 
 
 def test_split_by_structure() -> None:

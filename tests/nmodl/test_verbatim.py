@@ -88,6 +88,17 @@ def test_names_of_locals_arguments_pointers_and_macros() -> None:
     assert value("c = f(_threadargscomma_ a) + SEVEN + *_p_p;", declared=declared, p=100.0) == 111.0
 
 
+def test_macros_with_arguments() -> None:
+    declared = (
+        "VERBATIM\n#if NRNBBCORE\n#define WHEN(test, what) what\n#else\n#define WHEN(test, what) if (test) { what; }\n#endif\n"
+        "#define TWICE(x) (2 * (x))\nENDVERBATIM\n"
+    )
+    assert (
+        value("c = TWICE(a + 1); WHEN(a > b, c = 7) WHEN(b > a, c += f(1, 2))", declared=declared + FUNCTION)
+        == 9.0
+    )
+
+
 def test_c_functions_become_helpers() -> None:
     declared = (
         "VERBATIM\nstatic double cube(double x) { return x * square(x); }\n"
@@ -125,6 +136,7 @@ def test_return_in_net_receive() -> None:
     assert f(-1.0, 4.0) == 4.0 and f(2.0, 4.0) == 6.0
 
 
+FUNCTION = "FUNCTION f(x, y) { f = x + y }\n"
 STREAM = """NEURON { ARTIFICIAL_CELL y RANGE c, interval BBCOREPOINTER rng }
 PARAMETER { interval = 10 }
 ASSIGNED { c rng usingR123 }
