@@ -210,8 +210,8 @@ class Simulation:
             Times in ms, ascending, and values in the unit of the variable.
         continuous : bool
             Interpolate linearly, at every half step; before t[0] the value is y[0], behind t[-1] the last
-            segment is extrapolated, and where two times are equal the mean of their values is taken. Otherwise
-            value k is assigned at t[k], rounded to a step as every event is.
+            segment is extrapolated, and where two times are equal the mean of their values is taken.
+            Otherwise value k is assigned at t[k], rounded to a step as every event is.
 
         Raises
         ------

@@ -15,7 +15,7 @@ from heliox.engine.layout import writes_weights
 from heliox.engine.plan import Plan
 from heliox.engine.references import driven_variables
 from heliox.errors import DeviceError
-from heliox.kernels import cache, threads
+from heliox.kernels import cache, threads, window
 from heliox.mechanisms.varstruct import hidden_names
 from heliox.solver import events
 
@@ -97,24 +97,18 @@ class Engine:
         """Steps that all groups have done; fewer than `step` after a runaway."""
         return int(self.QN[:, events.STEP].min(initial=self.step))
 
-    def _arguments(self) -> tuple:
+    def _arguments(self, last: int, first: int, window_: int, exchanged: int) -> tuple:
+        """What every call into the module takes: buffers, the plan's tables, the steps to do."""
         p = self.plan
         return (
-            self.A,
-            self.P,
-            p.I,
-            p.G,
-            self.QF,
-            self.QI,
-            self.QN,
-            self.SF,
-            self.SI,
-            p.FAN,
-            p.CI,
-            p.SR,
-            self.R,
-            self.RA,
-        )
+            self.A, self.P, p.I, p.G, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, p.SR,
+            self.R, self.RA, self.T, self.EX, p.order, p.chunks, self._leaders(),
+            last, first, window_, exchanged, p.dt, self.limit, p.partition.lockstep,
+        )  # fmt: skip
+
+    def _run(self, task: int, last: int = 0) -> int:
+        """One task of heliox.kernels.window."""
+        return self.module.run(task, *self._arguments(last, 0, 0, 0))
 
     # ------------------------------------------------------------------ state
 
@@ -165,7 +159,7 @@ class Engine:
 
     def fill_tables(self) -> None:
         """Rebuild every TABLE; needed after a change of what a table depends on."""
-        self.module.fill_tables(self.A, self.P, self.plan.G)
+        self._run(window.TABULATE)
         self.tables_stale = False
 
     def snapshot(self) -> Snapshot:
@@ -226,20 +220,17 @@ class Engine:
         self._make_spike_room(4 * len(self.plan.model.sources) + SPIKE_ROOM)
         members = self.A[:-1].reshape(self.plan.batch, self.plan.member_size)
         if self.plan.plays:
-            code = len(self.plan.placements)
-            self.module.begin_plays(*self._arguments(), code, self.groups, self.t, self.plan.dt)
+            self._run(window.BEGIN)
         if v is not None:
             members[:, self.plan.node_address("v", np.arange(len(self.plan.model.nodes)))] = v
         members[:, self.plan.detector_flag] = 0.0
         self.fill_tables()
-        self.module.initialize(
-            *self._arguments(), self.EX, self.plan.chunks, self.groups, self.t, self.plan.dt
-        )
+        self._run(window.INITIALIZE)
         self._check_status()
 
     def sample(self, k: int) -> None:
         """Write sample k of the recordings from the state as it stands."""
-        self.module.sample(*self._arguments(), self.groups, k)
+        self._run(window.SAMPLE, last=k)
 
     def set_recording(self, addresses: NDArray[np.int64], samples: int) -> None:
         """Set what is recorded: rows (address, stride, shift) sorted by group, and room for `samples`."""
@@ -259,34 +250,30 @@ class Engine:
         plan = self.plan
         first = self.step
         last = first + steps
-        window = plan.partition.window or max(1, steps)
+        window_ = plan.partition.window or max(1, steps)
         parallel = self.threads > 1 and self.groups > 1
-        call = self.module.advance_parallel if parallel else self.module.advance
         done = first
         with threads.use(self.threads if parallel else 1):
             while done < last and not self.interrupted:
-                stop = min(last, done + self._portion(window))
+                stop = min(last, done + self._portion(window_))
                 began = time.perf_counter()
-                now = call(
-                    *self._arguments(), self.T, self.EX, plan.order, plan.chunks, self._leaders(),
-                    stop, first, window, done, plan.dt, self.limit, plan.partition.lockstep,
-                )  # fmt: skip
+                given = self._arguments(stop, first, window_, done)
+                if parallel:
+                    now = self.module.advance_parallel(*given)
+                else:
+                    now = self.module.run(window.ADVANCE, *given)
                 self._learn_rate(now - done, time.perf_counter() - began)
                 if self._mend():
                     guard.raise_runaway(self, now)
                 if progress is not None and now > done:
                     progress(now - done)
                 done = now
-        self._finish()
+        self._run(window.FINISH)
         while self._mend(finishing=True):
-            self._finish()
+            self._run(window.FINISH)
         self._exchange()
         self.t = float(self.T[0]) if len(self.T) else self.t
         return done - first
-
-    def _finish(self) -> None:
-        p = self.plan
-        self.module.finish(*self._arguments(), self.T, self.EX, p.order, p.chunks, self._leaders(), p.dt)
 
     def _leaders(self) -> int:
         return self.plan.partition.leaders * self.plan.batch
@@ -300,22 +287,7 @@ class Engine:
             self._rate = min(max(steps / max(seconds, 1e-6), 1.0), 4.0 * self._rate)
 
     def _exchange(self) -> None:
-        p = self.plan
-        delay = np.uint64(p.head["delay"])
-        while not self.module.exchange(
-            self.P,
-            self.QF,
-            self.QI,
-            self.QN,
-            self.SF,
-            self.SI,
-            p.FAN,
-            p.CI,
-            self.EX,
-            self.groups,
-            p.chunks,
-            delay,
-        ):
+        while not self._run(window.EXCHANGE):
             self._mend()
 
     def drain_spikes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:

@@ -30,6 +30,7 @@ from heliox.model.model import (
     Mechanism,
     Model,
     Nodes,
+    Points,
     Sections,
     Settings,
     Sources,
@@ -93,6 +94,7 @@ class _Assembly:
                 settings, self._cells(sources), self._sections(nodes), nodes, mechanisms, sources,
                 self._connections(), _no_events(), definitions, ORIGIN,
                 plays=found.plays(self.net.plays), transfers=found.transfers(self.net.transfers),
+                points=self._points(),
             )
         )  # fmt: skip
 
@@ -133,6 +135,9 @@ class _Assembly:
         columns = list(zip(*rows)) if rows else [()] * 9
         types = (np.int32, np.int32, float, np.int8, np.int32, np.int32, float, float, float)
         return Sections(tuple(names), *(np.array(c, t) for c, t in zip(columns, types)))
+
+    def _points(self) -> Points:
+        return Points.of([x.points for m in self.members for x in m.skeleton.sections])
 
     def _cells(self, sources: Sources) -> Cells:
         names = [m.name or m.skeleton.sections[root].name for m in self.members for root in m.skeleton.roots]

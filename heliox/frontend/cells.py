@@ -10,7 +10,9 @@ import numpy as np
 
 from heliox.frontend.naming import CellNames, unique
 from heliox.frontend.savestate import SaveState
-from heliox.model.model import Nodes, Sections
+from heliox.model.model import Nodes, Points, Sections
+
+MOST_POINTS = 200_000  # 3-D points that are read from a session: a microsecond each
 
 _segment = attrgetter("x", "diam", "cm", "i_cap")
 
@@ -99,6 +101,19 @@ def read_cells(h: Any, handles: list, state: SaveState) -> Anatomy:
     sections = Sections(name=tuple(names), cell=cell, **columns)
     return Anatomy(
         tuple(names), handles, number, segments, index, roots, sections, nodes, cell_names, capacitance
+    )
+
+
+def read_points(handles: list) -> Points:
+    """3-D points of the sections (pt3dadd), as long as they are no more than `MOST_POINTS`."""
+    counts = [int(s.n3d()) for s in handles]
+    if sum(counts) > MOST_POINTS:
+        return Points()
+    return Points.of(
+        [
+            np.array([(s.x3d(k), s.y3d(k), s.z3d(k), s.diam3d(k)) for k in range(n)]) if n else None
+            for s, n in zip(handles, counts, strict=True)
+        ]
     )
 
 

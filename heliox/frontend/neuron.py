@@ -14,7 +14,7 @@ import numpy as np
 
 from heliox.errors import HelioXError, ModelError
 from heliox.frontend import savestate
-from heliox.frontend.cells import Anatomy, read_cells
+from heliox.frontend.cells import Anatomy, read_cells, read_points
 from heliox.frontend.lists import read_lists
 from heliox.frontend.membrane import read_membrane
 from heliox.frontend.network import read_network
@@ -237,6 +237,7 @@ def _read(h: Any, sections: list, state: SaveState, report: Report) -> Model:
         plays=plays,
         transfers=transfers,
         pointers=pointers,
+        points=read_points(sections),
     )
 
 

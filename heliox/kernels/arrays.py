@@ -1,4 +1,4 @@
-"""Array variables as scalars: ``x[2]`` becomes ``x_2``, constant loops are unrolled (docs/design.md, 2.3).
+"""Array variables as scalars: ``x[2]`` becomes ``x__2``, constant loops are unrolled (docs/design.md, 2.3).
 
 Scalars vectorise, live in registers, and can be differentiated by source. An index that is only known at run
 time becomes a chain of selections.
@@ -15,7 +15,7 @@ LARGEST = 64  # elements; a larger array would make unreadable code
 
 def element(name: str, k: int) -> str:
     """Name of element `k` of array `name`."""
-    return f"{name}_{k}"
+    return f"{name}__{k}"
 
 
 def expanded(names: Iterable[str], sizes: Mapping[str, int]) -> list[str]:

@@ -124,33 +124,19 @@ class Loops:
             out.append(fixed_loops.correct(m))
         return out
 
-    def phases(self) -> str:
-        """`fill_tables` and the size of the scratch."""
-        lines = [
-            f"SCRATCH = {self.scratch}",
-            "",
-            "",
-            "@entry",
-            "def fill_tables(_A, _P, _G):",
-            '    """Every NMODL TABLE, from the present values of what it depends on."""',
-        ]
+    def tabulate(self, pad: str) -> str:
+        """Fill every NMODL TABLE from the present values of what it depends on."""
+        own, lines = self.context.program.celsius_own, []
         for m in self.context.program.mechanisms:
             for table in m.template.tables:
                 name = m.template.name
-                lines.append(f"    if _G[0, _{name}_TABLE] >= 0:")
-                args = table_arguments(m, table)
-                values = [self.context.global_value(m, a, "0") for a in args]
-                where = (
-                    ("_A", f"_U(_G[_g, _BASE]) + _U(_G[_g, _{name}_TABLE])")
-                    if self.context.program.celsius_own
-                    else ("_P", f"_U(_G[0, _{name}_TABLE])")
-                )
-                if self.context.program.celsius_own:
-                    values = [self.context.global_value(m, a, "_g") for a in args]
-                    lines.append("        for _g in range(_G.shape[0]):")
-                    pad = "            "
-                else:
-                    pad = "        "
-                lines.append(f"{pad}{name}_{table.function}_fill({', '.join((*where, *values))})")
-        lines.append("    return 0")
-        return "\n".join(lines)
+                at = f"_U(_G[_g, _{name}_TABLE])"
+                where = ("_A", f"_U(_G[_g, _BASE]) + {at}") if own else ("_P", at)
+                arguments = table_arguments(m, table)
+                values = ["_dt" if a == "dt" else self.context.global_value(m, a) for a in arguments]
+                lines += [
+                    f"for _g in range({'_groups' if own else '1'}):",
+                    f"    if _G[_g, _{name}_TABLE] >= 0:",
+                    f"        {name}_{table.function}_fill({', '.join((*where, *values))})",
+                ]
+        return "\n".join(f"{pad}{x}" for x in lines or ["pass"])

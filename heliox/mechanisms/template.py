@@ -374,7 +374,7 @@ def _check(m: MechTemp) -> None:
             if r not in legal_write:
                 raise f.fail(f.tree.body[-1], f"it writes {r!r}, which it may not; {nearest(r, legal_write)}")
         subset.check_assignment(f, set(m.instance_names) | set(m.weights))
-        if f.has_effects and name not in ("initial", "receive"):
+        if f.has_effects and name not in ("initial", "receive", "receive_initial"):
             raise f.fail(None, f"{', '.join(subset.EFFECTS)} are legal in initial and receive only")
         _check_lists(m, f)
     _check_conditions(m)
@@ -407,11 +407,14 @@ def _check(m: MechTemp) -> None:
 
 
 def _check_lists(m: MechTemp, f: Function) -> None:
-    """Lists are read by `item` and `length` only."""
+    """Lists are read by `item` and `length` only, and passed on to helpers."""
     read = {
-        id(n.args[0])
+        id(a)
         for n in ast.walk(f.tree)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in subset.LISTS
+        if isinstance(n, ast.Call)
+        and isinstance(n.func, ast.Name)
+        and n.func.id in {*subset.LISTS, *m.helpers}
+        for a in (n.args[:1] if n.func.id in subset.LISTS else n.args)
     }
     for n in ast.walk(f.tree):
         if isinstance(n, ast.Name) and n.id in m.lists and id(n) not in read:

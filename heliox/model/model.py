@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
@@ -65,6 +65,31 @@ class Sections:
     L: NDArray[np.float64]
     Ra: NDArray[np.float64]
     rallbranch: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Points:
+    """3-D points (um) along sections, where the model has them: nothing but pictures depends on them.
+
+    Section k has points ``ptr[k]:ptr[k+1]``, from its attached end on; `ptr` has one entry if there are none.
+    """
+
+    ptr: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    x: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    y: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    z: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    diam: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @staticmethod
+    def of(paths: Sequence[NDArray | None]) -> Points:
+        """Points of sections in order, each (k, 4): x, y, z, diameter; None or empty where there are none."""
+        known = [np.empty((0, 4)) if p is None else np.asarray(p, np.float64).reshape(-1, 4) for p in paths]
+        if not any(map(len, known)):
+            return Points()
+        return Points(np.cumsum([0, *map(len, known)], dtype=np.int64), *np.concatenate(known).T.copy())
 
 
 @dataclass(frozen=True)
@@ -295,6 +320,7 @@ class Model:
     plays: Plays = field(default_factory=Plays)
     transfers: Transfers = field(default_factory=Transfers)
     pointers: Pointers = field(default_factory=Pointers)
+    points: Points = field(default_factory=Points)
 
     # set by heliox.frontend.point: the model knows no mechanisms
     _add_point: ClassVar[Callable[..., Model] | None] = None

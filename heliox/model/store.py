@@ -9,7 +9,7 @@ a tuple of dataclasses a group with the members 0, 1, ..., a mapping a group wit
 of a dataclass needs a default, for files that lack it, the next number for `SCHEMA`, and a line here:
 
 schema 1: as of HelioX 0.1.
-schema 2: plays, transfers, pointers; lists of mechanisms.
+schema 2: plays, transfers, pointers, points; lists of mechanisms.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ def check(model: Model) -> Model:
     _events(model)
     _plays(model)
     _couplings(model)
+    _points(model)
     return model
 
 
@@ -318,3 +319,11 @@ def _couplings(model: Model) -> None:
     _variables(model, model.pointers.to, "variable pointed at")
     _lengths(len(model.transfers), "transfers", source=model.transfers.source)
     _lengths(len(model.pointers), "pointers", to=model.pointers.to)
+
+
+def _points(model: Model) -> None:
+    p = model.points
+    _lengths(len(p), "points", y=p.y, z=p.z, diam=p.diam)
+    _divides(p.ptr, len(model.sections.name) if len(p.ptr) > 1 or len(p) else 0, len(p), "points")
+    if not all(np.isfinite(x).all() for x in (p.x, p.y, p.z, p.diam)):
+        _fail("a 3-D point is not finite", variable="points")

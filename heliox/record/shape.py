@@ -56,10 +56,11 @@ class Shape:
         ----------
         model : Model
         points : optional
-            3-D points: a mapping from names of sections to (k, 4) arrays (x, y, z, diameter in um, from the
-            attached end on), or what has ``sections`` with ``name`` and ``points``, such as the cell of
-            `heliox.morphology`. A name without a cell's stands for that section of every cell. Cells whose
-            places in space are not known in this way are drawn side by side.
+            3-D points instead of the model's own: a mapping from names of sections to (k, 4) arrays (x, y,
+            z, diameter in um, from the attached end on), or what has ``sections`` with ``name`` and
+            ``points``, such as the cell of `heliox.morphology`. A name without a cell's stands for that
+            section of every cell. Cells whose places in space are not known in this way are drawn side by
+            side.
 
         Raises
         ------
@@ -67,7 +68,7 @@ class Shape:
             If the points are none, or of no section of the model.
         """
         s = model.sections
-        paths, placed = _points_of(s, model.cells.name, points)
+        paths, placed = _own_points(model) if points is None else _points_of(s, model.cells.name, points)
         lines, node = _Layout(s, paths).pieces(model)
         cell = s.cell[model.nodes.section[node]]
         if len(model.cells.name) > 1 and not placed:
@@ -127,12 +128,22 @@ def _nodes_of(model: Model, variable: Variable) -> NDArray[np.intp]:
     return node
 
 
+def _own_points(model: Model) -> tuple[dict[int, NDArray[np.float64]], bool]:
+    """Points that the model has, by index of section; whether its cells lie apart in space."""
+    p = model.points
+    if not len(p):
+        return {}, False
+    xyzd = np.stack([p.x, p.y, p.z, p.diam], axis=1)
+    paths = {k: xyzd[p.ptr[k] : p.ptr[k + 1]] for k in np.flatnonzero(np.diff(p.ptr) > 1).tolist()}
+    roots = np.flatnonzero(model.sections.parent < 0).tolist()
+    starts = [tuple(paths[k][0, :3]) for k in roots if k in paths]
+    return paths, len(starts) == len(roots) == len(set(starts))
+
+
 def _points_of(
     s: Sections, cells: tuple[str, ...], given: Any
 ) -> tuple[dict[int, NDArray[np.float64]], bool]:
     """Points of sections by index; whether they say where each cell lies."""
-    if given is None:
-        return {}, False
     sections = getattr(given, "sections", given)
     if not isinstance(sections, Mapping):
         if not isinstance(sections, Iterable):

@@ -1,0 +1,281 @@
+"""What a call into a generated module does: windows of steps, initialization, samples, tables.
+
+One entry does it all: an entry is compiled together with everything it calls, so that a second one would
+compile most of the module again. Groups side by side need one of their own (docs/design.md, section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from heliox.kernels.context import ARGS, W
+from heliox.kernels.loops import Loops
+from heliox.solver import step
+
+if TYPE_CHECKING:
+    from heliox.kernels.codegen import Program
+
+# what `run` is asked to do
+ADVANCE, FINISH, EXCHANGE, BEGIN, INITIALIZE, SAMPLE, TABULATE = range(7)
+TASKS = {
+    "ADVANCE": ADVANCE, "FINISH": FINISH, "EXCHANGE": EXCHANGE, "BEGIN": BEGIN, "INITIALIZE": INITIALIZE,
+    "SAMPLE": SAMPLE, "TABULATE": TABULATE,
+}  # fmt: skip
+_CALL = (
+    f"{ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit, _lockstep"
+)
+_EXCHANGE = "exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)"
+_SCRATCH = f"_S = _np.zeros(_U(SCRATCH * {W}))"
+
+
+def texts(program: Program, loops: Loops) -> list[str]:
+    """Everything above the loops over mechanisms."""
+    return [
+        f"SCRATCH = {loops.scratch}",
+        _group_window(program, loops),
+        _FIXED,
+        _run(program, loops),
+        _PARALLEL,
+    ]
+
+
+def _phases(loops: Loops, phases: Sequence[str], more: dict[str, list[str]], pad: str) -> str:
+    """Phases in their order, one call a line; `more`: those that are no loops over mechanisms."""
+    out = []
+    for phase in phases:
+        lines = more[phase] if phase in more else loops.calls(phase)
+        if lines:
+            out += [f"{pad}# {phase}", *[f"{pad}{x}" for x in lines]]
+    return "\n".join(out) or f"{pad}pass"
+
+
+def _bases(loops: Loops, pad: str) -> str:
+    return "\n".join(loops.bases(pad))
+
+
+def _group_window(program: Program, loops: Loops) -> str:
+    factor = 2.0 if program.secondorder else 1.0
+    after = loops.calls("after_update")
+    # i_cap is computed where somebody looks: recordings, the end of a run
+    after = ["if _G[_g, _ICAP] > 0:", *[f"    {x}" for x in after]] if after else []
+    more = {
+        **loops.fixed_calls(),
+        "advance_half": ["_t = _t + 0.5 * _dt"],
+        "update": [
+            f"if update(_A, _v, _rhs, _n, {factor}, _limit) > 0:",
+            "    _QN[_g, STATUS] = RUNAWAY",
+        ],
+        "after_update": [
+            *after,
+            *loops.membrane("membrane_current(_A, _P, _rhs, _area, _saved_rhs, _saved_d, _n)"),
+        ],
+        "record": [
+            "record(_A, _P, _R, _RA, _G[_g, _REC0], _G[_g, _REC1], _QN[_g, STEP] + 1 - _first)",
+        ],
+    }
+    names = [phase.name for phase in step.STEP]
+    first = _phases(loops, names[2 : step.CUT], more, " " * 8)
+    second = _phases(loops, names[step.CUT : -1], more, " " * 12)
+    return f'''\
+@owner
+def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
+    """Advance group g until its step number is `until`; with `half` only to the middle of a step.
+
+    Stops before the last delivery, where the exchange belongs; early, to be entered again at the same place,
+    when a buffer is full; for good at a runaway voltage.
+    """
+    {_SCRATCH}
+    _cj = {_cj(program)}
+{_bases(loops, "    ")}
+    _t = _T[_g]
+    while True:
+        if _QN[_g, PHASE] == 3:
+            if _half:
+                return
+{second}
+            _T[_g] = _t
+            _QN[_g, STEP] += 1
+            _QN[_g, PHASE] = 2
+        if _QN[_g, STATUS] != OK:
+            return
+        if _QN[_g, PHASE] == 2:
+            if _QN[_g, STEP] == _until:
+                return
+            if not deliver({ARGS}, _S, _g, _t, _dt):
+                return
+            _QN[_g, PHASE] = 0
+        if _QN[_g, PHASE] == 0:
+            if _QF.shape[1] - _QN[_g, EVENTS] < _G[_g, _FANOUT]:
+                _QN[_g, STATUS] = QUEUE_FULL
+                return
+            if _SF.shape[1] - _QN[_g, SPIKES] < _G[_g, _SRC1] - _G[_g, _SRC0]:
+                _QN[_g, STATUS] = SPIKES_FULL
+                return
+            detect(
+                _A, _P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _g, _G[_g, _CHUNK],
+                _base, _base + _U(_G[_g, _FLAGS]), _G[_g, _SRC0], _G[_g, _SRC1],
+                _U(_G[_g, _THRESHOLD]), _U(_G[_g, _DELAY]), _t,
+            )
+            check_conditions({ARGS}, _g, _t, _dt)
+            _QN[_g, PHASE] = 1
+        if not deliver({ARGS}, _S, _g, _t + 0.5 * _dt, _dt):
+            return
+{first}
+        _T[_g] = _t
+        _QN[_g, PHASE] = 3'''
+
+
+def _cj(program: Program) -> str:
+    return "2.0 / _dt" if program.secondorder else "1.0 / _dt"
+
+
+_FIXED = '''\
+@kernel
+def record(_A, _P, _R, _RA, _first, _last, _sample):
+    """Sample this group's recorded variables, every (stride)th step: addresses >= 0 lie in A, others in P."""
+    for _r in range(_first, _last):  # a sample lies together: one stream of writes
+        _k = _RA[_r, 0]
+        _stride = _RA[_r, 1]
+        _at = _sample
+        if _stride != 1:
+            _at = _sample + _RA[_r, 2]
+            if _at % _stride != 0:
+                continue
+            _at = _at // _stride
+        _R[_U(_at), _U(_r)] = _A[_U(_k)] if _k >= 0 else _P[_U(-1 - _k)]
+
+
+@kernel
+def settled(_QN, _group, _groups, _until):
+    """Whether every group of a range has done its steps (a runaway counts as done)."""
+    for _g in range(_group, _groups):
+        if _QN[_g, STATUS] == RUNAWAY:
+            continue
+        if _QN[_g, STATUS] != OK or _QN[_g, STEP] != _until:
+            return False
+    return True
+
+
+@kernel
+def halfway(_QN, _order, _first, _groups, _until):
+    """Whether every group has come to the middle of its step."""
+    for _k in range(_first, _groups):
+        _g = _order[_k]
+        if _QN[_g, STATUS] == RUNAWAY:
+            continue
+        if _QN[_g, STATUS] != OK or (_QN[_g, PHASE] != 3 and _QN[_g, STEP] != _until):
+            return False
+    return True'''
+
+
+def _windows(loop: str, pad: str) -> str:
+    """Windows of all groups; `loop` is what runs the groups of a window: range, or prange side by side."""
+    text = f"""\
+while True:
+    _until = min(_exchanged + _window, _last)
+    for _k in range(_leaders):
+        group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
+    if _leaders > 0:
+        {_EXCHANGE}
+    if _lockstep:
+        for _k in {loop}(_leaders, _groups):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 1)
+        if not halfway(_QN, _order, _leaders, _groups, _until):
+            return _exchanged
+    for _k in {loop}(_leaders, _groups):
+        group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
+    if not settled(_QN, 0, _groups, _until):
+        return _exchanged
+    if not {_EXCHANGE}:
+        return _exchanged
+    _exchanged = _until
+    if _until == _last:
+        return _exchanged"""
+    return "\n".join(pad + line for line in text.splitlines())
+
+
+def _run(program: Program, loops: Loops) -> str:
+    groups = {
+        **loops.fixed_calls(),
+        "initial_membrane": loops.membrane("initial_membrane_current(_A, _P, _rhs, _area, _saved_rhs, _n)"),
+        "connections": [f"initialize_connections({ARGS}, _S, _g, _t, _dt)"],
+        "deliver_now": [f"deliver({ARGS}, _S, _g, _t, _dt)"],
+    }
+    pad = " " * 12
+    bases = _bases(loops, pad)
+    code = len(program.mechanisms)
+    begin = f"begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], {code})"
+    started = [begin, f"deliver({ARGS}, _S, _g, _T[_g], _dt)"] if program.plays else []
+    return f'''\
+@entry
+def run(_task, {_CALL}):
+    """One task for all groups, on one thread.
+
+    ADVANCE: windows; leaders (artificial cells without input), the others, the exchange. Returns the
+    step number reached by all groups; smaller than `last` if the host has to mend a buffer. FINISH: the
+    last deliveries of a run; leaders, the exchange of what they emit, the others. EXCHANGE: 1, or 0 if
+    a buffer must be mended first. BEGIN: plays start anew, and points that are due at once act.
+    INITIALIZE: finitialize, with the exchange of events that are due at once. SAMPLE: sample `last`
+    from the state as it stands. TABULATE: every NMODL TABLE.
+    """
+    _groups = len(_order)
+    _delay = _U(_G[0, _DELAY])
+    if _task == ADVANCE:
+{_windows("range", " " * 8)}
+    {_SCRATCH}
+    if _task == FINISH:
+        for _k in range(_groups):
+            if _k == _leaders and not {_EXCHANGE}:
+                return 0
+            _g = _order[_k]
+            _cj = {_cj(program)}
+            if _QN[_g, STATUS] != OK or _QN[_g, PHASE] != 2:
+                continue
+{bases}
+{_phases(loops, ("after_update",), {}, pad)}
+            if deliver({ARGS}, _S, _g, _T[_g], _dt):
+                _QN[_g, PHASE] = 0
+    elif _task == EXCHANGE:
+        return 1 if {_EXCHANGE} else 0
+    elif _task == BEGIN:
+        for _g in range(_groups):
+            _base = _U(_G[_g, _BASE])
+{_phases(loops, ("started",), {"started": started}, pad)}
+    elif _task == INITIALIZE:
+        _cj = 1.0 / _dt
+        for _g in range(_groups):
+            _base = _U(_G[_g, _BASE])
+{_phases(loops, ("lay_sources",), groups, pad)}
+        for _g in range(_groups):
+            _t = _T[_g]
+{bases}
+{_phases(loops, step.INITIALIZE, groups, pad)}
+        _spikes = 1
+        while _spikes > 0:
+            if not {_EXCHANGE}:
+                return 0
+            for _g in range(_groups):
+                deliver({ARGS}, _S, _g, _T[_g], _dt)
+            _spikes = 0
+            for _g in range(_groups):
+                _spikes += _QN[_g, SPIKES] - _EX[_g]
+        for _g in range(_groups):
+            _t = _T[_g]
+{bases}
+{_phases(loops, step.SETTLE, groups, pad)}
+    elif _task == SAMPLE:
+        for _g in range(_groups):
+            record(_A, _P, _R, _RA, _G[_g, _REC0], _G[_g, _REC1], _last)
+    elif _task == TABULATE:
+{loops.tabulate(" " * 8)}
+    return 0'''
+
+
+_PARALLEL = f'''\
+@parallel
+def advance_parallel({_CALL}):
+    """The task ADVANCE of `run`, the groups of a window side by side."""
+    _groups = len(_order)
+    _delay = _U(_G[0, _DELAY])
+{_windows("prange", "    ")}'''
