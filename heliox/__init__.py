@@ -10,6 +10,7 @@ Build a model in NEURON, freeze it, run it anywhere::
     sim.run(100.0)
 """
 
+from heliox import cells
 from heliox._version import __version__
 from heliox.compare import compare
 from heliox.errors import (
@@ -42,6 +43,7 @@ __all__ = [
     "Simulation",
     "UnsupportedError",
     "__version__",
+    "cells",
     "compare",
     "from_neuron",
     "load",

@@ -118,8 +118,8 @@ class Engine:
         parts = []
         for m, place in zip(p.model.mechanisms, p.placements, strict=True):
             t = place.struct.template
-            found_by_initial = t.memory & t.writes("initial") & set(place.struct.own)
-            for name in sorted((found_by_initial - set(m.values) - set(m.globals)).union(hidden_names(t))):
+            hidden = t.memory & set(place.struct.own) & (t.writes("initial") | set(t.globals_))
+            for name in sorted((hidden - set(m.values) - set(m.globals)).union(hidden_names(t))):
                 first = place.struct.own[name]
                 for slot in range(first, first + place.struct.size(name)):
                     parts.append(p.chunk_base[place.chunk] + place.own_offset(slot))
@@ -148,12 +148,12 @@ class Engine:
         members[:, at] = found
 
     def _forget_globals(self) -> None:
-        """GLOBALs that INITIAL sets, as before the first INITIAL of a session: no flag is up."""
+        """GLOBALs that blocks set, as before the first INITIAL of a session: no flag is up."""
         p = self.plan
         members = self.A[:-1].reshape(p.batch, p.member_size)
         for place in p.placements:
             t = place.struct.template
-            for name in set(t.globals_) & t.writes("initial"):
+            for name in set(t.globals_) & set(place.struct.own) & (t.writes("initial") | t.memory):
                 for slot in range(place.struct.own[name], place.struct.own[name] + t.globals_[name].size):
                     members[:, p.chunk_base[place.chunk] + place.own_offset(slot)] = t.globals_[name].default
 

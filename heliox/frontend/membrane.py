@@ -272,8 +272,9 @@ def _globals(h: Any, template: MechTemp, report: Report) -> dict[str, float | ND
         try:
             value = getattr(h, f"{neuron_name(template, name)}_{template.name}")
         except (AttributeError, LookupError):
-            # LOCAL of the file: what INITIAL sets is recovered by the engine, what nothing sets is 0
-            if name in template.writes("initial") or name not in template.memory & template.writes():
+            # LOCAL of the file: the engine recovers what the first set-up makes of it; what nothing sets is 0
+            kept = template.memory & template.writes() - template.writes("initial")
+            if name not in kept or h.t == 0.0:
                 continue
             report.add(
                 "hidden variable",
