@@ -117,6 +117,11 @@ def main(library: str) -> None:
     got = helios(model, T, e.watch, math="libm")
     out = {p: float(np.abs(v - got.watched[p]).max()) for p, v in expected.watched.items()}
     out |= {"v": expected.dv(got), "spikes": float(expected.count)}
+    try:
+        heliox.from_neuron()  # in mid-run nobody can tell which conditions wait
+        out["refusal"] = 1.0
+    except heliox.UnsupportedError as e:
+        out["refusal"] = 0.0 if "WATCH" in str(e) else 2.0
     flat = [p for p, v in expected.watched.items() if np.ptp(v) == 0]
     sim = heliox.Simulation(model, math="libm", batch=2, progress=False)
     sim.initialize()
