@@ -101,6 +101,7 @@ class Simulation:
         self._names = Names(model)
         self._vary = [vary] if isinstance(vary, str) else list(vary)
         self._membrane = False  # whether i_membrane_ is computed
+        self._initialized: tuple[float | None] | None = None  # v of the last `initialize`, for a new plan
         self._assigned: list[tuple[str, Where, NDArray]] = []
         self._ran = False
         self._build()
@@ -264,6 +265,8 @@ class Simulation:
         self._assigned = assigned
         for name, where, values in assigned:
             self._handle(name, where)[...] = values
+        if self._initialized is not None:
+            self.initialize(*self._initialized)
         for r in old:
             v = r.handle.variable
             r.handle = self.registry.handle(
@@ -341,6 +344,7 @@ class Simulation:
         Recordings and spikes start anew.
         """
         self.engine.reset()
+        self._initialized = None
         self._forget()
 
     def initialize(self, v: float | None = None) -> None:
@@ -352,6 +356,7 @@ class Simulation:
             mV everywhere; default keeps every voltage.
         """
         self.engine.initialize(v)
+        self._initialized = (v,)
         self._forget()
         self._spikes.append(self.engine.drain_spikes())
 

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from heliox.engine import guard
 from heliox.engine.fill import fill, weight_addresses
-from heliox.engine.layout import writes_weights
 from heliox.engine.plan import Plan
-from heliox.engine.references import driven_variables
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
+from heliox.mechanisms.template import EVENT_BLOCKS, MOST_EFFECTS
 from heliox.mechanisms.varstruct import hidden_names
 from heliox.solver import events
 
@@ -194,19 +193,35 @@ class Engine:
         """Addresses in A that hold parameters rather than state."""
         p = self.plan
         parts = []
-        driven = driven_variables(p.model)
         for place in p.placements:
             t = place.struct.template
-            for name in (set(place.struct.own) & set(t.parameters)) - driven.get(t.name, set()):
+            state = t.writes(*(set(t.functions) - {"initial", "before_initial", "after_initial"}))
+            for name in (set(place.struct.own) & set(t.parameters)) - state:
                 slots = range(place.struct.own[name], place.struct.own[name] + place.struct.size(name))
                 parts += [p.chunk_base[place.chunk] + place.own_offset(slot) for slot in slots]
         if p.program.celsius_own:
             parts.append(p.chunk_base + p.G[: p.chunks, p.program.columns["CELSIUS"]])
-        if p.program.weights_own and not any(writes_weights(s) for s in p.program.mechanisms):
-            at = weight_addresses(p)
-            parts.append(at[at >= 0])
+        if p.program.weights_own:
+            parts.append(self._kept_weights())
         flat = np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+        flat = np.setdiff1d(flat, p.driven)
         return (p.member_size * np.arange(p.batch)[:, None] + flat).ravel()
+
+    def _kept_weights(self) -> NDArray[np.int64]:
+        """Addresses of weights that no event changes and no initialization clears."""
+        p = self.plan
+        at, c = weight_addresses(p), p.model.connections
+        size = np.diff(c.weight_ptr)
+        which = np.arange(len(at)) - np.repeat(c.weight_ptr[:-1], size)
+        target = np.repeat(c.mechanism, size)
+        kept = np.zeros(len(at), bool)
+        for k, place in enumerate(p.placements):
+            t = place.struct.template
+            cleared = "receive_initial" not in t.functions
+            for j, name in enumerate(t.weights):
+                if name not in t.writes(*EVENT_BLOCKS) and not (cleared and j > 0):
+                    kept |= (target == k) & (which == j)
+        return at[kept & (at >= 0)]
 
     def initialize(self, v: float | None = None) -> None:
         """INITIAL blocks and everything else finitialize does, with the parameters as they are; t = 0."""
@@ -311,7 +326,8 @@ class Engine:
         status = self.QN[:, events.STATUS]
         if (status == events.LOST).any():
             raise DeviceError(
-                "an event queue overflowed inside a step; this is an error of HelioX, please report the model"
+                f"one call of a mechanism had more than {MOST_EFFECTS} effects (net_send, net_event, ...); "
+                "or an event queue overflowed inside a step, an error of HelioX: please report the model"
             )
         full = status == events.QUEUE_FULL
         crowded = status == events.SPIKES_FULL
@@ -332,14 +348,15 @@ class Engine:
             )
 
     def _initial_events(self) -> int:
-        """A bound on what INITIAL blocks send: four events an event-driven instance, and their fan-out."""
+        """A bound on what INITIAL blocks send, with the fan-out of their spikes."""
         p = self.plan
-        counts = [
-            int(pl.count.max(initial=0))
-            for pl in p.placements
-            if "initial" in pl.struct.template.functions and pl.struct.template.effects("initial")
-        ]
-        return 4 * (sum(counts) + len(p.CI)) + len(p.model.events) + len(p.plays) + 64
+        bound = len(p.model.events) + len(p.plays) + 4 * len(p.CI) + 64
+        widest = int(np.diff(p.FAN).max(initial=0))
+        for pl in p.placements:
+            sent, spikes = pl.struct.template.sent("initial")
+            bound += int(pl.count.max(initial=0)) * (sent + spikes * widest)
+            bound += len(p.CI) * pl.struct.template.sent("receive_initial")[0]
+        return bound
 
     def _make_room(self, events_: int) -> None:
         have = self.QF.shape[1]

@@ -158,10 +158,11 @@ class _Builder:
         order = np.argsort(chunk < self.part.chunks - self.part.leaders, kind="stable")
         I = np.concatenate([*self.I.parts, np.zeros(1, np.int32)])  # noqa: E741
         flag_at = base[:-1][self._flag_chunk] + flags if len(flags) else flags
+        driven = np.concatenate([np.empty(0, np.int64), *(base[:-1][c] + at for c, at in couplings.driven)])
         return Plan(
             self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk,
             self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, head, tables,
-            globals_at, rank, weight_at, flag_at, plays, self.constants,
+            globals_at, rank, weight_at, flag_at, plays, driven, self.constants,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- nodes
@@ -226,7 +227,7 @@ class _Builder:
             t = p.struct.template
             if m.kind != "artificial":
                 self.index_list(f"{t.name}_NODE", p, self.node_local[m.node])
-            if any(t.effects(b) for b in t.functions) or any(f.has_effects for f in t.helpers.values()):
+            if any(t.effects(b) for b in t.functions):
                 self.index_list(f"{t.name}_SOURCE", p, self._source_of(k, len(m)))
             for name in t.lists:
                 self._list(m, p, name)
@@ -284,7 +285,9 @@ class _Builder:
         c = self.model.connections
         mine = np.flatnonzero(c.mechanism == mechanism)
         pair = np.zeros((len(p.local), 2), np.int64)
-        pair[c.instance[mine[::-1]], 0] = weight_at[mine[::-1]]  # the first one comes last, and stays
+        pair[:, 0] = np.iinfo(np.int64).max
+        np.minimum.at(pair[:, 0], c.instance[mine], weight_at[mine])
+        pair[pair[:, 0] == np.iinfo(np.int64).max, 0] = 0
         pair[:, 1] = np.bincount(c.instance[mine], minlength=len(pair))
         self.index_list(f"{p.struct.template.name}_INCOMING", p, pair)
 
@@ -329,7 +332,7 @@ class _Builder:
                     f"a connection targets {p.struct.template.name}, which receives no events",
                     mechanism=p.struct.template.name,
                 )
-        weight_at = self._weights(placements, chunk)
+        weight_at = self._weights(rank, chunk)
         CI = np.zeros((n, 5), np.int64)
         CI[:, 0], CI[:, 1], CI[:, 2], CI[:, 3] = (
             chunk[order],
@@ -345,12 +348,15 @@ class _Builder:
         absolute = np.where(chunk >= 0, weight_at + base[chunk], 0) if n else weight_at
         return rank, FAN, CI, absolute
 
-    def _weights(self, placements: list[Placement], chunk: NDArray) -> NDArray[np.int64]:
-        """Weights of a target instance lie together, in creation order; offsets inside the chunk's region."""
+    def _weights(self, rank: NDArray, chunk: NDArray) -> NDArray[np.int64]:
+        """Where the weights of each connection lie, inside the chunk's region.
+
+        Those of a target instance lie together, ordered by (source, creation): so goes NEURON's FOR_NETCONS.
+        """
         c = self.model.connections
         n = len(c)
         size = np.diff(c.weight_ptr)
-        order = np.lexsort((np.arange(n), c.instance, c.mechanism, chunk))
+        order = np.lexsort((rank, c.instance, c.mechanism, chunk))
         at = np.zeros(n, np.int64)
         total = np.zeros(self.part.chunks, np.int64)
         if n:
@@ -421,7 +427,8 @@ class _Builder:
         self.column("FANOUT")[:] = 8 + np.bincount(CI[CI[:, 0] >= 0, 0], minlength=self.part.chunks)
         for p in placements:  # a step may find every condition of WATCH true
             self.column("FANOUT")[:] += p.count * len(hidden_names(p.struct.template))
-        self.column("FANMAX")[:] = 16 + 4 * widest
+        sent = [p.struct.template.sent("receive") for p in placements]
+        self.column("FANMAX")[:] = 8 + max((s + e * widest for s, e in sent), default=0)
 
     # ---------------------------------------------------------------- globals and tables
 

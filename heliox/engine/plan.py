@@ -63,8 +63,9 @@ class Plan:
 
     Addresses in ``A`` are relative to a member's base ``member * member_size``. ``A_size`` and ``P_size``
     count float64; ``G`` is (B * chunks, columns), ``I`` int32, ``SR`` (detectors, 2), ``FAN`` (sources +
-    1,), ``CI`` (connections, 5): target chunk, target, weight offset, active, k-th created. ``constants``:
-    lists and factors that no variable names, with their place in P.
+    1,), ``CI`` (connections, 5): target chunk, target, weight offset, active, k-th created. ``driven``:
+    addresses that plays, transfers and written pointers set. ``constants``: lists and factors that no
+    variable names, with their place in P.
     """
 
     model: Model
@@ -91,6 +92,7 @@ class Plan:
     weight_at: NDArray[np.int64]
     detector_flag: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     plays: list[PlayAt] = field(default_factory=list)
+    driven: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     constants: list[tuple[int, NDArray[np.float64]]] = field(default_factory=list)
 
     @property

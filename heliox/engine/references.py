@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.plan import Placement, PlayAt
+from heliox.errors import ModelError
 from heliox.model.model import Model, Variables
 
 if TYPE_CHECKING:
@@ -17,17 +18,8 @@ if TYPE_CHECKING:
 def named_variables(model: Model) -> dict[str, set[str]]:
     """Mechanism -> variables that something else reads or writes in place, so that they are own."""
     t, p = model.transfers, model.pointers
-    return _by_mechanism(model, (model.plays.target, t.source, t.target, p.to))
-
-
-def driven_variables(model: Model) -> dict[str, set[str]]:
-    """Mechanism -> variables that plays and transfers set: state, even where the mechanism says parameter."""
-    return _by_mechanism(model, (model.plays.target, model.transfers.target))
-
-
-def _by_mechanism(model: Model, named: tuple[Variables, ...]) -> dict[str, set[str]]:
     out: dict[str, set[str]] = {}
-    for v in named:
+    for v in (model.plays.target, t.source, t.target, p.to):
         for mechanism, name in zip(v.mechanism.tolist(), v.name, strict=True):
             if mechanism >= 0:
                 out.setdefault(model.mechanisms[mechanism].name, set()).add(name.partition("[")[0])
@@ -40,6 +32,7 @@ class Couplings:
     def __init__(self, builder: _Builder, placements: list[Placement]) -> None:
         self.builder, self.placements = builder, placements
         self.chunks = builder.part.chunks
+        self.driven: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # chunk and offset of what is set
 
     def _at(self, v: Variables, use: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Chunk and offset from its base, of each variable."""
@@ -62,6 +55,7 @@ class Couplings:
         """Rows of heliox.solver.play for every chunk; room for points in P and for cursors in A."""
         p = self.builder.model.plays
         chunk, target = self._at(p.target, "Vector.play sets")
+        self.driven.append((chunk, target))
         size, broken = np.diff(p.ptr), np.diff(p.break_ptr)
         out = []
         rows = np.zeros((len(p), 7), np.int64)
@@ -88,20 +82,30 @@ class Couplings:
             (t.target, "TAKEN", "TAKE", "a transfer sets"),
         ):
             chunk, at = self._at(v, use)
+            if v is t.target:
+                self.driven.append((chunk, at))
             self._lists(chunk, np.stack([at, place], axis=1), count, first)
         self.builder.shelf = shelf
 
     def pointers(self) -> None:
         """For every pointer of a mechanism, the offset of what each instance points at."""
         p = self.builder.model.pointers
-        if not len(p):
-            return
-        _, at = self._at(p.to, "a POINTER stands for")
-        for k in np.unique(p.of.mechanism):
-            place = self.placements[k]
-            name = place.struct.template.name
-            for pointer in place.struct.template.pointers:
-                mine = np.flatnonzero((p.of.mechanism == k) & np.array([n == pointer for n in p.of.name]))
+        chunk, at = self._at(p.to, "a POINTER stands for")
+        for k, place in enumerate(self.placements):
+            t = place.struct.template
+            for pointer in t.pointers:
+                mine = np.flatnonzero(
+                    (p.of.mechanism == k) & np.array([n == pointer for n in p.of.name], bool)
+                )
                 offsets = np.full(len(place.local), -1, np.int64)
                 offsets[p.of.index[mine]] = at[mine]
-                self.builder.index_list(f"{name}_POINTER_{pointer}", place, offsets)
+                if (offsets < 0).any():
+                    missing = int(np.argmin(offsets))
+                    raise ModelError(
+                        f"the POINTER {pointer} of instance {missing} of {t.name} points at nothing; set it",
+                        mechanism=t.name,
+                        variable=pointer,
+                    )
+                self.builder.index_list(f"{t.name}_POINTER_{pointer}", place, offsets)
+                if pointer in t.writes():
+                    self.driven.append((chunk[mine], at[mine]))

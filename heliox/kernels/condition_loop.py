@@ -73,7 +73,7 @@ def _check(context: Context, m: VarStruct) -> list[str]:
             "                    _serial = _QN[_g, SERIAL]",
             "                    _QN[_g, SERIAL] = _serial + 1",
             f"                    push(_QF, _QI, _QN, _g, _t, _t, _A[_o + {name}___flag_{k} + _j],",
-            f"                         SELF + _serial, ({context.code(m)} << 32) + _inst, -1)",
+            f"                         SELF + _serial, ({context.code(m)} << 32) + _inst, CONDITION)",
             "            else:",
             f"                {side} = 1.0",
         ]

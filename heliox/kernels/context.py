@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from heliox.errors import UnsupportedError
 from heliox.kernels.arrays import LARGEST, element, expanded
-from heliox.kernels.lower import each_names, effectful_helpers
+from heliox.kernels.lower import each_names
 from heliox.kernels.mechanism_text import looks_inside
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import SCALE, VarStruct, global_slots
@@ -119,8 +119,7 @@ def stores(m: VarStruct, names: Iterable[str], pad: str) -> list[str]:
 
 def has_effects(m: VarStruct, block: str) -> bool:
     """Whether a block, or a helper it calls, sends events."""
-    f = m.template.functions[block]
-    return f.has_effects or bool(f.calls & effectful_helpers(m.template))
+    return m.template.effects(block)
 
 
 def _refuse(m: VarStruct) -> None:

@@ -79,7 +79,7 @@ def deliver(context: Context) -> str:
         "        if _QF.shape[1] - _QN[_g, EVENTS] < _G[_g, _FANMAX]:",
         "            _QN[_g, STATUS] = QUEUE_FULL",
         "            return False",
-        "        if _SF.shape[1] - _QN[_g, SPIKES] < 8:",
+        "        if _SF.shape[1] - _QN[_g, SPIKES] < MOST:",
         "            _QN[_g, STATUS] = SPIKES_FULL",
         "            return False",
         "        _time = _QF[_g, 0, 0]",
@@ -103,7 +103,13 @@ def deliver(context: Context) -> str:
             "            _target = (_code << 32) + _inst",
             "            point_reached(_A, _P, _I, _QF, _QI, _QN, _g, _base, _row, _target, _time, _hops)",
         ]
-    lines += ["    return _QN[_g, STATUS] != LOST", "", ""]
+    lines += [
+        "        if _QN[_g, STATUS] == LOST:",
+        "            return False",
+        "    return True",
+        "",
+        "",
+    ]
     lines += [
         "@kernel",
         f"def initialize_connections({ARGS}, _S, _g, _t, _dt):",

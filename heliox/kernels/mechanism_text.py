@@ -13,7 +13,7 @@ MATH_NAMES = (
 RANDOM_NAMES = ("random_ipick", "random_uniform", "random_negexp", "random_normal")
 EVENT_CONSTANTS = (
     "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE",
-    "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "GENERATION", "HOPS",
+    "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "CONDITION", "GENERATION", "HOPS",
 )  # fmt: skip
 
 EFFECT_CONSTANTS = ("SEND", "EVENT", "MOVE", "WATCH", "MOST")

@@ -147,9 +147,10 @@ def record(_A, _P, _R, _RA, _first, _last, _sample):
 
 
 @kernel
-def settled(_QN, _group, _groups, _until):
-    """Whether every group of a range has done its steps (a runaway counts as done)."""
-    for _g in range(_group, _groups):
+def settled(_QN, _order, _first, _last, _until):
+    """Whether all groups from `first` to `last` in order have done their steps (a runaway counts as done)."""
+    for _k in range(_first, _last):
+        _g = _order[_k]
         if _QN[_g, STATUS] == RUNAWAY:
             continue
         if _QN[_g, STATUS] != OK or _QN[_g, STEP] != _until:
@@ -177,7 +178,10 @@ while True:
     for _k in range(_leaders):
         group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
     if _leaders > 0:
-        {_EXCHANGE}
+        if not settled(_QN, _order, 0, _leaders, _until):
+            return _exchanged
+        if not {_EXCHANGE}:
+            return _exchanged
     if _lockstep:
         for _k in {loop}(_leaders, _groups):
             group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 1)
@@ -185,7 +189,7 @@ while True:
             return _exchanged
     for _k in {loop}(_leaders, _groups):
         group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
-    if not settled(_QN, 0, _groups, _until):
+    if not settled(_QN, _order, _leaders, _groups, _until):
         return _exchanged
     if not {_EXCHANGE}:
         return _exchanged
@@ -226,8 +230,12 @@ def run(_task, {_CALL}):
     {_SCRATCH}
     if _task == FINISH:
         for _k in range(_groups):
-            if _k == _leaders and not {_EXCHANGE}:
-                return 0
+            if _k == _leaders:
+                for _j in range(_leaders):
+                    if _QN[_order[_j], STATUS] != OK:
+                        return 0
+                if not {_EXCHANGE}:
+                    return 0
             _g = _order[_k]
             _cj = {_cj(program)}
             if _QN[_g, STATUS] != OK or _QN[_g, PHASE] != 2:

@@ -17,6 +17,7 @@ BLOCKS = (
     "initial", "current", "conductance", "state", "receive", "receive_initial", "receive_each",
     "before_breakpoint", "before_step", "after_solve", "before_initial", "after_initial",
 )  # fmt: skip
+MOST_EFFECTS = 21  # of one call
 EVENT_BLOCKS = ("receive", "receive_initial", "receive_each")  # what a connection runs
 SCALARS = ("t", "dt", "celsius")
 NODE = ("v", "area", "diam")
@@ -256,8 +257,35 @@ class MechTemp:
         }
 
     def effects(self, block: str) -> bool:
-        """Whether a block, or a helper it calls, sends events."""
-        return block in self.functions and self.functions[block].has_effects
+        """Whether a block, or a helper it calls, has effects on events."""
+        return block in self.functions and any(self._count(self.functions[block], n) for n in subset.EFFECTS)
+
+    def sent(self, block: str) -> tuple[int, int]:
+        """How many self events, and how many spikes, one call of a block sends at most."""
+        if block not in self.functions:
+            return 0, 0
+        f = self.functions[block]
+        moves = self._count(f, "net_send") + self._count(f, "net_move")
+        return min(MOST_EFFECTS, moves), min(MOST_EFFECTS, self._count(f, "net_event"))
+
+    def _count(self, f: Function, effect: str) -> int:
+        """Calls of an effect that one call of `f` may make; a loop counts as the most."""
+        looped = {
+            id(n)
+            for loop in ast.walk(f.tree)
+            if isinstance(loop, ast.For)
+            for s in loop.body
+            for n in ast.walk(s)
+        }
+        total = 0
+        for n in ast.walk(f.tree):
+            if not (isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
+                continue
+            name = n.func.id
+            inner = self.helpers.get(name)
+            one = 1 if name == effect else self._count(inner, effect) if inner is not None else 0
+            total += one * (MOST_EFFECTS if id(n) in looped else 1)
+        return total
 
     def to_text(self) -> str:
         """The declaration and the functions' text as JSON; `from_text` reads it back, executing nothing."""
@@ -374,7 +402,7 @@ def _check(m: MechTemp) -> None:
             if r not in legal_write:
                 raise f.fail(f.tree.body[-1], f"it writes {r!r}, which it may not; {nearest(r, legal_write)}")
         subset.check_assignment(f, set(m.instance_names) | set(m.weights))
-        if f.has_effects and name not in ("initial", "receive", "receive_initial"):
+        if m.effects(name) and name not in ("initial", "receive", "receive_initial"):
             raise f.fail(None, f"{', '.join(subset.EFFECTS)} are legal in initial and receive only")
         _check_lists(m, f)
     _check_conditions(m)
@@ -423,18 +451,25 @@ def _check_lists(m: MechTemp, f: Function) -> None:
 
 def _check_conditions(m: MechTemp) -> None:
     """Conditions that are armed exist, and have a receiver; `for_connections` has its block."""
-    for f in m.functions.values():
+    for f in (*m.functions.values(), *m.helpers.values()):
         for n in ast.walk(f.tree):
             if not (isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
                 continue
-            if n.func.id in ("watch", "for_connections") and f.name != "receive":
-                raise f.fail(n, f"{n.func.id} is legal in `receive` only")
+            if n.func.id in ("watch", "for_connections") and f is not m.functions.get("receive"):
+                raise f.fail(n, f"{n.func.id} is legal in `receive` itself only")
             if n.func.id == "watch":
                 k = n.args[0].value if isinstance(n.args[0], ast.Constant) else None
                 if f"watch_{k!r}" not in m.functions:
                     raise f.fail(n, "the first argument of watch is the number of a block watch_<number>")
             elif n.func.id == "for_connections" and "receive_each" not in m.functions:
                 raise f.fail(n, "for_connections runs a block `receive_each`, which is missing")
+    each = m.functions.get("receive_each")
+    if each is not None:
+        foreign = [r for r in each.returns if r in m.pointers or r in m.ion_names]
+        if foreign:
+            raise each.fail(
+                None, f"it writes {foreign[0]!r}; it may set weights and variables of the instance"
+            )
     if any(b.startswith("watch_") for b in m.functions) and "receive" not in m.functions:
         raise MechanismError(f"{m.name}: a watch needs a block `receive`", mechanism=m.name)
 

@@ -11,7 +11,7 @@ start with an underscore belong to the arithmetic of the generated module.
 # mypy: disable-error-code="name-defined"
 
 SEND, EVENT, MOVE, WATCH = range(4)
-MOST = 21  # effects of one call; they fill the first row (64 numbers) of the scratch
+MOST = 21  # effects of one call, as MechTemp counts; they fill the first row (64 numbers) of the scratch
 
 
 def note(S, kind, a, b):

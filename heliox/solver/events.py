@@ -18,6 +18,8 @@ OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST = range(5)
 # a rank is (generation << 48) + class and place: connections come before self events, zero-delay hops after
 # what caused them
 SELF = 1 << 40
+# in the place of a connection: an event of WATCH, which net_move does not take for a self event
+CONDITION = -2
 GENERATION = 48
 HOPS = 40  # SI holds source + (generation << HOPS)
 
@@ -92,7 +94,8 @@ def movable(QF, QI, QN, g, target):
     newest = -1
     for k in range(QN[g, EVENTS]):
         serial = QI[g, k, 0] & ((1 << GENERATION) - 1)
-        if QI[g, k, 1] == target and QF[g, k, 2] == 1.0 and serial >= SELF and serial > newest:
+        mine = QI[g, k, 1] == target and QI[g, k, 2] != CONDITION
+        if mine and QF[g, k, 2] == 1.0 and serial >= SELF and serial > newest:
             newest = serial
             found = k
     return found
