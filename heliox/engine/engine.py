@@ -14,7 +14,7 @@ from heliox.engine.fill import fill, weight_addresses
 from heliox.engine.plan import Plan
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
-from heliox.mechanisms.template import EVENT_BLOCKS, MOST_EFFECTS
+from heliox.mechanisms.blocks import EVENT_BLOCKS, MOST_EFFECTS
 from heliox.mechanisms.varstruct import hidden_names
 from heliox.solver import events
 

@@ -16,7 +16,7 @@ from heliox.kernels.codegen import Program
 from heliox.kernels.context import W
 from heliox.kernels.mechanism_text import table_size
 from heliox.mechanisms import catalogue
-from heliox.mechanisms.template import EVENT_BLOCKS
+from heliox.mechanisms.blocks import EVENT_BLOCKS
 from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout
 from heliox.model.model import Lists, Mechanism, Model
 from heliox.solver import diffusion

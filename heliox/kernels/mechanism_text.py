@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from heliox.kernels.lower import function_text, looking_up, looks_up_inside, table_calls
-from heliox.mechanisms.template import EVENT_BLOCKS, Table
+from heliox.mechanisms.blocks import EVENT_BLOCKS
+from heliox.mechanisms.template import Table
 from heliox.mechanisms.varstruct import VarStruct
 
 MATH_NAMES = (

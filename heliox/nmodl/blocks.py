@@ -6,7 +6,8 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from heliox.mechanisms.template import BLOCKS, Diffusion
+from heliox.mechanisms.blocks import BLOCKS
+from heliox.mechanisms.template import Diffusion
 from heliox.nmodl import syntax as ast
 from heliox.nmodl.diffusion import diffusing
 from heliox.nmodl.frames import Frame

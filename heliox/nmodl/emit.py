@@ -6,9 +6,10 @@ import json
 import keyword
 from collections.abc import Iterable, Mapping
 
+from heliox.mechanisms.blocks import BLOCKS
 from heliox.mechanisms.methods import LIBRARY
 from heliox.mechanisms.subset import EFFECTS, MATH, RANDOM
-from heliox.mechanisms.template import BLOCKS, Diffusion, Ion, Table, Var
+from heliox.mechanisms.template import Diffusion, Ion, Table, Var
 from heliox.nmodl.blocks import BlockLowering, Made
 from heliox.nmodl.frames import Signature
 from heliox.nmodl.ir import Branch, Expr, Name, Return, Set, Step, calls, expressions, names, walk
