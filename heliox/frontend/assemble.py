@@ -16,7 +16,7 @@ from heliox.frontend.couplings import Found
 from heliox.frontend.instances import pools
 from heliox.frontend.naming import unique
 from heliox.frontend.order import promoted_style
-from heliox.frontend.styles import _roles as roles
+from heliox.frontend.styles import roles
 from heliox.frontend.values import column
 from heliox.frontend.wheel import in_order
 from heliox.mechanisms import catalogue

@@ -92,7 +92,7 @@ def _template(
         text = f"{len(f.nodes)} instances, but {e}"
         report.add("mechanism", text, "take it out, or register it with heliox.mechanism", where, r.name)
         return None
-    if h.t != 0.0 and any(b.startswith("watch_") for b in template.functions):
+    if h.t != 0.0 and template.conditions:
         text = "which conditions of WATCH wait in mid-run cannot be read from NEURON"
         report.add("WATCH", text, "freeze behind finitialize (or pass v_init)", where, r.name)
         return None

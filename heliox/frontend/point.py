@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from heliox.errors import ModelError, UnsupportedError
 from heliox.frontend.instances import KIND, check_place, instance_values, pools, template_of
 from heliox.frontend.order import promoted_style
-from heliox.frontend.styles import _roles
+from heliox.frontend.styles import roles
 from heliox.frontend.wheel import in_order
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.template import MechTemp
@@ -67,7 +67,7 @@ def with_point(model: Model, mechanism: str | MechTemp, place: str, **values: fl
 
 
 def _role(t: MechTemp, ion: str) -> tuple[int, int]:
-    return _roles(ion, t.ions[ion])
+    return roles(ion, t.ions[ion])
 
 
 def _segments(model: Model, node: int) -> list[int]:

@@ -53,11 +53,11 @@ class Styles:
             use = template.ions.get(ion) if template is not None and template.kind == "point" else None
             if use is not None:
                 for node in f.nodes:
-                    out.setdefault(node, []).append(_roles(ion, use))
+                    out.setdefault(node, []).append(roles(ion, use))
         return out
 
 
-def _roles(ion: str, use: Ion) -> tuple[int, int]:
+def roles(ion: str, use: Ion) -> tuple[int, int]:
     """Roles of concentration and reversal potential in a mechanism: 0 unused, 1 read, 3 written."""
 
     def role(*names: str) -> int:

@@ -20,7 +20,6 @@ from heliox.kernels.context import (
     arguments,
     assigned,
     elements,
-    has_effects,
     loads,
     stores,
     table_place,
@@ -42,7 +41,7 @@ class BlockWriter:
         self.name = self.t.name
         self.accumulates = block == "current" and self.t.kind in ("density", "point")
         self.rule = self.t.functions.get("conductance") if self.accumulates else None
-        self.effects = has_effects(m, block)
+        self.effects = m.template.effects(block)
         self.slots: dict[str, int] = {"": 0}  # the first row is that of effects
         read = dict.fromkeys((*self.f.params, *(self.rule.params if self.rule else ())))
         self.scalar_names = [

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from heliox.kernels.context import ARGS, Context, arguments
 from heliox.kernels.instance import at_instance, reads
-from heliox.mechanisms.template import MechTemp
 from heliox.mechanisms.varstruct import VarStruct
 
 EPSILON = 1e-11  # NEURON's hoc_epsilon
 
 
-def watched(t: MechTemp) -> Iterator[int]:
-    """Numbers of a mechanism's conditions."""
-    return iter(range(sum(b.startswith("watch_") for b in t.functions)))
-
-
 def conditions(context: Context) -> str:
     """`<mechanism>_sides`, which follows a call of `receive`, and `check_conditions` of a group."""
-    watching = [m for m in context.program.mechanisms if any(True for _ in watched(m.template))]
-    parts = [f"{_difference(context, m, k)}\n\n" for m in watching for k in watched(m.template)]
+    watching = [m for m in context.program.mechanisms if m.template.conditions]
+    parts = [f"{_difference(context, m, k)}\n\n" for m in watching for k in range(m.template.conditions)]
     parts += [f"{_sides(m)}\n\n" for m in watching]
     lines = [
         "@kernel",
@@ -49,7 +41,7 @@ def _sides(m: VarStruct) -> str:
     """Where conditions that were just armed stand: 2 at or above, 1 below."""
     name = m.template.name
     lines = ["@kernel", f"def {name}_sides({ARGS}, _g, _inst, t, dt):", *at_instance(name)]
-    for k in watched(m.template):
+    for k in range(m.template.conditions):
         side = f"_A[_o + {name}___side_{k} + _j]"
         value = f"{name}_watch_{k}_difference({ARGS}, _g, _inst, t, dt)"
         lines += [
@@ -62,7 +54,7 @@ def _sides(m: VarStruct) -> str:
 def _check(context: Context, m: VarStruct) -> list[str]:
     name = m.template.name
     lines = [f"    for _inst in range(_G[_g, _{name}_N]):", *[f"    {x}" for x in at_instance(name)]]
-    for k in watched(m.template):
+    for k in range(m.template.conditions):
         side = f"_A[_o + {name}___side_{k} + _j]"
         value = f"{name}_watch_{k}_difference({ARGS}, _g, _inst, _t, _dt)"
         lines += [

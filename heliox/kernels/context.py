@@ -71,7 +71,7 @@ def written_by(m: VarStruct, f: Function) -> list[str]:
 
 def arguments(m: VarStruct, f: Function) -> list[str]:
     """Arguments of a block function: what it reads, behind queue, connections and tables if it needs them."""
-    first = ["_S"] if has_effects(m, f.name) else []
+    first = ["_S"] if m.template.effects(f.name) else []
     first += ["_each"] if "for_connections" in f.calls else []
     first += ["_T"] if looks_inside(m, f.name) else []
     return first + expanded(read_by(m, f), m.template.array_sizes)
@@ -115,11 +115,6 @@ def loads(m: VarStruct, names: Iterable[str], pad: str) -> list[str]:
 def stores(m: VarStruct, names: Iterable[str], pad: str) -> list[str]:
     """Stores of an instance's own variables."""
     return [f"{pad}_A[_o + {slot} + _j] = {x}" for n in names if n in m.own for x, slot in elements(m, n)]
-
-
-def has_effects(m: VarStruct, block: str) -> bool:
-    """Whether a block, or a helper it calls, sends events."""
-    return m.template.effects(block)
 
 
 def _refuse(m: VarStruct) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from heliox.kernels.condition_loop import watched
 from heliox.kernels.context import (
     ARGS,
     QUEUE,
     Context,
     arguments,
     assigned,
-    has_effects,
     stores,
     written_by,
 )
@@ -22,7 +20,6 @@ def event(context: Context, m: VarStruct, block: str) -> str:
     t = m.template
     f = t.functions[block]
     name = t.name
-    watching = any(b.startswith("watch_") for b in t.functions)
     lines = [
         "@kernel",
         f"def {name}_{block}_event({ARGS}, _S, _g, _inst, _connection, flag, t, _hops, dt):",
@@ -53,14 +50,14 @@ def event(context: Context, m: VarStruct, block: str) -> str:
             lines.append("    _A[_base + _U(_G[_g, _V]) + _nd] = v")
         elif r in t.pointers:
             lines.append(f"    _A[{pointed(name, r)}] = {r}")
-    if has_effects(m, block):
-        armed = f"_o + {name}___side_0 + _j, {len(list(watched(t)))}" if watching else "_o, 0"
+    if t.effects(block):
+        armed = f"_o + {name}___side_0 + _j, {t.conditions}" if t.conditions else "_o, 0"
         lines += [
             f"    _source = _I[_U(_G[_g, _{name}_SOURCE]) + _U(_inst)]",
             f"    _target = ({context.code(m)} << 32) + _inst",
             f"    act({QUEUE}, _source, _target, _connection, t, _hops, {armed})",
         ]
-    if watching and block == "receive":
+    if t.conditions and block == "receive":
         lines.append(f"    {name}_sides({ARGS}, _g, _inst, t, dt)")
     return "\n".join(lines)
 

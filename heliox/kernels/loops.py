@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from heliox.kernels import fixed_loops
 from heliox.kernels.block_loop import BlockWriter
-from heliox.kernels.context import ARGS, EVENTLESS, Context, has_effects
+from heliox.kernels.context import ARGS, EVENTLESS, Context
 from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import event
 from heliox.kernels.mechanism_text import table_arguments
-from heliox.mechanisms.varstruct import VarStruct, hidden_names
+from heliox.mechanisms.varstruct import VarStruct
 
 if TYPE_CHECKING:
     from heliox.kernels.codegen import Program
@@ -22,11 +22,6 @@ class Loops:
     def __init__(self, program: Program) -> None:
         self.context = Context(program)
         self.scratch = 1
-
-    @property
-    def watches(self) -> bool:
-        """Whether a mechanism has conditions."""
-        return any(hidden_names(m.template) for m in self.context.program.mechanisms)
 
     def bases(self, pad: str) -> list[str]:
         """Locals of a group that several phases use."""
@@ -98,7 +93,7 @@ class Loops:
         return out
 
     def _call(self, m: VarStruct, block: str) -> str:
-        args = ARGS if has_effects(m, block) else EVENTLESS
+        args = ARGS if m.template.effects(block) else EVENTLESS
         return f"{m.template.name}_{block}_loop({args}, _S, _g, _t, _dt)"
 
     # ------------------------------------------------------------------ one mechanism

@@ -151,7 +151,7 @@ def _check_conditions(m: MechTemp) -> None:
             raise each.fail(
                 None, f"it writes {foreign[0]!r}; it may set weights and variables of the instance"
             )
-    if any(b.startswith("watch_") for b in m.functions) and "receive" not in m.functions:
+    if m.conditions and "receive" not in m.functions:
         raise MechanismError(f"{m.name}: a watch needs a block `receive`", mechanism=m.name)
 
 

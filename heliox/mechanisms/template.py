@@ -6,6 +6,7 @@ import ast
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 
 from heliox.errors import MechanismError
 from heliox.mechanisms import subset
@@ -85,6 +86,18 @@ def _vars(declared: Declarations) -> dict[str, Var]:
         else:
             out[name] = Var(*d)
     return out
+
+
+def _calls_of(f: Function, weight: Mapping[str, int]) -> int:
+    """Calls in `f`, each counted by `weight`; in a loop as the most, in sum at most `MOST_EFFECTS`."""
+    if not f.calls & {n for n, w in weight.items() if w}:
+        return 0
+    looped = {id(n) for x in ast.walk(f.tree) if isinstance(x, ast.For) for s in x.body for n in ast.walk(s)}
+    total = 0
+    for n in ast.walk(f.tree):
+        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name):
+            total += weight.get(n.func.id, 0) * (MOST_EFFECTS if id(n) in looped else 1)
+    return min(MOST_EFFECTS, total)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -249,36 +262,39 @@ class MechTemp:
             n for b in (blocks or self.functions) if b in self.functions for n in self.functions[b].returns
         }
 
+    @property
+    def conditions(self) -> int:
+        """Number of conditions of WATCH: blocks ``watch_0``, ``watch_1``, ..."""
+        return sum(b.startswith("watch_") for b in self.functions)
+
     def effects(self, block: str) -> bool:
         """Whether a block, or a helper it calls, has effects on events."""
-        return block in self.functions and any(self._count(self.functions[block], n) for n in subset.EFFECTS)
+        return block in self.functions and any(self._count(block, effect) for effect in subset.EFFECTS)
 
     def sent(self, block: str) -> tuple[int, int]:
         """How many self events, and how many spikes, one call of a block sends at most."""
         if block not in self.functions:
             return 0, 0
-        f = self.functions[block]
-        moves = self._count(f, "net_send") + self._count(f, "net_move")
-        return min(MOST_EFFECTS, moves), min(MOST_EFFECTS, self._count(f, "net_event"))
+        moves = self._count(block, "net_send") + self._count(block, "net_move")
+        return min(MOST_EFFECTS, moves), self._count(block, "net_event")
 
-    def _count(self, f: Function, effect: str) -> int:
-        """Calls of an effect that one call of `f` may make; a loop counts as the most."""
-        looped = {
-            id(n)
-            for loop in ast.walk(f.tree)
-            if isinstance(loop, ast.For)
-            for s in loop.body
-            for n in ast.walk(s)
-        }
-        total = 0
-        for n in ast.walk(f.tree):
-            if not (isinstance(n, ast.Call) and isinstance(n.func, ast.Name)):
-                continue
-            name = n.func.id
-            inner = self.helpers.get(name)
-            one = 1 if name == effect else self._count(inner, effect) if inner is not None else 0
-            total += one * (MOST_EFFECTS if id(n) in looped else 1)
-        return total
+    def _count(self, block: str, effect: str) -> int:
+        """Calls of an effect that one call of a block may make, at most `MOST_EFFECTS`."""
+        return _calls_of(self.functions[block], {effect: 1, **self._helper_effects[effect]})
+
+    @cached_property
+    def _helper_effects(self) -> dict[str, dict[str, int]]:
+        """Effect -> helper -> how often one call of the helper may have it; helpers may call each other."""
+        out = {}
+        for effect in subset.EFFECTS:
+            counts = dict.fromkeys(self.helpers, 0)
+            while True:
+                more = {n: _calls_of(f, {effect: 1, **counts}) for n, f in self.helpers.items()}
+                if more == counts:
+                    break
+                counts = more
+            out[effect] = counts
+        return out
 
     def to_text(self) -> str:
         """The declaration and the functions' text as JSON; `from_text` reads it back, executing nothing."""

@@ -44,8 +44,7 @@ def global_slots(template: MechTemp) -> dict[str, int]:
 
 def hidden_names(template: MechTemp) -> list[str]:
     """What an instance with WATCH keeps: for each condition its side (0: not armed) and its flag."""
-    count = sum(b.startswith("watch_") for b in template.functions)
-    return [f"_{what}_{k}" for k in range(count) for what in ("side", "flag")]
+    return [f"_{what}_{k}" for k in range(template.conditions) for what in ("side", "flag")]
 
 
 def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:

@@ -72,7 +72,7 @@ def save(model: Model, path: str | os.PathLike[str]) -> None:
     digest = hashlib.sha256(image).hexdigest()
     line = f"HelioX model; schema {SCHEMA}; heliox {__version__}; {len(image)} bytes; sha256 {digest}\n"
     try:
-        _replace(path, line.encode().ljust(HEADER, b"\0"), image)
+        write_beside(path, line.encode().ljust(HEADER, b"\0"), image)
     except OSError as e:
         kept = "; the older file is as it was" if os.path.isfile(path) else ""
         raise ModelError(f"{path} cannot be written: {e.strerror or e}{kept}", path=path) from e
@@ -92,7 +92,7 @@ def _image(model: Model) -> bytes:
         return file.id.get_file_image()
 
 
-def _replace(path: str, *parts: bytes) -> None:
+def write_beside(path: str, *parts: bytes) -> None:
     target = os.path.realpath(path)  # a link stays a link
     temporary = f"{target}.{secrets.token_hex(4)}.tmp"
     try:

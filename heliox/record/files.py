@@ -8,7 +8,7 @@ from collections.abc import Callable
 import h5py
 
 from heliox.errors import ModelError
-from heliox.model.store import _replace
+from heliox.model.store import write_beside
 
 
 def write(path: str | os.PathLike[str], fill: Callable[[h5py.File], None]) -> None:
@@ -44,7 +44,7 @@ def place(path: str | os.PathLike[str], *parts: bytes) -> None:
     """Put a file of these bytes in the place of `path`; ModelError if that cannot be done."""
     path = os.fspath(path)
     try:
-        _replace(path, *parts)
+        write_beside(path, *parts)
     except OSError as e:
         kept = "; the older file is as it was" if os.path.isfile(path) else ""
         raise ModelError(f"{path} cannot be written: {e.strerror or e}{kept}", path=path) from e

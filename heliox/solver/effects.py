@@ -10,8 +10,10 @@ start with an underscore belong to the arithmetic of the generated module.
 # ruff: noqa: F821, RUF059  (names of the generated module's prelude; tuples are unpacked by position)
 # mypy: disable-error-code="name-defined"
 
+from heliox.mechanisms.blocks import MOST_EFFECTS
+
 SEND, EVENT, MOVE, WATCH = range(4)
-MOST = 21  # effects of one call, as MechTemp counts; they fill the first row (64 numbers) of the scratch
+MOST = MOST_EFFECTS  # with three numbers each they fill the first row (64 numbers) of the scratch
 
 
 def note(S, kind, a, b):
@@ -26,22 +28,22 @@ def note(S, kind, a, b):
 
 def _net_send(S, wait, flag):
     """A self event after `wait` ms, carrying the connection `receive` was called with."""
-    note(S, 0.0, wait, flag)
+    note(S, SEND, wait, flag)
 
 
 def _net_event(S, time):
     """A spike of this instance at `time` ms."""
-    note(S, 1.0, time, 0.0)
+    note(S, EVENT, time, 0.0)
 
 
 def _net_move(S, time):
     """Move this instance's pending event of flag 1 to `time` ms; without one nothing happens."""
-    note(S, 2.0, time, 0.0)
+    note(S, MOVE, time, 0.0)
 
 
 def _watch(S, k, flag):
     """Arm condition k."""
-    note(S, 3.0, k, flag)
+    note(S, WATCH, k, flag)
 
 
 def act(

@@ -8,6 +8,7 @@ import pytest
 from heliox.errors import MechanismError, ModelError
 from heliox.mechanisms.intrinsics import net_send, watch
 from heliox.mechanisms.library.iclamp import template as iclamp
+from heliox.mechanisms.subset import Function
 from heliox.mechanisms.template import MechTemp
 from heliox.simulation import Simulation
 from tests.engine.made import network
@@ -137,3 +138,19 @@ def test_effects_behind_helpers_are_checked():
         MechTemp("A", "point", (initial, watch_0, receive), states={"x": ""})
     with pytest.raises(MechanismError, match="legal in initial and receive only"):
         MechTemp("B", "point", (state,), states={"x": ""})
+
+
+def test_effects_are_counted_through_helpers_of_any_depth():
+    """Sixty helpers, each calling the one before twice; and one that calls itself."""
+    helpers = {"h0": Function("h0", "def h0(x):\n    net_send(1.0, x)\n    return x\n")}
+    for k in range(1, 60):
+        text = f"def h{k}(x):\n    return h{k - 1}(x) + h{k - 1}(x)\n"
+        helpers[f"h{k}"] = Function(f"h{k}", text)
+    helpers["again"] = Function("again", "def again(x):\n    return again(x) if x > 0.0 else x\n")
+
+    def made(call):
+        receive = Function("receive", f"def receive(x):\n    x = {call}(x)\n    return x\n")
+        return MechTemp("Deep", "point", {"receive": receive}, states={"x": ""}, helpers=helpers)
+
+    assert [made(f"h{k}").sent("receive")[0] for k in (0, 1, 2, 4, 5, 59)] == [1, 2, 4, 16, 21, 21]
+    assert not made("again").effects("receive")
