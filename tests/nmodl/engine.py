@@ -161,6 +161,7 @@ def together(h: Any, stands: dict[str, Stand]) -> dict[str, tuple[str, str]]:
         return out | dict.fromkeys(stands, ("not frozen", "too many failures"))
     recorded = {f: {p: h.Vector().record(r) for p, r in s.watch.items()} for f, s in stands.items()}
     h.finitialize(-60)
+    model = heliox.from_neuron()  # again: INITIAL may read what the one before has left
     h.continuerun(T)
     sim = heliox.Simulation(model, math="libm", progress=False)
     ours = {f: {p: sim.record(p) for p in v} for f, v in recorded.items()}
