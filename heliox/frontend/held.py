@@ -1,4 +1,5 @@
-"""What C code of point processes keeps behind its pointers: random streams and Vectors; `h` is always given.
+"""What C code of point processes keeps behind its pointers: streams, Vectors, the pairs of PatternStim.
+`h` is always given.
 
 NEURON shows neither the pointers nor where they lead. They are read from memory, in a copy of the process,
 and every step is checked against what is known: the object, the number of its mechanism, NEURON's own names
@@ -73,6 +74,36 @@ def held_vectors(h: Any, r: Registered, things: list, name: str) -> list[NDArray
     if not set(found) <= {0, *vectors}:
         raise TrialError("it leads to what is no Vector")
     return [np.array(vectors[at]) if at else np.empty(0) for at in found]
+
+
+def held_patterns(r: Registered, things: list) -> list[tuple[NDArray[np.float64], NDArray[np.int64], int]]:
+    """Times (ms), gids and the number of pairs already sent of every PatternStim.
+
+    Raises
+    ------
+    TrialError
+        If the pairs are not found.
+    """
+    objects = _objects(r, things)
+
+    def read() -> list[tuple[NDArray, NDArray, int]]:
+        return [_pairs(_pointer(at, r, "ptr")) for at in objects]
+
+    return attempt(read)
+
+
+def _pairs(at: int) -> tuple[NDArray, NDArray, int]:
+    """What is at the pointer of a PatternStim: int size, double* times, int* gids, int index."""
+    if not at:
+        raise TrialError("it is not set")
+    size, times, gids = ctypes.c_int.from_address(at).value, _word(at + 8), _word(at + 16)
+    sent = ctypes.c_int.from_address(at + 24).value
+    if size < 0 or sent < 0 or (size > 0 and not (times and gids)):
+        raise TrialError("memory is laid out in another way")
+    if size == 0:
+        return np.empty(0), np.empty(0, np.int64), 0
+    t = np.array((ctypes.c_double * size).from_address(times))
+    return t, np.array((ctypes.c_int * size).from_address(gids), np.int64), min(sent, size)
 
 
 def _objects(r: Registered, things: list) -> list[int]:

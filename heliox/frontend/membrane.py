@@ -25,6 +25,7 @@ from heliox.mechanisms.template import MechTemp
 from heliox.model.model import Mechanism
 
 MORPHOLOGY, CAPACITANCE = "morphology", "capacitance"
+PATTERN_STIM = "PatternStim"  # read with the network: in the model its gids are the instances
 ALL, PARAMETERS, ASSIGNED, STATES = range(4)  # MechanismStandard's numbers
 
 
@@ -63,7 +64,7 @@ def read_membrane(h: Any, anatomy: Anatomy, state: SaveState, report: Report) ->
     templates = Templates(h)
     style = Styles(h, anatomy, found, templates)
     for r in order:
-        if r.name == MORPHOLOGY:
+        if r.name in (MORPHOLOGY, PATTERN_STIM):
             continue
         if r.name == CAPACITANCE and anatomy.handles:
             _add(out, catalogue.get(r.name), *_capacitance(anatomy))
@@ -81,10 +82,6 @@ def _template(
     if r.name == "extracellular":
         text = f"inserted in {len(f.nodes)} segments, and HelioX has no extracellular potential"
         report.add("extracellular", text, "build the cells without it", where, r.name)
-        return None
-    if r.name == "PatternStim":
-        text = f"{len(f.nodes)} instances, whose spikes appear as those of other cells"
-        report.add("mechanism", text, "give each gid a VecStim with its times", where, r.name)
         return None
     try:
         template = templates.get(r.name, h.ion_charge(r.name) if r.ion else None)

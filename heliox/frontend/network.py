@@ -10,7 +10,8 @@ import numpy as np
 
 from heliox.frontend.cells import Anatomy
 from heliox.frontend.library import library_function
-from heliox.frontend.membrane import Membrane
+from heliox.frontend.membrane import PATTERN_STIM, Membrane
+from heliox.frontend.patterns import check_ties, read_pattern, with_wakings
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
 from heliox.frontend.sources import Network, find_sources, number_of
@@ -23,8 +24,11 @@ def read_network(
 ) -> tuple[Sources, Connections, Events]:
     """Sources, connections and waiting events."""
     net = find_sources(h, anatomy, membrane, state, report)
-    connections, active = _connections(net, membrane, state, report)
-    events = read_events(h, net, membrane, state, active, report)
+    pattern = read_pattern(h, membrane, net, state, report)
+    connections = _connections(net, membrane, state, report)
+    check_ties(pattern, membrane, connections, report)
+    events = read_events(h, net, membrane, state, connections, report)
+    events = with_wakings(events, pattern, membrane, float(h.t))
     s = net.sources
     sources = Sources(
         mechanism=np.array([x.mechanism for x in s], np.int32),
@@ -37,10 +41,9 @@ def read_network(
     return sources, connections, events
 
 
-def _connections(
-    net: Network, membrane: Membrane, state: SaveState, report: Report
-) -> tuple[Connections, np.ndarray]:
+def _connections(net: Network, membrane: Membrane, state: SaveState, report: Report) -> Connections:
     delay_of = _delay_reader()
+    known = {t.name for t in membrane.templates} - {PATTERN_STIM}  # that one hears nothing
     n = len(net.netcons)
     mechanism, instance = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
     delay, active = np.ones(n), np.zeros(n, bool)
@@ -50,7 +53,7 @@ def _connections(
             place = membrane.instance.get(target)
             if place is not None:
                 mechanism[k], instance[k] = place
-            elif target.hname().partition("[")[0] in {t.name for t in membrane.templates}:
+            elif target.hname().partition("[")[0] in known:
                 text = f"{netcon.hname()} goes to {target.hname()}, which is in no section"
                 report.add("connection", text, "give it a place with loc, or take the NetCon out")
         active[k] = netcon.active()
@@ -71,7 +74,7 @@ def _connections(
             report.add(
                 "connection order", text, "make the connections anew instead of moving them to another source"
             )
-    return connections, active
+    return connections
 
 
 def _delay_reader() -> Callable[[Any, int], float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from heliox.frontend.cells import Anatomy
 from heliox.frontend.membrane import Membrane
 from heliox.frontend.problems import Report
-from heliox.frontend.savestate import SOURCE, SaveState
+from heliox.frontend.savestate import NETCON, SOURCE, SaveState
 from heliox.frontend.trial import attempt, can_try
 
 MANY_GIDS = 1 << 20
@@ -41,13 +41,17 @@ class Network:
     """Sources in order of detection.
 
     ``serves[k]`` is the source of connection k (-1: none), ``netcons`` the connections in order of their
-    making, ``by_number`` their positions by the k of ``NetCon[k]``.
+    making, ``by_number`` their positions by the k of ``NetCon[k]``. ``ports`` are the sources that cannot be
+    seen: of connections that only ``NetCon.event`` triggers, or whose gid is that of no cell. ``waiting``:
+    entry of the queue -> (time in ms, connection) of all it will serve, in that order.
     """
 
     netcons: list
     by_number: dict[int, int]
     sources: list[Source] = field(default_factory=list)
     serves: list[int] = field(default_factory=list)
+    ports: list[Source] = field(default_factory=list)
+    waiting: dict[int, list[tuple[float, int]]] = field(default_factory=dict)
 
 
 def number_of(thing: Any) -> int:
@@ -59,23 +63,21 @@ def find_sources(h: Any, anatomy: Anatomy, membrane: Membrane, state: SaveState,
     """All sources of the session that have a connection or a gid."""
     net = Network(list(h.List("NetCon")), {n: k for k, n in enumerate(state.numbers)})
     find = _Finder(h, anatomy, membrane, report)
-    stubs = _walk(h, net, find)
-    missing = len(state.above) - len(net.sources) - len(stubs)
+    _walk(h, net, find)
+    missing = len(state.above) - len(net.sources) - len(net.ports)
     if missing > 0:
         # They have no connection left, but those with a gid answer to a connection made for a moment.
         with _Probes(h, net, missing, membrane) as found:
             if found:
-                stubs = _walk(h, net, find)
-    _places(net, stubs, state, report)
+                _walk(h, net, find)
+    net.waiting = _waiting(h, net, state)
+    _places(net, state, report)
     return net
 
 
-def _walk(h: Any, net: Network, find: _Finder) -> list[int]:
-    """Fill in the sources in NEURON's order.
-
-    Gives the first connection of each group whose source cannot be seen: it has no place in the model.
-    """
-    net.sources, net.serves = [], [-1] * len(net.netcons)
+def _walk(h: Any, net: Network, find: _Finder) -> None:
+    """Fill in the sources, and the ports, in NEURON's order."""
+    net.sources, net.ports, net.serves = [], [], [-1] * len(net.netcons)
     done: set[int] = set()
     netcons = {number_of(netcon): netcon for netcon in h.List("NetCon")}
     for number in _by_source(h):
@@ -89,14 +91,31 @@ def _walk(h: Any, net: Network, find: _Finder) -> list[int]:
         for k in source.members:
             net.serves[k] = len(net.sources)
         net.sources.append(source)
-    stubs = []
     for number, k in net.by_number.items():
         if number not in done:
-            members = [number_of(n) for n in net.netcons[k].prelist()]
-            done.update(members)
-            if members:
-                stubs.append(k)
-    return stubs
+            numbers = [number_of(n) for n in net.netcons[k].prelist()]
+            done.update(numbers)
+            if numbers:
+                gid = int(net.netcons[k].srcgid())
+                net.ports.append(Source(variable="", gid=gid, members=[net.by_number[n] for n in numbers]))
+
+
+def _waiting(h: Any, net: Network, state: SaveState) -> dict[int, list[tuple[float, int]]]:
+    """What entries of the queue will serve."""
+    times, netcons = h.Vector(), h.List()
+    h.CVode().event_queue_info(2, times, netcons)
+    deliveries = zip(list(times), [net.by_number[number_of(n)] for n in netcons])
+    together = {k: s.members for s in (*net.sources, *net.ports) for k in s.members}
+    out = {}
+    for j, item in enumerate(state.queue):
+        if item.kind == NETCON:
+            out[j] = [next(deliveries)]
+        elif (
+            item.kind == SOURCE
+        ):  # NEURON tells these in the reverse of the order in which it will serve them
+            last = next(deliveries)
+            out[j] = [last, *(next(deliveries) for _ in together[last[1]][1:])][::-1]
+    return out
 
 
 def _by_source(h: Any) -> list[int]:
@@ -215,14 +234,12 @@ class _Probes:
         self.target = None
 
 
-def _places(net: Network, stubs: list[int], state: SaveState, report: Report) -> None:
-    """Positions of the sources among all that NEURON has.
+def _places(net: Network, state: SaveState, report: Report) -> None:
+    """Positions of the sources among all that NEURON has, ports included.
 
-    Those that cannot be seen belong to connections that only ``NetCon.event`` triggers, or whose gid is that
-    of no cell. They were made with their first connection at the latest.
+    A port was made with its first connection at the latest.
     """
-    n, hidden = len(state.above), len(stubs)
-    lost = n - len(net.sources) - hidden
+    lost = len(state.above) - len(net.sources) - len(net.ports)
     if lost:
         report.add(
             "spike source",
@@ -230,14 +247,18 @@ def _places(net: Network, stubs: list[int], state: SaveState, report: Report) ->
             f"keep a NetCon of each, or give them gids below {MANY_GIDS}",
         )
         return
+    port = {k: p for p, s in enumerate(net.ports) for k in s.members}
+    busy = {state.queue[j].number: net.waiting[j][0][1] for j in net.waiting if state.queue[j].kind == SOURCE}
+    of_ports = {place: port[k] for place, k in busy.items() if k in port}
+    places = np.array([place for place in range(len(state.above)) if place not in of_ports], int)
     first = [min(s.members, default=-1) for s in net.sources]
-    guess = sorted(sum(f < k for f in first) for k in stubs)
-    busy = np.zeros(n, bool)
-    busy[[item.number for item in state.queue if item.kind == SOURCE]] = True
+    unplaced = [s for p, s in enumerate(net.ports) if p not in of_ports.values()]
+    guess = sorted(sum(f < s.members[0] for f in first) for s in unplaced)
     above = np.array([s.above for s in net.sources], bool)
     shared = np.array([len(s.members) > 2 for s in net.sources], bool)
-    for source, place in zip(net.sources, align(state.above, busy, above, shared, guess)):
-        source.place = place
+    found = align(state.above[places], np.isin(places, list(busy)), above, shared, guess)
+    for source, k in zip(net.sources, found):
+        source.place = int(places[k])
 
 
 def align(seen: NDArray, busy: NDArray, above: NDArray, shared: NDArray, guess: list[int]) -> list[int]:

@@ -10,36 +10,31 @@ from heliox.frontend import savestate
 from heliox.frontend.membrane import Membrane
 from heliox.frontend.problems import Report
 from heliox.frontend.savestate import SaveState
-from heliox.frontend.sources import Network, number_of
-from heliox.model.model import Events
+from heliox.frontend.sources import Network
+from heliox.model.model import Connections, Events
 
 
 def read_events(
-    h: Any, net: Network, membrane: Membrane, state: SaveState, active: np.ndarray, report: Report
+    h: Any, net: Network, membrane: Membrane, state: SaveState, connections: Connections, report: Report
 ) -> Events:
+    """What waits for instances of the model, in order of delivery."""
     cvode = h.CVode()
     times, flags, targets = h.Vector(), h.Vector(), h.List()
     cvode.event_queue_info(3, times, flags, targets)  # the file has the flags with six digits only
     self_events = zip(list(times), list(flags), list(targets))
-    times, netcons = h.Vector(), h.List()
-    cvode.event_queue_info(2, times, netcons)
-    deliveries = zip(list(times), [net.by_number[number_of(n)] for n in netcons])
-    at = {s.place: s for s in net.sources}
+    heard = connections.mechanism >= 0
     rows: list[tuple] = []
-    for item in state.queue:
+    for j, item in enumerate(state.queue):
         if item.kind == savestate.NETCON:
-            time, k = next(deliveries)
-            rows.append((time, k, False, -1, -1, 0.0))
-        elif item.kind == savestate.SOURCE and item.number in at:
-            # NEURON tells these in the reverse of the order in which it will serve them
-            members = at[item.number].members
-            for time, k in reversed([next(deliveries) for _ in members]):
-                if active[k] and net.netcons[k].syn() is not None:
-                    rows.append((time, k, False, -1, -1, 0.0))
+            rows += [(time, k, False, -1, -1, 0.0) for time, k in net.waiting[j] if heard[k]]
+        elif item.kind == savestate.SOURCE:
+            served = [(time, k) for time, k in net.waiting[j] if heard[k] and connections.active[k]]
+            rows += [(time, k, False, -1, -1, 0.0) for time, k in served]
         elif item.kind == savestate.SELF:
             time, flag, target = next(self_events)
             place = membrane.instance.get(target, (-1, -1))
-            rows.append((time, net.by_number.get(item.number, -1), True, *place, flag))
+            if place[0] >= 0:
+                rows.append((time, net.by_number.get(item.number, -1), True, *place, flag))
         elif item.kind == savestate.STATEMENT:
             what = "a Python call" if item.text in ("", "PythonObject") else repr(item.text)
             text = f"the queue holds {what} for t = {item.time:g} ms"

@@ -30,6 +30,7 @@ LIBRARY = {
     "IntFire1": "intfire1",
     "IntFire2": "intfire2",
     "IntFire4": "intfire4",
+    "PatternStim": "patternstim",
 }  # fmt: skip
 FAMILIES = {
     "coupling": {"Gap": "gap"},

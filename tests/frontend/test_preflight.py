@@ -42,8 +42,10 @@ def test_a_good_session_has_no_problems(h, cell):
 
 def test_everything_is_said_at_once(h, cell):
     h.CVode().active(1)
-    stim = h.PatternStim()
+    stim, synapse = h.PatternStim(), h.ExpSyn(cell.soma(0.5))
+    netcon = h.ParallelContext().gid_connect(7, synapse)
     h.finitialize(-65)
+    stim.play(h.Vector([1.0]), h.Vector([7]))
     cell.soma.insert("extracellular")
     h.nrn_netrec_state_adjust = 1
     try:
@@ -55,15 +57,15 @@ def test_everything_is_said_at_once(h, cell):
         h.CVode().active(0)
     problems = e.value.fields["problems"]
     assert isinstance(problems, tuple)
-    assert [p.kind for p in problems] == ["variable step", "queue", "extracellular", "mechanism"]
+    assert [p.kind for p in problems] == ["variable step", "queue", "extracellular", "pattern"]
     assert list(report) == list(problems)
     text = str(e.value)
     assert "for 4 reasons" in text
-    assert "4. mechanism (PatternStim): 1 instances, whose spikes" in text
+    assert "4. pattern (PatternStim): PatternStim[" in text
     for p in problems:
         assert p.mend in text
     assert not report
-    assert stim
+    assert stim and netcon
 
 
 def test_threads(h, cell):
