@@ -26,6 +26,7 @@ from heliox.nmodl.ir import (
     Text,
     Unary,
 )  # fmt: skip
+from heliox.nmodl.powers import folded
 
 WIDTH = 110
 _COMPARE = frozenset(("==", "!=", "<", ">", "<=", ">="))
@@ -88,6 +89,7 @@ class Printer:
         return self._test(e)[0]
 
     def _number(self, e: Expr) -> tuple[str, int]:
+        e = folded(e)
         atom = _PRECEDENCE["atom"]
         if isinstance(e, Num):
             return number(e.text), atom

@@ -54,11 +54,37 @@ class Stand:
         for name, value in case["set"].items():
             variable = name.split(".")[1]
             setattr(self.owner if t.kind != "density" else getattr(s(0.5), t.name), variable, value)
+        self._globals()
+        self._streams()
         for pointer in t.pointers:
             where = self.owner if t.kind != "density" else getattr(s(0.5), t.name)
             h.setpointer(s(0.5)._ref_v, pointer, where)
         self._events(case)
         self._watch(case)
+
+    def _globals(self) -> None:
+        """GLOBAL parameters that are 0 get a number, as `case_of` does it with those in RANGE."""
+        theirs = {python: mod for mod, python in self.t.renamed.items()}
+        zero = [n for n, v in self.t.globals_.items() if v.size == 1 and v.default == 0.0]
+        for name in set(zero) - self.t.writes():
+            of_hoc = f"{theirs.get(name, name)}_{self.t.name}"
+            if hasattr(self.h, of_hoc):
+                setattr(self.h, of_hoc, 0.37)
+
+    def _streams(self) -> None:
+        """Streams that hoc sets, where the file has a procedure of one of the usual names."""
+        if not self.t.random or self.t.kind == "density":
+            return
+        if hasattr(self.owner, "noiseFromRandom123"):
+            self.owner.noiseFromRandom123(1, 2, 3)
+        elif hasattr(self.owner, "setRNG"):
+            self.owner.setRNG(1, 2, 3)
+        elif hasattr(self.owner, "noiseFromRandom"):
+            stream = self.h.Random()
+            stream.Random123(1, 2, 3)
+            stream.negexp(1)
+            self.owner.noiseFromRandom(stream)
+            self.keep.append(stream)
 
     def _events(self, case: dict) -> None:
         if "connections" not in case:
@@ -131,7 +157,7 @@ def run(folder: Path, files: list[Path]) -> dict[str, tuple[str, str]]:
             out[str(file)] = ("refused", str(e).split("\n")[0][:120])
             continue
         case = case_of(t, text, analyse(text, str(file), [file.parent]).notes)
-        said = "uses vectors" if t.lists else survives(h, k, t, case)
+        said = survives(h, k, t, case)
         if said != "ok":
             out[str(file)] = ("not run by NEURON", said)
             continue

@@ -44,6 +44,11 @@ CASES: dict[str, dict] = {
         "globals": {"vhalf_legacy": -45.0},
         "record": ["legacy.x", "legacy.total", "legacy.count", "legacy.odd"],
     },
+    "powers": {
+        "mechanisms": ["powers"],
+        "v": -30.0,
+        "record": ["powers.square", "powers.reciprocal", "powers.cube"],
+    },
     "implicit": {
         "mechanisms": ["implicit"],
         "v": -30.0,
