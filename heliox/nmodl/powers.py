@@ -10,8 +10,8 @@ LARGEST = 15  # parts of a base that may be written twice
 def folded(e: Expr) -> Expr:
     """``x * x`` for x^2 and ``1 / x`` for x^-1, as GCC and Clang compile them; any other expression as it is.
 
-    ``pow`` rounds otherwise in one of a thousand cases. A base that calls a function, or is long, is not written
-    twice.
+    ``pow`` rounds otherwise in one of a thousand cases. A base that calls a function, or is long, is not
+    written twice.
     """
     if isinstance(e, Binary) and e.op == "^":
         base, exponent = e.a, e.b
