@@ -11,6 +11,7 @@ from heliox.engine.diffusion import neighbours
 from heliox.engine.partition import Partition, cell_of_node, partition
 from heliox.engine.plan import Placement, Plan, inside
 from heliox.engine.references import Couplings, named_variables
+from heliox.engine.storage import storage_order, stretches
 from heliox.errors import ModelError
 from heliox.kernels.codegen import Program
 from heliox.kernels.context import W
@@ -20,7 +21,6 @@ from heliox.mechanisms.blocks import EVENT_BLOCKS
 from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout
 from heliox.model.model import Lists, Mechanism, Model
 from heliox.solver import diffusion
-from heliox.solver.dhs import level_order
 
 CHUNK_NODES = 12_000  # about an L2 cache of state for a mixed model
 ALIGN = 8
@@ -172,15 +172,13 @@ class _Builder:
         n = len(nodes)
         cell = cell_of_node(self.model)
         self.node_chunk = self.part.cell[cell] if n else np.empty(0, np.int32)
-        storage = level_order(nodes.parent)
-        storage = storage[np.argsort(self.node_chunk[storage], kind="stable")]
+        storage = storage_order(self.model, self.node_chunk) if n else np.empty(0, np.intp)
         counts = np.bincount(self.node_chunk, minlength=self.part.chunks)
         first = np.concatenate([[0], np.cumsum(counts)])
         self.node_local = np.empty(n, np.int64)
         self.node_local[storage] = np.arange(n) - first[self.node_chunk[storage]]
-        local_parent = np.where(nodes.parent >= 0, self.node_local[nodes.parent], 0)
+        local_parent = np.where(nodes.parent >= 0, self.node_local[nodes.parent], -1)
         self.column("NODES")[:] = counts
-        self.column("ROOTS")[:] = np.bincount(self.node_chunk[nodes.parent < 0], minlength=self.part.chunks)
         for c in range(self.part.chunks):
             mine = storage[first[c] : first[c + 1]]
             row = self.G[c]
@@ -189,6 +187,9 @@ class _Builder:
             for name in ("CA", "CB", "AREA", "DIAM"):
                 row[self.program.columns[name]] = self.P.take(len(mine))
             row[self.program.columns["PARENT"]] = self.I.add(local_parent[mine])
+            rows = stretches(local_parent[mine])
+            row[self.program.columns["STRETCHES"]] = self.I.add(rows.ravel())
+            row[self.program.columns["STRETCH_N"]] = len(rows)
 
     # ---------------------------------------------------------------- mechanisms
 

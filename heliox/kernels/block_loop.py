@@ -308,7 +308,62 @@ class BlockWriter:
         shared = self.t.kind == "point" and concentrations & set(self.ion_reads)
         return bool(self.pointers_written or shared)
 
+    @property
+    def ordered(self) -> bool:
+        """Whether instances stand in the order of their nodes, at most one at each (heliox.solver.gather)."""
+        return self.t.kind in ("density", "ion") and not self.serial and self.block != "initial"
+
+    def _row(self, n: str) -> str:
+        return f"_S, _U({self.slots[n] * W})"
+
+    def _ordered_gather(self, pad: str) -> list[str]:
+        lines = [
+            f"{pad}_gather({self._row(n)}, {NODE_ARRAYS[n][0]}, _{n}, _I, _node + _first, _m)"
+            for n in self.nodes
+        ]
+        for n in self.ion_reads:
+            ion = self.t.ion_names[n]
+            at = f"_pool_{ion} + {ion}_ion__{n}"
+            lines.append(f"{pad}_gather({self._row(n)}, _A, {at}, _I, _ion_{ion} + _first, _m)")
+        return lines + self._pointed(pad)
+
+    def _ordered_scatter(self, pad: str) -> list[str]:
+        lines = []
+        if self.accumulates:
+            sign = 1.0 if self.t.electrode else -1.0
+            lines += [
+                f"{pad}_add(_A, _{to}, {self._row(what)}, {factor}, _I, _node + _first, _m)"
+                for to, what, factor in (("rhs", "_i", sign), ("d", "_gm", -sign))
+            ]
+            if self.t.electrode and self.context.program.membrane:
+                lines += [
+                    f"{pad}_add(_A, _saved_{to}, {self._row(what)}, {factor}, _I, _node + _first, _m)"
+                    for to, what, factor in (("rhs", "_i", 1.0), ("d", "_gm", -1.0))
+                ]
+        for n in self.ion_writes:
+            ion = self.t.ion_names[n]
+            to = f"_A, _pool_{ion} + {ion}_ion__{n}, {self._row(f'_w_{n}')}"
+            at = f"_I, _ion_{ion} + _first, _m"
+            total = self.accumulates and n in self.ion_currents
+            lines.append(f"{pad}_add({to}, 1.0, {at})" if total else f"{pad}_scatter({to}, {at})")
+            if f"_d_{n}" in self.slots:
+                to = f"_A, _pool_{ion} + {ion}_ion__d{n}_dv_, {self._row(f'_d_{n}')}"
+                lines.append(f"{pad}_add({to}, 1.0, {at})")
+        return lines
+
+    def _pointed(self, pad: str) -> list[str]:
+        return [
+            line
+            for n in self.pointers
+            for line in (
+                f"{pad}for _j in range(_m):",
+                f"{pad}    {self.S(n)} = _A[_base + _U(_I[_to_{n} + _first + _j])]",
+            )
+        ]
+
     def _gather(self, pad: str) -> list[str]:
+        if self.ordered:
+            return self._ordered_gather(pad)
         lines = []
         if self.nodes:
             lines += [f"{pad}for _j in range(_m):", f"{pad}    _nd = _U(_I[_node + _first + _j])"]
@@ -323,14 +378,11 @@ class BlockWriter:
                 for n in self.ion_reads
                 if self.t.ion_names[n] == ion
             ]
-        for n in self.pointers:
-            lines += [
-                f"{pad}for _j in range(_m):",
-                f"{pad}    {self.S(n)} = _A[_base + _U(_I[_to_{n} + _first + _j])]",
-            ]
-        return lines
+        return lines + self._pointed(pad)
 
     def _scatter(self, pad: str) -> list[str]:
+        if self.ordered:
+            return self._ordered_scatter(pad)
         lines = []
         if self.accumulates:
             sign, other = ("+", "-") if self.t.electrode else ("-", "+")

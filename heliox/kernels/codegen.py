@@ -18,10 +18,10 @@ from heliox.kernels.context import W
 from heliox.kernels.event_loop import deliver
 from heliox.kernels.loops import Loops
 from heliox.mechanisms.varstruct import VarStruct
-from heliox.solver import diffusion, effects, events, membrane, play, transfer, tree
+from heliox.solver import diffusion, effects, events, gather, membrane, play, transfer, tree
 
 FIXED = (
-    "BASE", "CHUNK", "NODES", "ROOTS", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT",
+    "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT", "STRETCHES", "STRETCH_N",
     "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX",
     "KEY", "ICAP", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS", "SAVED_D",
 )  # fmt: skip
@@ -88,10 +88,12 @@ def _module(program: Program) -> str:
         "".join(f"_{n} = {k}\n" for n, k in program.columns.items()),
         "".join(f"{n} = {getattr(events, n)}\n" for n in mt.EVENT_CONSTANTS)
         + "".join(f"{n} = {getattr(effects, n)}\n" for n in mt.EFFECT_CONSTANTS)
+        + "".join(f"{n} = {getattr(tree, n)}\n" for n in mt.TREE_CONSTANTS)
         + "".join(f"{n} = {k}\n" for n, k in window.TASKS.items()),
     ]
     parts.append(_EXP[program.math])
-    parts += _paste(tree, ("clear", "axial", "eliminate", "substitute", "update"), "@kernel")
+    parts += _paste(tree, ("clear", *mt.TREE_ROWS, "axial", "eliminate", "substitute", "update"), "@kernel")
+    parts += _paste(gather, mt.GATHERS, "@kernel")
     parts += _paste(events, ("before", "put", "move"), "@inline")
     parts += _paste(events, ("push", "take", "movable", "emit", "detect", "exchange"), "@kernel")
     loops = Loops(program)

@@ -19,8 +19,7 @@ def capacitance_add({EVENTLESS}, _g, _d, _cj):
     _c = 0.001 * _cj
     _first = _U(0)
     while _first < _count:
-        for _j in range(min(_count - _first, _U({W}))):
-            _A[_d + _U(_I[_node + _first + _j])] += _c * {M}[{base} + capacitance__cm + _j]
+        _add(_A, _d, {M}, {base} + capacitance__cm, _c, _I, _node + _first, min(_count - _first, _U({W})))
         _o += capacitance__OWN
         _p += capacitance__SHARED
         _first += _U({W})

@@ -28,11 +28,12 @@ class Loops:
         return [
             f"{pad}_base = _U(_G[_g, _BASE])",
             f"{pad}_n = _U(_G[_g, _NODES])",
-            f"{pad}_roots = _U(_G[_g, _ROOTS])",
             *[f"{pad}_{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("v", "rhs", "d")],
             f"{pad}_a = _U(_G[_g, _CA])",
             f"{pad}_b = _U(_G[_g, _CB])",
             f"{pad}_parent = _U(_G[_g, _PARENT])",
+            f"{pad}_stretches = _U(_G[_g, _STRETCHES])",
+            f"{pad}_stretch_n = _G[_g, _STRETCH_N]",
             *(
                 [
                     f"{pad}_area = _U(_G[_g, _AREA])",
@@ -58,9 +59,9 @@ class Loops:
                 *self.membrane("forget_membrane(_A, _saved_rhs, _saved_d, _n)"),
             ],
             "save_membrane": self.membrane("save_membrane(_A, _rhs, _d, _saved_rhs, _saved_d, _n)"),
-            "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _roots, _n)"],
-            "eliminate": ["eliminate(_A, _P, _I, _rhs, _d, _a, _b, _parent, _roots, _n)"],
-            "substitute": ["substitute(_A, _P, _I, _rhs, _d, _b, _parent, _roots, _n)"],
+            "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _stretches, _stretch_n)"],
+            "eliminate": ["eliminate(_A, _P, _I, _rhs, _d, _a, _b, _parent, _stretches, _stretch_n)"],
+            "substitute": ["substitute(_A, _P, _I, _rhs, _d, _b, _parent, _stretches, _stretch_n)"],
             "lay_sources": [lay] if p.transfers else [],
             "take_targets": [take] if p.transfers else [],
         }

@@ -17,6 +17,9 @@ EVENT_CONSTANTS = (
     "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "CONDITION", "GENERATION", "HOPS",
 )  # fmt: skip
 
+TREE_CONSTANTS = ("ROOTS", "SINGLE", "ABREAST")
+TREE_ROWS = ("axial_currents", "axial_diagonal", "eliminate_row", "substitute_row")
+GATHERS = ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add")
 EFFECT_CONSTANTS = ("SEND", "EVENT", "MOVE", "WATCH", "MOST")
 PLAY_CONSTANTS = ("TARGET", "CURSOR", "POINTS", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY")
 

@@ -157,6 +157,9 @@ def test_compute_loops_are_vector_code(module, mechanism, block, suffix):
     )
     names = inspect.signature(function.py_func).parameters
     signature = tuple(kinds.get(n, types.float64) for n in names)
+    function = numba.njit(error_model="numpy", _nrt=False)(
+        function.py_func
+    )  # else only entries become machine code
     function.compile(signature)
     assembly = "\n".join(function.inspect_asm(signature).splitlines())
     assert PACKED.search(assembly), f"{mechanism}_{block}{suffix} is scalar code"

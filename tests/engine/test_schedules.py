@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heliox.engine.storage import stretches
 from heliox.solver import tree
 from heliox.solver.dhs import level_order, levels, schedule
 
@@ -103,16 +104,18 @@ def test_every_schedule_gives_the_bits_of_the_sweep(parent, seed):
     results = [solve_scheduled(parent, a, b, d, rhs, lanes) for lanes in (1, 2, 7, n)]
     order = level_order(parent)
     place = np.argsort(order)
-    roots = int((parent < 0).sum())
-    A, P = np.concatenate([d[order], rhs[order]]), np.concatenate([a[order], b[order]])
-    I = np.array([0 if parent[i] < 0 else place[parent[i]] for i in order])  # noqa: E741
+    stored = np.array([-1 if parent[i] < 0 else place[parent[i]] for i in order])
     tree.U = int  # type: ignore[attr-defined]
     try:
-        tree.eliminate(A, P, I, n, 0, 0, n, 0, roots, n)
-        tree.substitute(A, P, I, n, 0, n, 0, roots, n)
+        for least in (1, 2, n + 1):
+            A, P = np.concatenate([d[order], rhs[order]]), np.concatenate([a[order], b[order]])
+            rows = stretches(stored, least)
+            I = np.concatenate([stored, rows.ravel()])  # noqa: E741
+            tree.eliminate(A, P, I, n, 0, 0, n, 0, n, len(rows))
+            tree.substitute(A, P, I, n, 0, n, 0, n, len(rows))
+            results.append((A[:n][place], A[n:][place]))
     finally:
         del tree.U  # type: ignore[attr-defined]
-    results.append((A[:n][place], A[n:][place]))
     for dd, xx in results:
         np.testing.assert_array_equal(dd, results[0][0])
         np.testing.assert_array_equal(xx, results[0][1])

@@ -1,0 +1,78 @@
+"""Order of nodes in a chunk, and the stretches that cover it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heliox.engine import layout
+from heliox.engine.partition import cell_of_node
+from heliox.engine.storage import storage_order, stretches
+from heliox.simulation import Simulation
+from heliox.solver.tree import ABREAST, ROOTS
+from tests.engine.made import network
+
+
+def in_storage(model, chunk=None):
+    chunk = np.zeros(len(model.nodes), int) if chunk is None else chunk
+    order = storage_order(model, chunk)
+    place = np.argsort(order)
+    parent = model.nodes.parent[order]
+    return order, np.where(parent >= 0, place[parent], -1)
+
+
+def check_cover(parent, rows, least):
+    assert np.array_equal(np.concatenate([np.arange(a, a + n) for a, n, _ in rows]), np.arange(len(parent)))
+    for first, n, kind in rows:
+        mine = parent[first : first + n]
+        assert (kind == ROOTS) == (mine < 0).all() and (mine < 0).all() == (mine < 0).any()
+        if kind == ABREAST:
+            assert n >= least
+            assert np.array_equal(mine, mine[0] + np.arange(n))
+            assert mine[-1] < first
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.integers(1, 5))
+def test_parents_come_first_and_children_ascend(sizes, least):
+    """Cells of these numbers of segments; some are equal, some alone."""
+    model = network(sizes)
+    order, parent = in_storage(model)
+    assert np.array_equal(np.sort(order), np.arange(len(order)))
+    assert (parent < np.arange(len(parent))).all()
+    for p in np.unique(parent[parent >= 0]):
+        assert (np.diff(order[parent == p]) > 0).all()
+    check_cover(parent, stretches(parent, least), least)
+
+
+def test_equal_cells_lie_abreast():
+    model = network([5] * 20 + [3])
+    _, parent = in_storage(model)
+    rows = stretches(parent)
+    abreast = rows[rows[:, 2] == ABREAST]
+    nodes_of_each = np.bincount(cell_of_node(model))[0]
+    assert (abreast[:, 1] == 20).all()
+    assert len(abreast) == nodes_of_each - 1
+    check_cover(parent, rows, 16)
+
+
+def test_an_empty_chunk_has_no_stretches():
+    assert stretches(np.empty(0, int)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("math", ["fast", "libm"])
+def test_interleaving_does_not_show(monkeypatch, math):
+    """20 equal cells and others, each alone in its chunk or all in one: the same bits."""
+    model = network([4] * 20 + [3, 2], [(k, k + 1, 1.0 + 0.01 * k) for k in range(21)] + [(22, 0, 0.5)], 1)
+    model = replace(model, connections=replace(model.connections, weights=model.connections.weights * 40))
+    found = []
+    for nodes in (1, 10**6):
+        monkeypatch.setattr(layout, "CHUNK_NODES", nodes)
+        sim = Simulation(model, math=math, threads=1, progress=False)
+        v = sim.record("v")
+        sim.run(20.0)
+        found.append(v.values)
+    assert np.ptp(found[0]) > 1.0
+    assert np.array_equal(*found)
