@@ -4,7 +4,8 @@ always given, never imported.
 NEURON sends the pairs in groups of a hundred or more: the first at t = 0, the next when its first pair is
 due. What was sent waits in the queue. For the others every gid with connections becomes a source of the model
 that spikes at its times. The new sources come before all others, in the order in which pairs of one time name
-them: events of one moment at one target come in order of their emission, then of their sources.
+them: events of one moment at one target come in order of their emission, then of their sources. Here a pair
+counts as emitted at its own time, in NEURON when its group is sent: simultaneous events may change places.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ class Compiled:
         self.h = h
         self.watch: dict[str, Any] = {}
         self.soma, *dendrites = self.tree()
-        self.keep = [*self.diffusing(dendrites), *self.conditions(dendrites[0]), *self.pointers(dendrites)]
+        self.keep = [*self.diffusing(dendrites), *self.conditions(dendrites[0]), *self.primed(dendrites[4])]
+        self.keep += self.pointers(dendrites)
 
     def tree(self) -> list[Any]:
         """Branches in the middle, at ends, at a dendrite's own far end."""
@@ -84,6 +85,31 @@ class Compiled:
         self.weights = [c._ref_weight[0] for c in cons]
         self.stims = stims
         return [*traps, *pairs, *stims, *cons]
+
+    def primed(self, dendrite: Any) -> list[Any]:
+        """Connections that send events when they are set up; two of one weight, one switched off, one that
+        nothing triggers."""
+        h = self.h
+        points, cells = [h.Primed(dendrite(x)) for x in (0.1, 0.9)], [h.Primer(), h.Primer()]
+        cons = []
+        for k, (source, target, weight) in enumerate(
+            [
+                (self.stims[0], points[0], 0.001), (self.stims[1], points[0], 0.003),
+                (self.stims[2], points[0], 0.003), (None, points[0], 0.0042),
+                (self.stims[3], points[0], 0.0007), (self.stims[0], points[1], 0.002),
+                (self.stims[2], cells[0], 0.004), (self.stims[3], cells[0], 0.004),
+                (cells[0], cells[1], 0.0013), (cells[1], points[1], 0.0031),
+            ]
+        ):  # fmt: skip
+            con = h.NetCon(source, target)
+            con.weight[0], con.delay = weight, 0.5 + 0.3 * k
+            cons.append(con)
+        cons[4].active(0)
+        for p in points:
+            self.watch |= {f"{p.hname()}.{n}": getattr(p, f"_ref_{n}") for n in "early late order g".split()}
+        self.watch |= {f"{c.hname()}.m": c._ref_m for c in cells}
+        self.weights += [c._ref_weight[0] for c in cons]
+        return [*points, *cells, *cons]
 
     def pointers(self, dendrites: list[Any]) -> list[Any]:
         h = self.h

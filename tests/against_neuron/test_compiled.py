@@ -1,5 +1,5 @@
-"""WATCH, FOR_NETCONS, POINTER, diffusion, tables inside functions: own mod files, compiled by NEURON and
-translated by HelioX."""
+"""WATCH, FOR_NETCONS, POINTER, diffusion, tables inside functions, events that connections send when they are
+set up: own mod files, compiled by NEURON and translated by HelioX."""
 
 import json
 import shutil
