@@ -139,11 +139,15 @@ def test_simultaneous_pairs_beyond_the_first_group(h):
     assert [rank[g] for g in fired.tolist()] == sorted(rank.values())
 
 
-@pytest.mark.xfail(strict=True, reason="a pair counts as emitted at its own time, in NEURON with its group")
+@pytest.mark.xfail(
+    strict=True,
+    raises=AssertionError,
+    reason="a pair counts as emitted at its own time, in NEURON with its group",
+)
 def test_simultaneous_pairs_and_a_refractory_time(h):
     """The end of the refractory time, 5 ms after a spike, falls on the arrival of pairs."""
     rng = np.random.default_rng(2)
-    pc, cell = h.ParallelContext(), h.IntFire1()
+    pc, cell, section = h.ParallelContext(), h.IntFire1(), h.Section(name="clock")
     cell.tau, cell.refrac = 8, 5
     netcons, gids = [], np.arange(100, 112)
     for gid in gids.tolist():
@@ -157,8 +161,10 @@ def test_simultaneous_pairs_and_a_refractory_time(h):
     model, expected = neuron(h, T)
     got = helios(model, T, math="libm")
     (source,) = np.flatnonzero(model.sources.mechanism == model.mechanism_index("IntFire1"))
+    if len(expected.spikes[source]) < 4:
+        raise RuntimeError("the cell hardly spikes")
     alike = np.array_equal(expected.spikes[source], got.spikes[source])
-    del stim, out, cell, netcons, netcon  # a failed test's frame would keep them alive
+    del stim, out, cell, netcons, netcon, section  # a failed test's frame would keep them alive
     assert alike
 
 
