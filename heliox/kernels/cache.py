@@ -16,7 +16,7 @@ import numpy as np
 
 from heliox._version import __version__
 
-_KERNELS = Path(__file__).parent
+_ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "solver")
 
 
 def folder() -> Path:
@@ -35,7 +35,7 @@ def folder() -> Path:
 @cache
 def _prelude() -> bytes:
     """Text of everything that generated modules import: Numba's keys do not see a change in it."""
-    return b"".join(p.read_bytes() for p in sorted(_KERNELS.glob("*.py")))
+    return b"".join(p.read_bytes() for room in _ROOMS for p in sorted(room.glob("*.py")))
 
 
 def load(text: str) -> ModuleType:

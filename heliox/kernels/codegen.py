@@ -6,8 +6,6 @@ infrastructure start with an underscore, which mechanism variables may not.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +16,6 @@ from heliox.kernels.context import W
 from heliox.kernels.event_loop import deliver
 from heliox.kernels.loops import Loops
 from heliox.mechanisms.varstruct import VarStruct
-from heliox.solver import diffusion, effects, events, gather, membrane, play, transfer, tree
 
 FIXED = (
     "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT", "STRETCHES", "STRETCH_N",
@@ -57,62 +54,18 @@ class Program:
         return _module(self)
 
 
-# NEURON's exp (hoc_Exp): e**700 above 700, 0 below -700; the own one is 0 below -707.7 anyway
-_EXP = {
-    "fast": """\
-@inline
-def exp(x):
-    return _m.exp(700.0 if x > 700.0 else x)""",
-    "libm": """\
-@inline
-def exp(x):
-    y = _m.exp(700.0 if x > 700.0 else x)
-    return 0.0 if x < -700.0 else y""",
-}
-
-
-def _paste(module: object, names: Sequence[str], decorator: str) -> list[str]:
-    return [f"{decorator}\n{inspect.getsource(getattr(module, n))}" for n in names]
-
-
 def _module(program: Program) -> str:
     names = " ".join(m.template.name for m in program.mechanisms)
-    space = program.math.upper()
     options = f"math={program.math}, secondorder={program.secondorder}"
+    loops = Loops(program)
     parts = [
         f"# heliox generated: cpu, {options}, mechanisms: {names}\n"
-        "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np, owner, parallel, prange\n"
-        f"from heliox.kernels.primitives import {space} as _m\n\n_U = U\n"
-        + "".join(f"{n} = _m.{n}\n" for n in mt.MATH_NAMES if n != "exp")
-        + "".join(f"_{n} = _m.{n}\n" for n in mt.RANDOM_NAMES),
+        "from heliox.kernels import fixed\n"
+        "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np, owner, parallel, prange\n\n"
+        f"globals().update(fixed.{program.math})\n_U = U\n",
         "".join(f"_{n} = {k}\n" for n, k in program.columns.items()),
-        "".join(f"{n} = {getattr(events, n)}\n" for n in mt.EVENT_CONSTANTS)
-        + "".join(f"{n} = {getattr(effects, n)}\n" for n in mt.EFFECT_CONSTANTS)
-        + "".join(f"{n} = {getattr(tree, n)}\n" for n in mt.TREE_CONSTANTS)
-        + "".join(f"{n} = {k}\n" for n, k in window.TASKS.items()),
+        "".join(f"{n} = {k}\n" for n, k in window.TASKS.items()),
     ]
-    parts.append(_EXP[program.math])
-    parts += _paste(tree, ("clear", *mt.TREE_ROWS, "axial", "eliminate", "substitute", "update"), "@kernel")
-    parts += _paste(gather, mt.GATHERS, "@kernel")
-    parts += _paste(events, ("before", "put", "move"), "@inline")
-    parts += _paste(events, ("push", "take", "movable", "emit", "detect", "exchange"), "@kernel")
-    loops = Loops(program)
-    if program.plays:
-        parts.append("".join(f"{n} = {getattr(play, n)}\n" for n in mt.PLAY_CONSTANTS))
-        parts += _paste(play, ("interpolated", "play", "wait", "point_reached", "begin"), "@kernel")
-    if program.transfers:
-        parts += _paste(transfer, ("lay_sources", "take_targets"), "@kernel")
-    if any(m.template.diffusion for m in program.mechanisms):
-        parts += _paste(diffusion, ("diffuse",), "@kernel")
-    if program.membrane:
-        names_ = ("forget_membrane", "save_membrane", "membrane_current", "initial_membrane_current")
-        parts += _paste(membrane, names_, "@kernel")
-    parts += _paste(effects, ("note",), "@kernel")
-    parts += _paste(effects, ("_net_send", "_net_event", "_net_move", "_watch"), "@inline")
-    parts += _paste(effects, ("act",), "@kernel")
-    parts += _paste(effects, ("random_set_seq", *mt.RANDOM_NAMES), "@inline")
-    if any(m.template.lists for m in program.mechanisms):
-        parts += _paste(effects, ("item", "length"), "@inline")
     for m in program.mechanisms:
         parts.append(mt.slots(m, W))
         parts += mt.functions(m)

@@ -65,6 +65,9 @@ class LinkedCompiler(CompilerBase):
 class LinkedDispatcher(CPUDispatcher):
     """A function that compiled functions call; Python cannot."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{self.py_func.__name__} is compiled for other compiled functions to call")
+
     def get_call_template(self, args: Any, kws: Any) -> Any:
         return super().get_call_template(
             tuple(unliteral(a) for a in args), {n: unliteral(a) for n, a in dict(kws).items()}

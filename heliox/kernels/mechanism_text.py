@@ -7,22 +7,6 @@ from heliox.mechanisms.blocks import EVENT_BLOCKS
 from heliox.mechanisms.template import Table
 from heliox.mechanisms.varstruct import VarStruct
 
-MATH_NAMES = (
-    "exp", "expm1", "log", "log10", "log1p", "pow", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
-    "atan2", "sinh", "cosh", "tanh", "fabs", "floor", "ceil", "fmod", "exprelr",
-)  # fmt: skip
-RANDOM_NAMES = ("random_ipick", "random_uniform", "random_negexp", "random_normal")
-EVENT_CONSTANTS = (
-    "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE",
-    "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "CONDITION", "GENERATION", "HOPS",
-)  # fmt: skip
-
-TREE_CONSTANTS = ("ROOTS", "SINGLE", "ABREAST")
-TREE_ROWS = ("axial_currents", "axial_diagonal", "eliminate_row", "substitute_row")
-GATHERS = ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add")
-EFFECT_CONSTANTS = ("SEND", "EVENT", "MOVE", "WATCH", "MOST")
-PLAY_CONSTANTS = ("TARGET", "CURSOR", "POINTS", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY")
-
 
 def columns(m: VarStruct) -> list[str]:
     """Group-table columns of one mechanism: instances, own and shared bases, index lists, globals."""

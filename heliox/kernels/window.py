@@ -34,7 +34,6 @@ def texts(program: Program, loops: Loops) -> list[str]:
     return [
         f"SCRATCH = {loops.scratch}",
         _group_window(program, loops),
-        _FIXED,
         _run(program, loops),
         _PARALLEL,
     ]
@@ -128,46 +127,6 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
 
 def _cj(program: Program) -> str:
     return "2.0 / _dt" if program.secondorder else "1.0 / _dt"
-
-
-_FIXED = '''\
-@kernel
-def record(_A, _P, _R, _RA, _first, _last, _sample):
-    """Sample this group's recorded variables, every (stride)th step: addresses >= 0 lie in A, others in P."""
-    for _r in range(_first, _last):  # a sample lies together: one stream of writes
-        _k = _RA[_r, 0]
-        _stride = _RA[_r, 1]
-        _at = _sample
-        if _stride != 1:
-            _at = _sample + _RA[_r, 2]
-            if _at % _stride != 0:
-                continue
-            _at = _at // _stride
-        _R[_U(_at), _U(_r)] = _A[_U(_k)] if _k >= 0 else _P[_U(-1 - _k)]
-
-
-@kernel
-def settled(_QN, _order, _first, _last, _until):
-    """Whether all groups from `first` to `last` in order have done their steps (a runaway counts as done)."""
-    for _k in range(_first, _last):
-        _g = _order[_k]
-        if _QN[_g, STATUS] == RUNAWAY:
-            continue
-        if _QN[_g, STATUS] != OK or _QN[_g, STEP] != _until:
-            return False
-    return True
-
-
-@kernel
-def halfway(_QN, _order, _first, _groups, _until):
-    """Whether every group has come to the middle of its step."""
-    for _k in range(_first, _groups):
-        _g = _order[_k]
-        if _QN[_g, STATUS] == RUNAWAY:
-            continue
-        if _QN[_g, STATUS] != OK or (_QN[_g, PHASE] != 3 and _QN[_g, STEP] != _until):
-            return False
-    return True'''
 
 
 def _windows(loop: str, pad: str) -> str:

@@ -1,6 +1,6 @@
 """Reading and writing what lies at nodes and in ion pools, for instances in the order of these places.
 
-Places are ``I[index], I[index + 1], ...``, ascending and none twice, relative to ``at``: where they are unbroken
+Places are ``I[index], I[index + 1], ...``, ascending, none twice, relative to ``at``: where they are unbroken
 the loops are plain copies, and vector code. Where several instances share a place these do not serve.
 """
 
