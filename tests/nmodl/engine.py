@@ -157,6 +157,9 @@ def run(folder: Path, files: list[Path]) -> dict[str, tuple[str, str]]:
         except MechanismError as e:
             out[str(file)] = ("refused", str(e).split("\n")[0][:120])
             continue
+        if any(n.endswith("_x") and f"{n[:-2]}_y" in t.lists for n in t.lists):
+            out[str(file)] = ("not run by NEURON", "FUNCTION_TABLE without table")
+            continue
         case = case_of(t, text, analyse(text, str(file), [file.parent]).notes)
         said = survives(h, k, t, case)
         if said != "ok":  # often 0/0: GLOBAL parameters that hoc was to set
@@ -231,7 +234,7 @@ def main() -> None:
             places[name].append(Path(file))
     if options.here:
         ((name, files),) = places.items()
-        print("RESULT" + json.dumps(run(options.work / name, files)))
+        print("\nRESULT" + json.dumps(run(options.work / name, files)))
         return
     counts: collections.Counter[str] = collections.Counter()
     for name in places:
