@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from heliox.engine import interrupt
+from heliox.engine import guard, interrupt
+from heliox.engine.clock import psolve_steps
 from heliox.engine.engine import Engine
 from heliox.engine.layout import make_plan
+from heliox.engine.options import choose, choose_device
 from heliox.engine.plan import Plan
 from heliox.engine.recorder import Recorder, Recording
+from heliox.engine.reduction import Reduction
 from heliox.engine.registry import Handle, VariableRegistry
-from heliox.errors import DeviceError, ModelError, UnsupportedError, nearest
+from heliox.errors import ModelError, NumericalError, UnsupportedError
 from heliox.kernels import threads as threading
 from heliox.model.model import BUILT, Model
 from heliox.model.names import Names
@@ -80,9 +83,9 @@ class Simulation:
         mode: str = "auto",
         progress: bool = True,
     ) -> None:
-        _choose("math", math, ("fast", "libm"))
-        _choose("mode", mode, ("auto", "fused", "streams"))
-        _choose_device(device)
+        choose("math", math, ("fast", "libm"))
+        choose("mode", mode, ("auto", "fused", "streams"))
+        choose_device(device)
         if order != "neuron":
             raise UnsupportedError(f"order {order!r} is not available in this version; use order='neuron'")
         if batch < 1 or batch != int(batch):
@@ -188,7 +191,38 @@ class Simulation:
                     f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms"
                 )
         handle = self._handle(variable, where)  # first: it may ask for a new plan
-        return self._recorder.add(handle, stride)
+        recording = Recording(handle, stride)
+        self._recorder.recordings.append(recording)
+        return recording
+
+    def reduce(
+        self, variable: str, kind: str, where: Where = None, *, start: float = 0.0, stop: float = np.inf,
+        target: ArrayLike | None = None, threshold: float = 0.0,
+    ) -> Reduction:  # fmt: skip
+        """A number for each place and member, formed while running: no trace is stored.
+
+        Parameters
+        ----------
+        variable, where
+            As in `record`.
+        kind : str
+            ``"mean"``, ``"min"``, ``"max"``; ``"rms"``: root of the mean squared difference from `target`;
+            ``"crossings"``: how often a sample is above `threshold` and the one before it is not.
+        start, stop : float
+            ms, both included.
+        target : (samples,), (n, samples) or (B, n, samples)
+            From the sample at `start` on; the reduction ends with it.
+        threshold : float
+            In the unit of the variable.
+
+        Raises
+        ------
+        ModelError
+            For an unknown variable or kind, an empty window, or a target that does not fit.
+        """
+        reduction = Reduction(self._handle(variable, where), kind, start, stop, target, threshold)
+        self._recorder.recordings.append(reduction)
+        return reduction
 
     def _handle(self, name: str, where: Where = None) -> Handle:
         single = where is None and ("(" in name or _OBJECT.match(name))
@@ -289,18 +323,28 @@ class Simulation:
         Raises
         ------
         NumericalError
-            A voltage became NaN or left the finite range: time, cell, section; recordings up to then are
-            kept.
+            A voltage became NaN or left the finite range (in a batch: of every member, see `failures`): time,
+            cell, section; recordings up to then are kept.
         """
         steps = psolve_steps(self.t, float(tstop), self.dt)
         self._ran = True
         if self.engine.tables_stale:
             self.engine.fill_tables()
         with Progress(self.t, steps, self.dt, self.progress) as bar, interrupt.deferred(self.engine):
+            failed = set(self.failures)
             try:
                 self._recorder.run(steps, bar.update)
             finally:
                 self._spikes.append(self.engine.drain_spikes())
+        guard.warn(self.engine, failed)
+
+    @property
+    def failures(self) -> dict[int, NumericalError]:
+        """Members whose voltage became NaN or ran away, and why; the others went on without them.
+
+        Recordings of a failed member are NaN from there on.
+        """
+        return guard.failures(self.engine)
 
     @property
     def spikes(self) -> Spikes:
@@ -336,7 +380,8 @@ class Simulation:
             If the file cannot be written; an older one is then as it was.
         """
         own = {"model": self.model.hash, "dt": self.dt, "t": self.t, "math": self.math, "batch": self.batch}
-        save_results(path, self._recorder.recordings, self.spikes, **{**about, **own})
+        recordings = [r for r in self._recorder.recordings if isinstance(r, Recording)]
+        save_results(path, recordings, self.spikes, **{**about, **own})
 
     def reset(self) -> None:
         """The frozen state, time, queue and random streams again; parameters stay as they are.
@@ -450,32 +495,3 @@ class SimulationHandle:
 
     def __repr__(self) -> str:
         return repr(self.handle)
-
-
-def psolve_steps(t: float, tstop: float, dt: float) -> int:
-    """Steps NEURON's psolve(tstop) takes from t."""
-    if not np.isfinite(tstop):
-        raise ModelError(f"tstop is {tstop}; it must be finite")
-    end = tstop * (1.0 + 1e-11)
-    n = int((end - t) / dt + 1e-9)
-    if n > 3:
-        return n
-    n = 0
-    while t <= end - dt:
-        t = t + 0.5 * dt
-        t = t + 0.5 * dt
-        n += 1
-    return n
-
-
-def _choose(what: str, value: str, legal: tuple[str, ...]) -> None:
-    if value not in legal:
-        raise ModelError(f"{what} {value!r}; {nearest(str(value), legal)}")
-
-
-def _choose_device(device: str) -> None:
-    if device in ("auto", "cpu"):
-        return
-    if device == "cuda" or device.startswith("cuda:"):
-        raise DeviceError("this version of HelioX runs on the CPU only; use device='cpu' or 'auto'")
-    raise DeviceError(f"device {device!r}; {nearest(device, ('auto', 'cpu', 'cuda', 'cuda:0'))}")

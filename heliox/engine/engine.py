@@ -93,8 +93,9 @@ class Engine:
 
     @property
     def finished_steps(self) -> int:
-        """Steps that all groups have done; fewer than `step` after a runaway."""
-        return int(self.QN[:, events.STEP].min(initial=self.step))
+        """Steps that all groups of a member have done: of the member that came furthest, if some failed."""
+        steps = self.QN[:, events.STEP].reshape(self.plan.batch, self.plan.chunks)
+        return int(steps.min(axis=1).max(initial=0)) if steps.size else self.step
 
     def _arguments(self, last: int, first: int, window_: int, exchanged: int) -> tuple:
         """What every call into the module takes: buffers, the plan's tables, the steps to do."""
@@ -260,7 +261,7 @@ class Engine:
         Raises
         ------
         NumericalError
-            At a NaN or runaway voltage; everything up to it is kept.
+            At a NaN or runaway voltage, when all members have failed; everything up to it is kept.
         """
         plan = self.plan
         first = self.step
@@ -279,7 +280,7 @@ class Engine:
                     now = self.module.run(window.ADVANCE, *given)
                 self._learn_rate(now - done, time.perf_counter() - began)
                 if self._mend():
-                    guard.raise_runaway(self, now)
+                    guard.raise_if_all_failed(self)
                 if progress is not None and now > done:
                     progress(now - done)
                 done = now
@@ -287,7 +288,7 @@ class Engine:
         while self._mend(finishing=True):
             self._run(window.FINISH)
         self._exchange()
-        self.t = float(self.T[0]) if len(self.T) else self.t
+        self.t = float(self.T.max()) if len(self.T) else self.t
         return done - first
 
     def _leaders(self) -> int:

@@ -1,7 +1,9 @@
-"""Runaway voltages: found by the update phase, named here."""
+"""Runaway voltages: found by the update phase, named here. A member that fails does not stop the others."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +18,38 @@ if TYPE_CHECKING:
 LIMIT = 1e6  # mV; no model means such a voltage
 
 
-def raise_runaway(engine: Engine, step: int) -> None:
-    """Raise NumericalError for the earliest voltage that became NaN or left +-`LIMIT` mV."""
-    plan, names = engine.plan, Names(engine.plan.model)
+def failures(engine: Engine) -> dict[int, NumericalError]:
+    """Member -> its earliest voltage that became NaN or left +-`LIMIT` mV."""
     groups = np.flatnonzero(engine.QN[:, events.STATUS] == events.RUNAWAY)
-    g = int(groups[np.argmin(engine.T[groups])])
+    names = Names(engine.plan.model) if len(groups) else None
+    found: dict[int, NumericalError] = {}
+    for g in groups[np.argsort(engine.T[groups], kind="stable")].tolist():
+        assert names is not None
+        found.setdefault(g // engine.plan.chunks, _failure(engine, g, names))
+    return found
+
+
+def raise_if_all_failed(engine: Engine) -> None:
+    """Raise NumericalError for the earliest failure if no member is left that could go on."""
+    found = failures(engine)
+    if len(found) == engine.plan.batch:
+        engine.t = float(engine.T.max())
+        raise min(found.values(), key=lambda e: float(str(e.time)))
+
+
+def warn(engine: Engine, known: Collection[int]) -> None:
+    """Say that members failed, other than those `known`."""
+    new = {member: e for member, e in failures(engine).items() if member not in known}
+    if new:
+        first = min(new, key=lambda m: float(str(new[m].time)))
+        text = (
+            f"{len(new)} of {engine.plan.batch} members failed (Simulation.failures); the first: {new[first]}"
+        )
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+
+def _failure(engine: Engine, g: int, names: Names) -> NumericalError:
+    plan = engine.plan
     member, chunk = divmod(g, plan.chunks)
     nodes = np.flatnonzero(plan.node_chunk == chunk)
     v = engine.A[member * plan.member_size + plan.node_address("v", nodes)]
@@ -30,8 +59,7 @@ def raise_runaway(engine: Engine, step: int) -> None:
     section = int(plan.model.nodes.section[node])
     cell = plan.model.cells.name[plan.model.sections.cell[section]] if section >= 0 else ""
     t = float(engine.T[g])
-    engine.t = t
-    raise NumericalError(
+    return NumericalError(
         f"v became {v[worst]:g} mV at t = {t:g} ms in {where}"
         + (f" of member {member}" if plan.batch > 1 else "")
         + "; look at the parameters there, or at dt. What was recorded up to then is kept.",

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine import tables
+from heliox.engine.clock import step_times
 from heliox.engine.engine import Engine
+from heliox.engine.reduction import Reduction
 from heliox.engine.registry import Handle
 
 
@@ -104,12 +106,7 @@ class Recorder:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.recordings: list[Recording] = []
-
-    def add(self, handle: Handle, stride: int) -> Recording:
-        r = Recording(handle, stride)
-        self.recordings.append(r)
-        return r
+        self.recordings: list[Recording | Reduction] = []
 
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
         """Advance `steps` and collect; no steps take the first samples only. Returns the steps done."""
@@ -125,6 +122,8 @@ class Recorder:
             self._shift(rows)
             times = step_times(self.engine.t, n, self.engine.plan.dt)
             before = self.engine.step
+            if self.engine.plan.batch > 1:  # members that fail leave their samples as they are
+                self.engine.R.fill(np.nan)
             try:
                 got = self.engine.advance(n, progress)
             finally:
@@ -197,10 +196,3 @@ class Recorder:
                 whole = len(row) == kept.shape[1] and np.array_equal(row, np.arange(len(row)))
                 r.append(times[k], kept if whole else kept[:, row])
             r.steps += n
-
-
-def step_times(t: float, steps: int, dt: float) -> NDArray[np.float64]:
-    """t after 0 ... `steps` steps, accumulated by half steps as NEURON does."""
-    halves = np.full(2 * steps + 1, 0.5 * dt)
-    halves[0] = t
-    return np.add.accumulate(halves)[::2]

@@ -52,11 +52,11 @@ INLINE: dict[ModuleType, tuple[str, ...]] = {
 
 
 # NEURON's exp (hoc_Exp): e**700 above 700, 0 below -700; the own one is 0 below -707.7 anyway
-def _exp_fast(x):  # type: ignore[no-untyped-def]
+def _exp_fast(x):
     return _exp(700.0 if x > 700.0 else x)  # type: ignore[name-defined]  # noqa: F821
 
 
-def _exp_libm(x):  # type: ignore[no-untyped-def]
+def _exp_libm(x):
     y = _exp(700.0 if x > 700.0 else x)  # type: ignore[name-defined]  # noqa: F821
     return 0.0 if x < -700.0 else y
 
