@@ -1,0 +1,1 @@
+"""HelioX beside Arbor, Jaxley and CoreNEURON: `python -m benchmarks.peers`."""

@@ -1,0 +1,111 @@
+"""HelioX and its peers side by side on the same models, each task in a process of its own, one thread.
+
+    python -m benchmarks.peers --arbor PYTHON --jaxley PYTHON --swc CELL.swc
+
+`PYTHON`: an interpreter whose environment has Arbor (0.12) or Jaxley (0.14); without it the peer is left out.
+Writes benchmarks/results/peers.json and peers.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.cpu import RESULTS, machine
+
+HERE = Path(__file__).parent
+
+
+def measure(python: str, script: list[str], options: list[str]) -> dict:
+    """What a task prints, as its last line."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [python, *script, *options], capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{' '.join(script + options)} failed:\n{done.stderr[-3000:]}")
+    found: dict = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def tasks(a: argparse.Namespace) -> list[tuple[str, str, str, list[str], list[str]]]:
+    """(task, simulator, python, script, options)"""
+    own = ["-m", "benchmarks.peers.own"]
+    out = []
+    for cells, tstop in ((64, 200), (1024, 50)):
+        options = ["--cells", str(cells), "--tstop", str(tstop), "--repeat", str(a.repeat)]
+        for simulator in ("heliox", "neuron", "coreneuron"):
+            out.append(
+                (
+                    f"ring of {cells}",
+                    simulator,
+                    sys.executable,
+                    own,
+                    ["ring", "--simulator", simulator, *options],
+                )
+            )
+        if a.arbor:
+            out.append((f"ring of {cells}", "arbor", a.arbor, [str(HERE / "arbor_ring.py")], options))
+    if a.swc:
+        for members in (1, 16):
+            task = f"hh cell from SWC, {members} member{'s' if members > 1 else ''}"
+            options = ["--members", str(members), "--tstop", "20", "--repeat", str(a.repeat)]
+            swc = ["cell", "--swc", a.swc, "--nseg", str(a.nseg)]
+            out.append((task, "heliox", sys.executable, own, [*swc, *options]))
+            if a.jaxley:
+                script = [str(HERE / "jaxley_cell.py"), a.swc, "--ncomp", str(a.ncomp)]
+                out.append((task, "jaxley", a.jaxley, script, options))
+    return out
+
+
+def table(rows: list[dict], about: dict[str, str]) -> str:
+    """The figures as Markdown; ratios are per compartment and step."""
+    lines = [
+        "# HelioX and its peers, CPU, one thread",
+        "",
+        "`python -m benchmarks.peers`: medians of several runs, a process each, math=fast, float64, compilation apart.",
+        "Arbor solves another problem: its hh uses rational approximations, and every fork is a volume of its own.",
+        "",
+        ", ".join(f"{k} {v}" for k, v in about.items()),
+        "",
+        "| task | simulator | compartments | steps | seconds | ns per compartment-step | HelioX is faster by |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    base = {r["task"]: r["ns"] for r in rows if r["simulator"] == "heliox"}
+    for r in rows:
+        lines.append(
+            f"| {r['task']} | {r['simulator']} {r['version']} | {r['compartments']} | {r['steps']} | {r['seconds']:.3f} "
+            f"| {r['ns']:.2f} | {r['ns'] / base[r['task']]:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--arbor", metavar="PYTHON")
+    p.add_argument("--jaxley", metavar="PYTHON")
+    p.add_argument("--swc", help="morphology of the hh cell")
+    p.add_argument("--nseg", type=int, default=3, help="segments a section in HelioX")
+    p.add_argument("--ncomp", type=int, default=4, help="compartments a branch in Jaxley")
+    p.add_argument("--repeat", type=int, default=3)
+    a = p.parse_args()
+    rows = []
+    about = machine()
+    for task, simulator, python, script, options in tasks(a):
+        found = measure(python, script, options)
+        if simulator in ("neuron", "coreneuron"):
+            found["version"] = about["neuron"]
+        found["ns"] = 1e9 * found["seconds"] / (found["compartments"] * found["steps"])
+        rows.append({"task": task, "simulator": simulator, **found})
+        print(f"{task}: {simulator} {found['seconds']:.3f} s, {found['ns']:.2f} ns", flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "peers.json").write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n")
+    (RESULTS / "peers.md").write_text(table(rows, about))
+
+
+if __name__ == "__main__":
+    main()
