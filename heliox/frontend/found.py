@@ -8,8 +8,8 @@ from typing import Any
 from heliox.frontend.cells import Anatomy
 from heliox.frontend.order import (
     Registered,
-    assigned_names,
     execution_order,
+    kept_names,
     pointer_names,
     writes_concentration,
 )
@@ -43,7 +43,7 @@ def registered_mechanisms(h: Any) -> list[Registered]:
                     writes_concentration=writes_concentration(kinds.code() or ""),
                     receives=point and bool(kinds.is_netcon_target(k)),
                     emits=point and bool(kinds.has_net_event(k)),
-                    assigned=assigned_names(kinds.code() or "") if point else (),
+                    kept=kept_names(kinds.code() or "") if point else (),
                     pointers=pointer_names(kinds.code() or "") if point else (),
                 )
             )  # fmt: skip

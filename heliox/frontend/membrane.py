@@ -139,13 +139,13 @@ def _read(
     if r.ion:
         extra["style"] = style(r.name, f)[order]
         values["style"] = extra["style"].astype(float)
-    hidden = [n for n in declared if n not in values]
+    # what nothing sets is 0, and what no step reads before setting it needs no value
+    hidden = [n for n in declared if n not in values and n in template.memory & template.writes()]
     if hidden:
         places = [f.places[k] for k in order.tolist()]
-        found = _hidden(h, r, template, values, hidden, places, state)
-        # what no step reads before setting it needs no value; what INITIAL sets is recovered by the engine
-        recoverable = template.writes("initial") | (set(declared) - template.memory)
-        lost = [n for n in hidden if n not in recoverable]
+        found = _hidden(h, r, template, values, hidden, things, places, state)
+        # what INITIAL sets is recovered by the engine
+        lost = [n for n in hidden if n not in template.writes("initial")]
         if not found and (lost or r.receives):
             text = f"{', '.join(lost or hidden)} cannot be read from NEURON"
             report.add(
@@ -203,27 +203,32 @@ def _streams(h: Any, r: Registered, template: MechTemp, things: list, name: str)
 
 
 def _hidden(
-    h: Any, r: Registered, template: MechTemp, values: dict, hidden: list[str], places: list, state: SaveState
+    h: Any,
+    r: Registered,
+    template: MechTemp,
+    values: dict,
+    hidden: list[str],
+    things: list,
+    places: list,
+    state: SaveState,
 ) -> bool:
     """Fill in hidden scalars of a mechanism that receives events; false if that cannot be done.
 
-    NEURON lays out an instance as parameters, visible assigned variables, states, hidden assigned variables,
-    each in order of the mod file. That the visible ones are found in this order with the same bits is the
-    proof that the place is right. An artificial cell of which the template shows none is saved by itself:
-    there the number of variables is.
+    NEURON lays out an instance as the parameters, assigned variables and states it shows, and behind them
+    what it does not, in order of the mod file. That the visible ones are found in this order with the same
+    bits is the proof that the place is right. An artificial cell of which NEURON shows none is saved by
+    itself: there the number of variables is.
     """
-    groups = (template.parameters, template.assigned, template.states)
-    visible = [n for g in groups for n in g if n in values and n not in template.random]
-    assigned = [template.renamed.get(n, n) for n in r.assigned]
-    tail = [n for n in assigned if n not in values and n not in template.ion_names]
-    simple = not any(template.instance_names[n].size > 1 for n in visible) and not any("[" in n for n in tail)
-    if not r.receives or not simple or any(n not in tail for n in hidden):
+    visible = shown_names(h, r.name)
+    tail = [template.renamed.get(n, n) for n in r.kept if n not in visible]
+    arrays = any("[" in n for n in (*visible, *tail))
+    if not r.receives or arrays or any(n not in tail for n in hidden):
         return False
-    layout = visible + tail
+    layout = [*visible, *tail]
     shown = len(visible)
     if not shown:
         return r.artificial and _hidden_by_number(h, r, tail, values, hidden, state)
-    table = np.stack([values[n] for n in visible], axis=1)
+    table = np.array(list(map(attrgetter(*visible), things)), float).reshape(len(things), shown)
     rows = np.empty((len(places), len(tail)))
     cursor: dict[tuple[int, int], int] = {}
     for k, place in enumerate(places):
@@ -256,6 +261,17 @@ def count_variables(h: Any, mechanism: str, kind: int) -> int:
     """How many numbers of one kind an instance shows, or for `ALL` of them and its pointers and streams."""
     standard, name = h.MechanismStandard(mechanism, kind), h.ref("")
     return sum(int(standard.name(name, k)) for k in range(int(standard.count())))
+
+
+def shown_names(h: Any, mechanism: str) -> list[str]:
+    """Parameters, assigned variables and states NEURON shows of an instance; an array as ``name[size]``."""
+    name, out = h.ref(""), []
+    for kind in (PARAMETERS, ASSIGNED, STATES):
+        standard = h.MechanismStandard(mechanism, kind)
+        for k in range(int(standard.count())):
+            size = int(standard.name(name, k))
+            out.append(name[0] if size == 1 else f"{name[0]}[{size}]")
+    return out
 
 
 def _locate(data: NDArray, row: NDArray, start: int) -> int:

@@ -13,6 +13,7 @@ _USEION = re.compile(
 )
 _ELSEWHERE = {"v", "t", "dt", "celsius", "area", "diam"}
 _POINTER = re.compile(r"\b(?:BBCORE)?POINTER\s+(\w+(?:\s*,\s*\w+)*)")
+_GLOBAL = re.compile(r"\bGLOBAL\s+(\w+(?:\s*,\s*\w+)*)")
 _WRITE = re.compile(r"\bWRITE\s+(\w+(?:\s*,\s*\w+)*)")
 
 
@@ -28,7 +29,7 @@ class Registered:
     writes_concentration: bool = False
     receives: bool = False
     emits: bool = False
-    assigned: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     pointers: tuple[str, ...] = ()
 
 
@@ -41,18 +42,33 @@ def writes_concentration(text: str) -> bool:
     return False
 
 
-def assigned_names(text: str) -> tuple[str, ...]:
-    """Names of a mod file's ASSIGNED blocks, in order, without those NEURON keeps elsewhere."""
-    plain = re.sub(r"\([^)]*\)|<[^>]*>|\bFROM\s+\S+\s+TO\s+\S+", " ", _COMMENT.sub(" ", text))
-    blocks = re.findall(r"\bASSIGNED\s*\{([^}]*)\}", plain)
-    names = [n for block in blocks for n in re.findall(r"[A-Za-z_]\w*(?:\s*\[\s*\w+\s*\])?", block)]
-    elsewhere = {*_ELSEWHERE, *pointer_names(text)}
-    return tuple(re.sub(r"\s", "", n) for n in names if n not in elsewhere)
+def kept_names(text: str) -> tuple[str, ...]:
+    """Names an instance keeps, in the order in which a mod file declares them; empty if it includes others.
+
+    These are ion variables of PARAMETER, states, each before its slope ``D<state>``, and ASSIGNED variables,
+    without those NEURON keeps elsewhere.
+    """
+    code = _COMMENT.sub(" ", text)
+    if re.search(r"\bINCLUDE\b", code):
+        return ()
+    elsewhere = {*_ELSEWHERE, *pointer_names(text), *_listed(_GLOBAL, code)}
+    ions = {n for _, clauses in _USEION.findall(code) for n in re.findall(r"\w+", clauses)}
+    plain = re.sub(r"\([^)]*\)|<[^>]*>|\bFROM\s+\S+\s+TO\s+\S+|\bSTART\s+\S+", " ", code)
+    out = []
+    for block, body in re.findall(r"\b(PARAMETER|STATE|ASSIGNED)\s*\{([^}]*)\}", plain):
+        for name in re.findall(r"[A-Za-z_]\w*(?:\s*\[\s*\w+\s*\])?", body):
+            if name not in elsewhere and (block != "PARAMETER" or name in ions):
+                out += [name, f"D{name}"] if block == "STATE" else [name]
+    return tuple(re.sub(r"\s", "", n) for n in out)
 
 
 def pointer_names(text: str) -> tuple[str, ...]:
     """POINTER and BBCOREPOINTER variables of a mod file, in order."""
-    return tuple(n.strip() for some in _POINTER.findall(_COMMENT.sub(" ", text)) for n in some.split(","))
+    return _listed(_POINTER, _COMMENT.sub(" ", text))
+
+
+def _listed(statement: re.Pattern, code: str) -> tuple[str, ...]:
+    return tuple(n.strip() for some in statement.findall(code) for n in some.split(","))
 
 
 def execution_order(registered: Iterable[Registered]) -> list[Registered]:

@@ -154,7 +154,8 @@ class BlockWriter:
             lines += [f"{pad}{self.S(n)} = {n}" for n in values]
             if twice:
                 above = ", ".join(plain_text(a, {"v": "_v1"}) for a in arguments_)
-                lines += [f"{pad}_v1 = v + 0.001", f"{pad}{', '.join(values)} = {at}, {above})"]
+                lines += [f"{pad}_v1 = v + 0.001"] if "v" in names else []
+                lines.append(f"{pad}{', '.join(values)} = {at}, {above})")
                 lines += [f"{pad}{self.S(f'{n}_above')} = {n}" for n in values]
         return lines
 

@@ -35,7 +35,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
         "substitute_row", "update",
     ),
     gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add"),
-    events: ("push", "take", "movable", "emit", "detect", "exchange"),
+    events: ("push", "take", "movable", "withdraw", "emit", "detect", "exchange"),
     play: ("interpolated", "play", "wait", "point_reached", "begin"),
     transfer: ("lay_sources", "take_targets"),
     diffusion: ("diffuse",),
@@ -61,21 +61,26 @@ def _exp_libm(x):
     return 0.0 if x < -700.0 else y
 
 
-def _globals(arithmetic: ModuleType, exp: Callable[..., float]) -> dict[str, Any]:
+def _globals(math: str, arithmetic: ModuleType, exp: Callable[..., float]) -> dict[str, Any]:
+    def made(function: Callable[..., Any], name: str) -> FunctionType:
+        out = FunctionType(function.__code__, space, name)
+        out.__qualname__ = f"{math}.{name}"  # names of machine code: equal ones are taken for the same
+        return out
+
     space: dict[str, Any] = {"__name__": __name__, "U": U}
     space |= {n: getattr(arithmetic, n) for n in MATH_NAMES}
     space |= {f"_{n}": getattr(arithmetic, n) for n in RANDOM_NAMES}
     space |= {n: getattr(module, n) for module, names in CONSTANTS.items() for n in names}
     space["_exp"] = arithmetic.exp
-    space["exp"] = inline(FunctionType(exp.__code__, space, "exp"))
+    space["exp"] = inline(made(exp, "exp"))
     for decorate, table in ((kernel, KERNELS), (inline, INLINE)):
         for module, names in table.items():
             for n in names:
-                space[n] = decorate(FunctionType(getattr(module, n).__code__, space, n))
+                space[n] = decorate(made(getattr(module, n), n))
+    for n in ("__name__", "__builtins__"):  # a module that takes these globals over keeps its own
+        space.pop(n, None)
     return space
 
 
-fast = _globals(FAST, _exp_fast)
-libm = _globals(LIBM, _exp_libm)
-for _space in (fast, libm):
-    _space.pop("__builtins__", None)
+fast = _globals("fast", FAST, _exp_fast)
+libm = _globals("libm", LIBM, _exp_libm)

@@ -53,7 +53,8 @@ def act(
     """Carry out what was noted.
 
     ``armed`` is where side and flag of an instance's `conditions` lie, a block width (64) apart. The first
-    one armed in a call disarms the others; on which side it stands is found behind the call (side 3).
+    one armed in a call disarms the others and withdraws what they have sent; on which side it stands is found
+    behind the call (side 3).
     """
     n = int(S[0])
     S[0] = 0.0
@@ -70,6 +71,7 @@ def act(
             if first:
                 for k in range(conditions):
                     A[armed + U(128 * k)] = 0.0
+                withdraw(QF, QI, QN, g, target)
                 first = False
             side = armed + U(128 * int(a))
             A[side] = 3.0

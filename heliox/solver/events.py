@@ -101,6 +101,17 @@ def movable(QF, QI, QN, g, target):
     return found
 
 
+def withdraw(QF, QI, QN, g, target):
+    """Remove the events that conditions of WATCH have sent to `target`."""
+    k = 0
+    while k < QN[g, EVENTS]:
+        if QI[g, k, 1] == target and QI[g, k, 2] == CONDITION:
+            take(QF, QI, QN, g, k)
+            k = 0
+        else:
+            k += 1
+
+
 def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
     """Record a spike and queue its events for targets of this group; others wait for the exchange."""
     k = QN[g, SPIKES]

@@ -42,7 +42,7 @@ class Compiled:
     def diffusing(self, dendrites: list[Any]) -> list[Any]:
         h = self.h
         for s in (self.soma, *dendrites):
-            for name in ("pas", "leakca", "flow", "lookup"):
+            for name in ("pas", "leakca", "flow", "lookup", "opened"):
                 s.insert(name)
             if s.name() != "d":
                 s.insert("spread")
@@ -82,9 +82,15 @@ class Compiled:
         con = h.NetCon(stims[0], traps[0])
         con.weight[0] = 1e-4
         cons.append(con)
+        both = h.Both(dendrite(0.5))
+        for stim, weight in zip(stims, (0.4, 0.9, 1.8, 3.0), strict=True):
+            con = h.NetCon(stim, both)
+            con.weight[0] = weight
+            cons.append(con)
+        self.watch |= {f"{both.hname()}.{n}": getattr(both, f"_ref_{n}") for n in "x low high back".split()}
         self.weights = [c._ref_weight[0] for c in cons]
         self.stims = stims
-        return [*traps, *pairs, *stims, *cons]
+        return [*traps, *pairs, both, *stims, *cons]
 
     def primed(self, dendrite: Any) -> list[Any]:
         """Connections that send events when they are set up; two of one weight, one switched off, one that

@@ -120,6 +120,18 @@ def test_a_module_is_found_by_its_text():
     assert one is two and Path(str(one.__file__)).read_text() == text(model)
 
 
+def test_machine_code_of_different_texts_has_different_names():
+    """Modules from the cache share a process: of two functions of one name the first would serve both."""
+    names = []
+    for math in ("fast", "libm"):
+        found = cache.load(text(network([1]), math=math))
+        for thing in vars(found).values():
+            if hasattr(thing, "py_func") and not thing.targetoptions.get("forceinline"):  # these have no name
+                names.append((thing.py_func.__module__, thing.py_func.__qualname__))
+    assert ("heliox.kernels.fixed", "fast.eliminate") in names and len(names) > 80
+    assert len(names) == len(set(names))
+
+
 # ------------------------------------------------------------------ vector code
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")

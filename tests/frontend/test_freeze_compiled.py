@@ -117,6 +117,29 @@ VERBATIM
 ENDVERBATIM
 }
 """,
+    "Early": """NEURON { POINT_PROCESS Early NONSPECIFIC_CURRENT i RANGE tau, i GLOBAL seen }
+PARAMETER { tau = 3 }
+STATE { A B }
+ASSIGNED { v i seen factor other }
+INITIAL { factor = 0.7 other = 0.3 }
+BREAKPOINT { SOLVE s METHOD cnexp seen = A + B i = other*seen*v }
+DERIVATIVE s { A' = -A/tau B' = -B/(2*tau) }
+NET_RECEIVE (w) { A = A + w*factor B = B + w factor = factor + 0.1 }
+""",
+    "Ionic": """NEURON { POINT_PROCESS Ionic USEION k READ ek WRITE ik RANGE tau, ik, g }
+PARAMETER { tau = 3 }
+ASSIGNED { v g factor ik ek other }
+STATE { A }
+INITIAL { factor = 0.7 other = 0.3 }
+BREAKPOINT { SOLVE s METHOD cnexp g = other*A ik = g*(v - ek) }
+DERIVATIVE s { A' = -A/tau }
+NET_RECEIVE (w) { A = A + w*factor factor = factor + 0.1 }
+""",
+    "idle": """NEURON { SUFFIX idle NONSPECIFIC_CURRENT i RANGE g }
+PARAMETER { g = 0.001 }
+ASSIGNED { v i never }
+BREAKPOINT { i = g*(v + 60 - never) }
+""",
 }
 
 
@@ -146,6 +169,7 @@ def compiled(tmp_path_factory):
         "streams_of_hoc",
         "vectors",
         "renamed",
+        "hidden",
     ],
 )
 def test_case(compiled, case):
@@ -399,6 +423,29 @@ def renamed(h):
     assert list(mechanism.globals.values()) == [4.0]
     ((owner, k, name),) = named(model, model.plays.target)
     assert (owner, k) == ("keyword", 1) and mechanism.values[name][1] == 11
+
+
+def hidden(h):
+    """Variables that NEURON does not show, wherever a mod file declares them."""
+    from heliox.frontend.neuron import from_neuron
+
+    section = h.Section(name="s")
+    section.insert("idle")
+    points = [make(section(0.5)) for make in (h.Early, h.Ionic) for _ in range(2)]
+    cons = [h.NetCon(None, p) for p in points]
+    h.finitialize(-60)
+    for k, con in enumerate(cons):
+        con.weight[0] = 0.01
+        for event in range(k):
+            con.event(0.1 * event)
+    while h.t < 1:
+        h.fadvance()
+    model = from_neuron()
+    for name, counts in (("Early", [0, 1]), ("Ionic", [2, 3])):
+        values = model.mechanism(name).values
+        assert sorted(values["factor"]) == pytest.approx([0.7 + 0.1 * n for n in counts], rel=1e-12)
+        assert list(values["other"]) == [0.3, 0.3]
+    assert "never" not in model.mechanism("idle").values
 
 
 if __name__ == "__main__":
