@@ -413,8 +413,10 @@ class _SpikeRecord:
             netcon.record()
 
     def groups(self) -> list[tuple[list[int], NDArray[np.float64]]]:
-        """Sources that share a Vector, and their spike times (ms)."""
-        return [(sources, np.array(v)[n:]) for v, (n, sources) in self.vectors.items()]
+        """Sources that share a Vector, and their spike times (ms) up to now; PatternStim knows later ones."""
+        now = self.h.t + 0.5 * self.h.dt
+        times = [(sources, np.array(v)[n:]) for v, (n, sources) in self.vectors.items()]
+        return [(sources, t[t < now]) for sources, t in times]
 
     def _netcons(self, sources: Iterable[int]) -> Iterator[tuple[int, Any]]:
         """Each source with a NetCon of it; for one without, a connection made for a moment to its gid."""

@@ -14,6 +14,7 @@ from heliox.engine.fill import fill, weight_addresses
 from heliox.engine.plan import Plan
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
+from heliox.kernels.codegen import module_text
 from heliox.mechanisms.blocks import EVENT_BLOCKS, MOST_EFFECTS
 from heliox.mechanisms.varstruct import hidden_names
 from heliox.solver import events
@@ -52,7 +53,7 @@ class Engine:
     def __init__(self, plan: Plan, threads: int = 1) -> None:
         self.plan = plan
         self.threads = threads
-        self.module = cache.load(plan.program.text)
+        self.module = cache.load(module_text(plan.program))
         groups = plan.chunks * plan.batch
         self.A = np.zeros(plan.A_size + 1)
         self.P = np.zeros(plan.P_size)

@@ -13,9 +13,9 @@ from heliox.engine.plan import Placement, Plan, inside
 from heliox.engine.references import Couplings, named_variables
 from heliox.engine.storage import storage_order, stretches
 from heliox.errors import ModelError
-from heliox.kernels.codegen import Program
 from heliox.kernels.context import W
 from heliox.kernels.mechanism_text import table_size
+from heliox.kernels.program import Program
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.blocks import EVENT_BLOCKS
 from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout

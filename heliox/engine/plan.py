@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.partition import Partition
-from heliox.kernels.codegen import Program
 from heliox.kernels.context import W
+from heliox.kernels.program import Program
 from heliox.mechanisms.varstruct import VarStruct
 from heliox.model.model import Model
 

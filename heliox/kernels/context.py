@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from heliox.errors import UnsupportedError
 from heliox.kernels.arrays import LARGEST, element, expanded
 from heliox.kernels.lower import each_names
 from heliox.kernels.mechanism_text import looks_inside
+from heliox.kernels.program import Program
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import SCALE, VarStruct, global_slots
-
-if TYPE_CHECKING:
-    from heliox.kernels.codegen import Program
 
 W = 64  # instances of a block
 EVENTLESS = "_A, _P, _I, _G"

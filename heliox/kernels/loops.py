@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from heliox.kernels import fixed_loops
 from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.context import ARGS, EVENTLESS, Context
 from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import event
 from heliox.kernels.mechanism_text import table_arguments
+from heliox.kernels.program import Program
 from heliox.mechanisms.varstruct import VarStruct
-
-if TYPE_CHECKING:
-    from heliox.kernels.codegen import Program
 
 
 class Loops:

@@ -7,14 +7,11 @@ compile most of the module again. Groups side by side need one of their own (doc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from heliox.kernels.context import ARGS, W
 from heliox.kernels.loops import Loops
+from heliox.kernels.program import Program
 from heliox.solver import step
-
-if TYPE_CHECKING:
-    from heliox.kernels.codegen import Program
 
 # what `run` is asked to do
 ADVANCE, FINISH, EXCHANGE, BEGIN, INITIALIZE, SAMPLE, TABULATE = range(7)

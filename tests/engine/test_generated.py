@@ -15,6 +15,7 @@ import pytest
 import heliox
 from heliox.engine.layout import make_plan
 from heliox.kernels import cache
+from heliox.kernels.codegen import module_text
 from heliox.mechanisms import catalogue
 from heliox.simulation import Simulation
 from tests.against_neuron.models import branched, complete, lattice, ring
@@ -27,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def text(model, **options):
-    return make_plan(model, dt=options.pop("dt", 0.025), **options).program.text
+    return module_text(make_plan(model, dt=options.pop("dt", 0.025), **options).program)
 
 
 def test_text_does_not_depend_on_sizes(h):
