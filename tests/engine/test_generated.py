@@ -1,9 +1,6 @@
 """The generated module: its text knows no sizes, it is compiled once, its loops are vector code."""
 
-import inspect
 import os
-import platform
-import re
 import subprocess
 import sys
 import textwrap
@@ -22,7 +19,7 @@ from tests.against_neuron.models import branched, complete, lattice, ring
 from tests.engine.made import network
 
 numba = pytest.importorskip("numba")
-from numba.core import event, types  # noqa: E402
+from numba.core import event  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,22 +130,7 @@ def test_machine_code_of_different_texts_has_different_names():
     assert len(names) == len(set(names))
 
 
-# ------------------------------------------------------------------ vector code
-
-X86 = platform.machine().lower() in ("x86_64", "amd64")
-PACKED = re.compile(r"\bv?(add|sub|mul|div|fn?m(add|sub)\d+)pd\b[^\n]*%[xyz]mm")
-WIDE = re.compile(r"\bv(add|sub|mul|div|fn?m(add|sub)\d+)pd\b[^\n]*%[yz]mm")
-BLOCKS = [
-    ("pas", "current", ""),
-    ("hh", "current", ""),
-    ("hh", "state", ""),
-    ("hh", "state", "_tabled"),
-    ("ExpSyn", "current", ""),
-    ("ExpSyn", "state", ""),
-    ("Exp2Syn", "current", ""),
-    ("Exp2Syn", "state", ""),
-    ("na_ion", "current", ""),
-]
+# ------------------------------------------------------------------ one block
 
 
 @pytest.fixture(scope="module")
@@ -157,34 +139,6 @@ def module():
     extra: list[tuple] = [(catalogue.get(f"{x}_ion", 1.0), [0], {}) for x in ("na", "k")]
     extra += [(catalogue.get(n), [0], {}) for n in ("hh", "Exp2Syn", "IClamp")]
     return cache.load(text(network([1], [], 0, extra)))
-
-
-@pytest.mark.skipif(not X86, reason="looks for x86 instructions")
-@pytest.mark.parametrize(("mechanism", "block", "suffix"), BLOCKS)
-def test_compute_loops_are_vector_code(module, mechanism, block, suffix):
-    """Packed arithmetic on doubles in the loop over a block's instances, and no call out of it."""
-    function = getattr(module, f"{mechanism}_{block}_block{suffix}")
-    array, unsigned = types.float64[::1], types.uint64
-    kinds = {"_A": array, "_P": array, "_S": array, "_TM": array} | dict.fromkeys(
-        ("_o", "_p", "_m", "_tk"), unsigned
-    )
-    names = inspect.signature(function.py_func).parameters
-    signature = tuple(kinds.get(n, types.float64) for n in names)
-    function = numba.njit(error_model="numpy", _nrt=False)(
-        function.py_func
-    )  # else only entries become machine code
-    function.compile(signature)
-    assembly = "\n".join(function.inspect_asm(signature).splitlines())
-    assert PACKED.search(assembly), f"{mechanism}_{block}{suffix} is scalar code"
-    if "avx2" in numba_features():
-        assert WIDE.search(assembly), f"{mechanism}_{block}{suffix} uses no wide registers"
-    assert not re.search(r"call\S*\s+\S*(heliox_libm|\bexp\b|\bpow\b)", assembly)
-
-
-def numba_features():
-    import llvmlite.binding
-
-    return {name for name, present in llvmlite.binding.get_host_cpu_features().items() if present}
 
 
 def test_the_blocks_compute_what_the_functions_say(module):
