@@ -69,7 +69,7 @@ def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
     target : int
         Nodes a chunk should hold (cache size).
     at_least : int
-        Chunks wanted (threads).
+        Chunks wanted, or a multiple of it (threads).
     """
     units, owner = _units(model)
     n_cells = len(model.cells.root)
@@ -175,7 +175,7 @@ def _pack(
     total = np.bincount(component, weights=size, minlength=len(names))
     alone = np.ones(len(names), bool)
     np.logical_and.at(alone, component, driver)
-    wanted = max(at_least, int(np.ceil(total[~alone].sum() / target)))
+    wanted = at_least * max(1, int(np.ceil(total[~alone].sum() / (target * at_least))))  # as many each thread
     step = total[~alone].sum() / max(1, wanted)
     chunk_of = np.zeros(len(names), np.int64)
     middle = np.cumsum(total[~alone]) - total[~alone] / 2
