@@ -3,6 +3,7 @@
     python -m benchmarks.cpu [--repeat N]
 
 Writes benchmarks/results/cpu.json and cpu.md. Compilation is measured apart: the first run of every model warms up.
+The pyramidal cells need HELIOX_DATA (see heliox.cells).
 """
 
 from __future__ import annotations

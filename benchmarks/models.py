@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from heliox.cells.data import find, table
+
 
 def ring(h: Any, cells: int) -> list[object]:
     """A ring of branching cells: soma and first dendrites hh, the rest pas; 57 segments a cell.
@@ -81,9 +83,36 @@ def passive_trees(h: Any, cells: int) -> list[object]:
     return keep
 
 
+def passive_pyramidal(h: Any, cells: int) -> list[object]:
+    """The human layer-2/3 cell of HELIOX_DATA/hpc, passive: 219 sections, 1,043 segments, uniform in a section."""
+    sections = table(find(None, "hpc", "sections.csv"))
+    diam = {
+        r["section"]: float(r["diam_um"])
+        for r in table(find(None, "hpc", "segments.csv"))
+        if r["kind"] == "seg"
+    }
+    keep: list[object] = []
+    for k in range(cells):
+        made = []
+        for r in sections:
+            s = h.Section(name=f"pyramidal{k}_{r['section'].replace('[', '_').rstrip(']')}")
+            s.nseg, s.L, s.diam = int(r["nseg"]), float(r["L_um"]), diam[r["section"]]
+            s.Ra, s.cm = float(r["Ra_ohm_cm"]), 0.44
+            s.insert("pas")
+            s.g_pas, s.e_pas = 1 / 48300, -65
+            if made:
+                s.connect(made[int(r["parent_section"])](float(r["parent_x"])), int(r["child_end"]))
+            made.append(s)
+        clamp = h.IClamp(made[0](0.5))
+        clamp.delay, clamp.dur, clamp.amp = 1, 1e9, 0.2 + 0.001 * k
+        keep += [*made, clamp]
+    return keep
+
+
 MODELS: dict[str, tuple[Callable[[Any], list[object]], float]] = {
     "ring of 64 cells": (lambda h: ring(h, 64), 200.0),
     "ring of 1,024 cells": (lambda h: ring(h, 1024), 50.0),
     "one passive tree, 1,533 segments": (lambda h: passive_trees(h, 1), 200.0),
     "32 passive trees": (lambda h: passive_trees(h, 32), 25.0),
+    "500 passive pyramidal cells": (lambda h: passive_pyramidal(h, 500), 10.0),
 }

@@ -42,7 +42,9 @@ def cell(gid):
         .place(f"(on-components 0.5 (segment {last[0]}))", A.synapse("expsyn", tau=2.0), "syn")
         .place('(on-components 0.5 (region "soma"))', A.threshold_detector(10 * U.mV), "det")
     )
-    policy = A.cv_policy_fixed_per_branch(4, "(join (tag 2) (tag 3) (tag 4))") | A.cv_policy_single('(region "soma")')
+    policy = A.cv_policy_fixed_per_branch(4, "(join (tag 2) (tag 3) (tag 4))") | A.cv_policy_single(
+        '(region "soma")'
+    )
     return A.cable_cell(A.morphology(tree), decor, labels, policy)
 
 
