@@ -268,7 +268,7 @@ class Engine:
         first = self.step
         last = first + steps
         window_ = plan.partition.window or max(1, steps)
-        parallel = self.threads > 1 and self.groups > 1
+        parallel = plan.program.parallel
         done = first
         with threads.use(self.threads if parallel else 1):
             while done < last and not self.interrupted:

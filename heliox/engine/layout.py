@@ -61,11 +61,12 @@ def make_plan(
         for m in model.mechanisms
     ]
     weights_own = weights_own or any(writes_weights(s) for s in structs)
+    part = partition(model, dt, chunk_nodes or CHUNK_NODES, -(-threads // batch))
     program = Program(
         tuple(structs), math, model.settings.secondorder, celsius_own, weights_own,
         plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
+        parallel=threads > 1 and part.chunks * batch > 1,
     )  # fmt: skip
-    part = partition(model, dt, chunk_nodes or CHUNK_NODES, -(-threads // batch))
     return _Builder(model, dt, batch, program, part).build()
 
 

@@ -21,6 +21,7 @@ class Program:
 
     ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or
     differ between members. ``plays``, ``transfers``: there are any; ``membrane``: i_membrane_ is computed.
+    ``parallel``: windows have an entry of their own, which runs groups side by side.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -31,6 +32,7 @@ class Program:
     plays: bool = False
     transfers: bool = False
     membrane: bool = False
+    parallel: bool = False
 
     @cached_property
     def columns(self) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """What a call into a generated module does: windows of steps, initialization, samples, tables.
 
 One entry does it all: an entry is compiled together with everything it calls, so that a second one would
-compile most of the module again. Groups side by side need one of their own (docs/design.md, section 5).
+compile most of the module again. Groups side by side need one of their own; `run` leaves the windows to it
+(docs/design.md, section 5).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def texts(program: Program, loops: Loops) -> list[str]:
         f"SCRATCH = {loops.scratch}",
         _group_window(program, loops),
         _run(program, loops),
-        _PARALLEL,
+        *([_PARALLEL] if program.parallel else []),
     ]
 
 
@@ -127,32 +128,36 @@ def _cj(program: Program) -> str:
 
 
 def _windows(loop: str, pad: str) -> str:
-    """Windows of all groups; `loop` is what runs the groups of a window: range, or prange side by side."""
+    """Windows of all groups; `loop` is what runs the groups of a window: range, or prange side by side.
+
+    One loop serves leaders, first halves of steps and the rest: each would be compiled with all it calls.
+    """
     text = f"""\
 while True:
     _until = min(_exchanged + _window, _last)
-    for _k in range(_leaders):
-        group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
-    if _leaders > 0:
-        if not settled(_QN, _order, 0, _leaders, _until):
+    for _stage in range(3):
+        if (_stage == 0 and _leaders == 0) or (_stage == 1 and not _lockstep):
+            continue
+        _low = 0 if _stage == 0 else _leaders
+        _high = _leaders if _stage == 0 else _groups
+        _half = 1 if _stage == 1 else 0
+        for _k in {loop}(_low, _high):
+            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, _half)
+        if _stage == 1:
+            if not halfway(_QN, _order, _low, _high, _until):
+                return _exchanged
+        elif not settled(_QN, _order, _low, _high, _until) or not {_EXCHANGE}:
             return _exchanged
-        if not {_EXCHANGE}:
-            return _exchanged
-    if _lockstep:
-        for _k in {loop}(_leaders, _groups):
-            group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 1)
-        if not halfway(_QN, _order, _leaders, _groups, _until):
-            return _exchanged
-    for _k in {loop}(_leaders, _groups):
-        group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, 0)
-    if not settled(_QN, _order, _leaders, _groups, _until):
-        return _exchanged
-    if not {_EXCHANGE}:
-        return _exchanged
     _exchanged = _until
     if _until == _last:
         return _exchanged"""
     return "\n".join(pad + line for line in text.splitlines())
+
+
+def _advance(program: Program) -> str:
+    if program.parallel:
+        return "    # ADVANCE: advance_parallel"
+    return f"    if _task == ADVANCE:\n{_windows('range', ' ' * 8)}"
 
 
 def _run(program: Program, loops: Loops) -> str:
@@ -181,8 +186,7 @@ def run(_task, {_CALL}):
     """
     _groups = len(_order)
     _delay = _U(_G[0, _DELAY])
-    if _task == ADVANCE:
-{_windows("range", " " * 8)}
+{_advance(program)}
     {_SCRATCH}
     if _task == FINISH:
         for _k in range(_groups):
@@ -239,7 +243,7 @@ def run(_task, {_CALL}):
 _PARALLEL = f'''\
 @parallel
 def advance_parallel({_CALL}):
-    """The task ADVANCE of `run`, the groups of a window side by side."""
+    """The task ADVANCE, the groups of a window side by side."""
     _groups = len(_order)
     _delay = _U(_G[0, _DELAY])
 {_windows("prange", "    ")}'''

@@ -30,17 +30,19 @@ def text(model, **options):
 
 def test_text_does_not_depend_on_sizes(h):
     """Other morphologies, cells, synapses, values, steps, batches, cuts: the same text to the letter."""
-    texts = set()
+    texts, side_by_side = set(), set()
     for build in (branched, lattice, ring, complete):
         kept = build(h)
         model = heliox.from_neuron(-65)
-        for options in ({}, {"batch": 7}, {"dt": 0.01}, {"chunk_nodes": 1}, {"threads": 2}):
+        for options in ({}, {"batch": 7}, {"dt": 0.01}, {"chunk_nodes": 1}):
             texts.add(text(model, **options))
+        side_by_side.add(text(model, threads=2, batch=7))
         del kept
         h.ParallelContext().gid_clear()
         for section in list(h.allsec()):
             h.delete_section(sec=section)
-    assert len(texts) == 1
+    assert len(texts) == len(side_by_side) == 1
+    assert text(network([1, 1])) == text(network([1]), threads=2) != text(network([1, 1]), threads=2)
 
 
 def test_text_depends_on_what_it_must():
