@@ -303,8 +303,8 @@ class Simulation:
             self.initialize(*self._initialized)
         for r in old:
             v = r.handle.variable
-            r.handle = self.registry.handle(
-                type(v)(v.kind, v.mechanism, v.name, v.indices, v.element, self._names)
+            r.attach(
+                self.registry.handle(type(v)(v.kind, v.mechanism, v.name, v.indices, v.element, self._names))
             )
             self._recorder.recordings.append(r)
 
@@ -336,7 +336,7 @@ class Simulation:
                 self._recorder.run(steps, bar.update)
             finally:
                 self._spikes.append(self.engine.drain_spikes())
-        guard.warn(self.engine, failed)
+                guard.warn(self.engine, failed)
 
     @property
     def failures(self) -> dict[int, NumericalError]:

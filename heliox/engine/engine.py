@@ -313,10 +313,13 @@ class Engine:
         group = np.repeat(np.arange(self.groups), counts)
         place = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
         source = self.SI[group, place] & ((1 << events.HOPS) - 1)
-        out = group // self.plan.chunks, self.SF[group, place], source
+        member, t = group // self.plan.chunks, self.SF[group, place]
         self.QN[:, events.SPIKES] = 0
         self.EX[:] = 0
-        return out
+        kept = np.ones(len(t), bool)
+        for failed, error in guard.failures(self).items():  # its other groups may have gone on
+            kept &= (member != failed) | (t <= float(str(error.time)))
+        return member[kept], t[kept], source[kept]
 
     # ------------------------------------------------------------------ buffers
 

@@ -33,14 +33,24 @@ def raise_if_all_failed(engine: Engine) -> None:
     """Raise NumericalError for the earliest failure if no member is left that could go on."""
     found = failures(engine)
     if len(found) == engine.plan.batch:
-        engine.t = float(engine.T.max())
+        engine.t = max(float(str(e.time)) for e in found.values())
         raise min(found.values(), key=lambda e: float(str(e.time)))
+
+
+def last_steps(engine: Engine) -> dict[int, int]:
+    """Failed member -> number of the step in which the first of its groups ran away."""
+    groups = np.flatnonzero(engine.QN[:, events.STATUS] == events.RUNAWAY)
+    found: dict[int, int] = {}
+    for g in groups.tolist():
+        member, step = g // engine.plan.chunks, int(engine.QN[g, events.STEP])
+        found[member] = min(step, found.get(member, step))
+    return found
 
 
 def warn(engine: Engine, known: Collection[int]) -> None:
     """Say that members failed, other than those `known`."""
     new = {member: e for member, e in failures(engine).items() if member not in known}
-    if new:
+    if new and len(known) + len(new) < engine.plan.batch:
         first = min(new, key=lambda m: float(str(new[m].time)))
         text = (
             f"{len(new)} of {engine.plan.batch} members failed (Simulation.failures); the first: {new[first]}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heliox.engine import tables
+from heliox.engine import guard, tables
 from heliox.engine.clock import step_times
 from heliox.engine.engine import Engine
 from heliox.engine.reduction import Reduction
@@ -37,6 +37,11 @@ class Recording:
         self._count = 0
         self.steps = 0  # since its first sample
         self.started = False
+
+    def attach(self, handle: Handle) -> None:
+        """Go on, without samples, with a new plan's handle of the same variable."""
+        self.handle = handle
+        self.clear()
 
     @property
     def t(self) -> NDArray[np.float64]:
@@ -99,6 +104,19 @@ class Recording:
         return f"<heliox recording of {what}: {len(self.t)} samples>"
 
 
+def _voided(
+    r: Recording | Reduction, block: NDArray[np.float64], steps: NDArray, failed: dict[int, int]
+) -> NDArray[np.float64]:
+    """Samples with NaN for members behind the step in which they failed; what all share never changes."""
+    at = r.handle.addresses
+    if r.handle.store == "P":
+        return np.broadcast_to(r.handle.values.ravel(), block.shape)
+    out = block.reshape(len(block), *np.atleast_2d(at).shape).copy()
+    for member, last in failed.items():
+        out[steps > last, member] = np.nan
+    return out.reshape(block.shape)
+
+
 class Recorder:
     """Drives the engine's recording table and collects samples, a piece of a run at a time."""
 
@@ -122,13 +140,11 @@ class Recorder:
             self._shift(rows)
             times = step_times(self.engine.t, n, self.engine.plan.dt)
             before = self.engine.step
-            if self.engine.plan.batch > 1:  # members that fail leave their samples as they are
-                self.engine.R.fill(np.nan)
             try:
                 got = self.engine.advance(n, progress)
             finally:
-                got = self.engine.finished_steps - before
-                self._collect(rows, times[: got + 1], got)
+                got = max(0, self.engine.finished_steps - before)
+                self._collect(rows, times[: got + 1], got, before)
             done += got
             if self.engine.interrupted:
                 break
@@ -185,7 +201,8 @@ class Recorder:
             r.append(np.array([self.engine.t]), self.engine.R[:1, row])
             r.started = True
 
-    def _collect(self, rows: list[NDArray[np.intp]], times: NDArray[np.float64], n: int) -> None:
+    def _collect(self, rows: list[NDArray[np.intp]], times: NDArray[np.float64], n: int, before: int) -> None:
+        failed = guard.last_steps(self.engine) if self.engine.plan.batch > 1 else {}
         for r, row in zip(self.recordings, rows, strict=True):
             shift = r.steps % r.stride
             k = np.arange(1, n + 1)
@@ -194,5 +211,6 @@ class Recorder:
                 first, last = (int(k[0]) + shift) // r.stride, (int(k[-1]) + shift) // r.stride
                 kept = self.engine.R[first : last + 1]
                 whole = len(row) == kept.shape[1] and np.array_equal(row, np.arange(len(row)))
-                r.append(times[k], kept if whole else kept[:, row])
+                block = kept if whole else kept[:, row]
+                r.append(times[k], _voided(r, block, k + before, failed) if failed else block)
             r.steps += n

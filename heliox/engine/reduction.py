@@ -41,13 +41,18 @@ class Reduction:
             raise ModelError(f"a reduction from {start:g} to {stop:g} ms holds no sample")
         if (target is None) == (kind == "rms"):
             raise ModelError("a target trace belongs to 'rms', and to it alone")
-        self.handle = handle
         self.kind = kind
         self.start, self.stop, self.threshold = float(start), float(stop), float(threshold)
         self.names = handle.names
         self.unit = "" if kind == "crossings" else handle.unit
         self.stride = 1
-        self._target = None if target is None else _target(target, handle)
+        self._given = target
+        self.attach(handle)
+
+    def attach(self, handle: Handle) -> None:
+        """Go on, without samples, with a new plan's handle of the same variable."""
+        self.handle = handle
+        self._target = None if self._given is None else _target(self._given, handle)
         self.clear()
 
     @property
@@ -88,6 +93,7 @@ class Reduction:
             above = row > self.threshold
             if self._above is not None:
                 self._held += above & ~self._above
+            self._held[np.isnan(row)] = np.nan
             self._above = above
         elif self.kind in _JOIN:
             self._held = _JOIN[self.kind](self._held, row)

@@ -28,8 +28,6 @@ def storage_order(model: Model, chunk: NDArray) -> NDArray[np.intp]:
     cell = cell_of_node(model)
     shape, rank = _shapes(parent, order, cell)
     # among equal shapes: position in the tree, then cell; among others their level and index, as they stand
-    count = np.zeros((len(model.cells.root), 2), np.int64)
-    count[:, 0] = shape
     alone = _alone(shape, chunk[model.cells.root])[cell]
     group = np.where(alone, -1, shape[cell])
     position = np.where(alone, 0, rank)

@@ -34,7 +34,7 @@ class Members:
     Raises
     ------
     ModelError
-        For unknown variables, sets of different numbers, a variable both in sets and in protocols.
+        For unknown variables, sets of different numbers, a variable of a place that is given twice.
 
     Examples
     --------
@@ -65,10 +65,14 @@ class Members:
             shapes = ", ".join(f"{_name(k)}: {v.shape}" for k, v in self.sets.items())
             raise ModelError(f"parameter sets have one value a set, of as many sets each; got {shapes}")
         self.count = counts.pop()[0] if counts else 1
-        named = {key for p in self.protocols.values() for key in p}
-        if both := named & set(self.sets):
-            raise ModelError(f"{_name(min(both, key=str))} is in the sets and in a protocol; keep it in one")
+        wide = [_name(k) for k, v in self.sets.items() if v.ndim > 2]
+        wide += [_name(k) for p in self.protocols.values() for k, v in p.items() if np.ndim(v) > 1]
+        if wide:
+            raise ModelError(f"{wide[0]}: sets are (n,) or (n, places), values of protocols one or (places,)")
         names = Names(model)
+        for protocol in self.protocols.values():
+            _check_once(names, (*self.sets, *protocol))
+        named = {key for p in self.protocols.values() for key in p}
         self.vary = sorted({_label(model, names, key) for key in (*self.sets, *named)})
 
     @property
@@ -130,6 +134,18 @@ def _pair(key: Key) -> tuple[str, Where]:
 def _name(key: Key) -> str:
     name, where = _pair(key)
     return name if where is None else f"{name} of {where}"
+
+
+def _check_once(names: Names, keys: tuple[Key, ...]) -> None:
+    """No variable of a place is given twice."""
+    seen: dict[tuple[object, ...], list[tuple[Key, NDArray]]] = {}
+    for key in keys:
+        v = names.select(*_pair(key))
+        others = seen.setdefault((v.kind, v.mechanism, v.name, v.element), [])
+        for other, indices in others:
+            if np.intersect1d(indices, v.indices).size:
+                raise ModelError(f"{_name(key)} and {_name(other)} are in part the same; give each once")
+        others.append((key, v.indices))
 
 
 def _label(model: Model, names: Names, key: Key) -> str:

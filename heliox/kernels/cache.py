@@ -15,6 +15,7 @@ import numba
 import numpy as np
 
 from heliox._version import __version__
+from heliox.mechanisms import blocks
 
 _ROOMS = (Path(__file__).parent, Path(__file__).parents[1] / "solver")
 
@@ -35,7 +36,8 @@ def folder() -> Path:
 @cache
 def _prelude() -> bytes:
     """Text of everything that generated modules import: Numba's keys do not see a change in it."""
-    return b"".join(p.read_bytes() for room in _ROOMS for p in sorted(room.glob("*.py")))
+    files = [p for room in _ROOMS for p in sorted(room.glob("*.py"))]
+    return b"".join(p.read_bytes() for p in (*files, Path(blocks.__file__)))
 
 
 def load(text: str) -> ModuleType:

@@ -162,6 +162,9 @@ def _mechanism(model: Model, m: Mechanism) -> None:
                 mechanism=m.name,
                 variable="node",
             )
+        if m.kind != "point" and (np.diff(m.node) == 0).any():
+            twice = int(m.node[np.argmin(np.diff(m.node))])
+            _fail(f"{m.name} stands twice at {place_of(model, twice)}", mechanism=m.name, variable="node")
     for name, values in m.values.items():
         if len(values) != n:
             _fail(

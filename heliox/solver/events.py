@@ -131,7 +131,7 @@ def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generati
 def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
     """Queue the spikes emitted since the last exchange for targets in other groups of the same member.
 
-    Returns False, to be called again, when a queue must be made larger first.
+    Groups that ran away get none. Returns False, to be called again, when a queue must be made larger first.
     """
     for g in range(groups):
         chunk = g % chunks
@@ -141,11 +141,16 @@ def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
             first, last = FAN[source], FAN[source + 1]
             for c in range(first, last):
                 h = g - chunk + CI[c, 0]
-                if CI[c, 0] >= 0 and CI[c, 0] != chunk and QF.shape[1] - QN[h, EVENTS] < last - first:
+                if CI[c, 0] < 0 or CI[c, 0] == chunk or QN[h, STATUS] == RUNAWAY:
+                    continue
+                if QF.shape[1] - QN[h, EVENTS] < last - first:
                     QN[h, STATUS] = QUEUE_FULL
                     return False
             for c in range(first, last):
-                if CI[c, 0] >= 0 and CI[c, 0] != chunk and CI[c, 3] != 0:
+                h = g - chunk + CI[c, 0]
+                if CI[c, 0] < 0 or CI[c, 0] == chunk or QN[h, STATUS] == RUNAWAY:
+                    continue
+                if CI[c, 3] != 0:
                     wait = P[delay + U(c)]
                     rank = ((generation + 1 if wait == 0.0 else 0) << GENERATION) + c
                     push(QF, QI, QN, g - chunk + CI[c, 0], time + wait, time, 0.0, rank, CI[c, 1], c)

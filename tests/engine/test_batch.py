@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import heliox
+from heliox.engine import layout
 from heliox.errors import ModelError
 from heliox.mechanisms import catalogue
 from heliox.simulation import Simulation
@@ -108,6 +109,64 @@ def test_a_member_that_fails_does_not_stop_the_others(threads):
     assert not sim.failures
     sim.run(10.0)
     np.testing.assert_array_equal(v.values[1], w.values[1])
+
+
+@pytest.mark.parametrize("nodes", [1, 10**6])
+def test_a_failed_member_is_the_same_in_any_chunks(monkeypatch, nodes):
+    """Its other cells are NaN too and its spikes end; what still reaches it does not wake it; what all share
+    stays a number."""
+    monkeypatch.setattr(layout, "CHUNK_NODES", nodes)
+    model = network([2, 2, 2], [(3, 0, 1.0), (3, 1, 1.0), (3, 2, 1.0)], 1)
+    sim = Simulation(model, batch=2, vary=["pas.g"], progress=False)
+    for name, value in (("start", 0.0), ("interval", 0.05), ("number", 1e9)):
+        sim.var(f"NetStim.{name}")[...] = value
+    sim.initialize(-65.0)
+    g = sim.var("pas.g").values.copy()
+    g[0, :2] = -0.03
+    sim.var("pas.g")[...] = g
+    v, e = sim.record("v"), sim.record("pas.e")
+    low, mean, count = (sim.reduce("v", k) for k in ("min", "mean", "crossings"))
+    shared = sim.reduce("pas.e", "mean")
+    with pytest.warns(RuntimeWarning, match="1 of 2 members"):
+        sim.run(5.0)
+    first = float(str(sim.failures[0].time))
+    for _ in range(5):
+        sim.run(5.0)
+    assert list(sim.failures) == [0] and float(str(sim.failures[0].time)) == first < 1.0
+    assert np.isnan(v.values[0][:, v.t > first + 1e-9]).all()
+    assert np.isfinite(v.values[0][:, v.t < first - 1e-9]).all() and np.isfinite(v.values[1]).all()
+    for r in (low, mean, count):
+        assert np.isnan(r.value[0]).all() and np.isfinite(r.value[1]).all()
+    assert np.isfinite(e.values).all() and np.isfinite(shared.value).all()
+    spikes = sim.spikes
+    assert (spikes.t[spikes.member == 0] <= first).all() and (spikes.member == 1).sum() > 100
+
+
+@pytest.mark.parametrize("nodes", [1, 10**6])
+def test_after_a_failure_time_and_samples_end_with_it(monkeypatch, nodes):
+    monkeypatch.setattr(layout, "CHUNK_NODES", nodes)
+    sim = Simulation(network([2, 2, 2]), progress=False)
+    sim.initialize(-65.0)
+    g = sim.var("pas.g")
+    g[:] = np.r_[-0.03, -0.03, g.values[2:]]
+    v = sim.record("v", every=0.1)
+    for _ in range(2):
+        with pytest.raises(heliox.NumericalError) as error:
+            sim.run(20.0)
+        assert sim.t == float(str(error.value.time)) < 1.0
+        assert v.t[-1] <= sim.t and v.steps >= 0
+
+
+def test_recordings_follow_a_new_plan():
+    sim = Simulation(network([2, 2, 2]), batch=3, progress=False)
+    e, mean = sim.record("pas.e"), sim.reduce("pas.e", "mean")
+    rms = sim.reduce("pas.e", "rms", target=np.zeros(9))
+    values = np.arange(18.0).reshape(3, 6) - 70.0
+    sim.var("pas.e")[...] = values
+    sim.run(1.0)
+    assert e.values.shape == (3, 6, 41)
+    np.testing.assert_array_equal(mean.value, values)
+    np.testing.assert_allclose(rms.value, -values, rtol=1e-15)
 
 
 def test_when_every_member_fails_the_run_ends():

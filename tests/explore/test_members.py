@@ -66,8 +66,12 @@ def test_what_does_not_fit_is_named():
         Members(model, {"hh.gnabar": [1.0, 2.0], "hh.gkbar": [1.0]})
     with pytest.raises(ModelError, match="as many sets each"):
         Members(model, {"hh.gnabar": 1.0})
-    with pytest.raises(ModelError, match="keep it in one"):
-        Members(model, {"hh.gnabar": [1.0]}, {"p": {"hh.gnabar": 1.0}})
+    for twice in ("hh.gnabar", ("hh.gnabar", None), ("hh.gnabar", "soma")):
+        with pytest.raises(ModelError, match="give each once"):
+            Members(model, {("hh.gnabar", "soma*"): [1.0]}, {"p": {twice: 1.0}})
+    for sets, protocol in (({"hh.gnabar": np.ones((2, 2, 2))}, {}), ({}, {"hh.gnabar": np.ones((2, 2))})):
+        with pytest.raises(ModelError, match=r"sets are \(n,\)"):
+            Members(model, sets, {"p": protocol})
     with pytest.raises(ModelError, match="gnabar"):
         Members(model, {"hh.gnabra": [1.0]})
     members = Members(model, {"hh.gnabar": np.ones((2, 3))})
