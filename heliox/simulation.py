@@ -331,7 +331,7 @@ class Simulation:
         if self.engine.tables_stale:
             self.engine.fill_tables()
         with Progress(self.t, steps, self.dt, self.progress) as bar, interrupt.deferred(self.engine):
-            failed = set(self.failures)
+            failed = guard.first_groups(self.engine)
             try:
                 self._recorder.run(steps, bar.update)
             finally:
@@ -473,7 +473,7 @@ class SimulationHandle:
         h = self.handle
         wants_members = h.store == "P" and sim.batch > 1 and x.ndim == 2 and x.shape[0] == sim.batch
         if wants_members:
-            label = self._variable_name()
+            label = h.variable.whole
             if sim._ran:
                 raise ModelError(
                     f"{label} is shared by all members; "
@@ -486,12 +486,6 @@ class SimulationHandle:
         h[key] = x
         if not sim._ran:
             sim._assigned.append((self._name, self._where, h.values))
-
-    def _variable_name(self) -> str:
-        v = self.handle.variable
-        if v.kind == "mechanism":
-            return f"{self._sim.model.mechanisms[v.mechanism].name}.{v.name}"
-        return f"NetCon.{v.name}" if v.kind == "connection" else v.name
 
     def __repr__(self) -> str:
         return repr(self.handle)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.cpu import RESULTS, machine
+from benchmarks.cpu import machine, save
 
 HERE = Path(__file__).parent
 
@@ -102,9 +102,7 @@ def main() -> None:
         found["ns"] = 1e9 * found["seconds"] / (found["compartments"] * found["steps"])
         rows.append({"task": task, "simulator": simulator, **found})
         print(f"{task}: {simulator} {found['seconds']:.3f} s, {found['ns']:.2f} ns", flush=True)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "peers.json").write_text(json.dumps({"machine": about, "rows": rows}, indent=1) + "\n")
-    (RESULTS / "peers.md").write_text(table(rows, about))
+    save("peers", rows, about, table(rows, about))
 
 
 if __name__ == "__main__":

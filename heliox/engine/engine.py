@@ -317,8 +317,8 @@ class Engine:
         self.QN[:, events.SPIKES] = 0
         self.EX[:] = 0
         kept = np.ones(len(t), bool)
-        for failed, error in guard.failures(self).items():  # its other groups may have gone on
-            kept &= (member != failed) | (t <= float(str(error.time)))
+        for failed, g in guard.first_groups(self).items():  # its other groups may have gone on
+            kept &= (member != failed) | (t <= self.T[g])
         return member[kept], t[kept], source[kept]
 
     # ------------------------------------------------------------------ buffers

@@ -18,43 +18,39 @@ if TYPE_CHECKING:
 LIMIT = 1e6  # mV; no model means such a voltage
 
 
+def first_groups(engine: Engine) -> dict[int, int]:
+    """Failed member -> the first of its groups that ran away, in the order in which members failed."""
+    groups = np.flatnonzero(engine.QN[:, events.STATUS] == events.RUNAWAY)
+    found: dict[int, int] = {}
+    for g in groups[np.argsort(engine.T[groups], kind="stable")].tolist():
+        found.setdefault(g // engine.plan.chunks, g)
+    return found
+
+
 def failures(engine: Engine) -> dict[int, NumericalError]:
     """Member -> its earliest voltage that became NaN or left +-`LIMIT` mV."""
-    groups = np.flatnonzero(engine.QN[:, events.STATUS] == events.RUNAWAY)
-    names = Names(engine.plan.model) if len(groups) else None
-    found: dict[int, NumericalError] = {}
-    for g in groups[np.argsort(engine.T[groups], kind="stable")].tolist():
-        assert names is not None
-        found.setdefault(g // engine.plan.chunks, _failure(engine, g, names))
-    return found
+    failed = first_groups(engine)
+    if not failed:
+        return {}
+    names = Names(engine.plan.model)
+    return {member: _failure(engine, g, names) for member, g in failed.items()}
 
 
 def raise_if_all_failed(engine: Engine) -> None:
     """Raise NumericalError for the earliest failure if no member is left that could go on."""
-    found = failures(engine)
-    if len(found) == engine.plan.batch:
-        engine.t = max(float(str(e.time)) for e in found.values())
-        raise min(found.values(), key=lambda e: float(str(e.time)))
-
-
-def last_steps(engine: Engine) -> dict[int, int]:
-    """Failed member -> number of the step in which the first of its groups ran away."""
-    groups = np.flatnonzero(engine.QN[:, events.STATUS] == events.RUNAWAY)
-    found: dict[int, int] = {}
-    for g in groups.tolist():
-        member, step = g // engine.plan.chunks, int(engine.QN[g, events.STEP])
-        found[member] = min(step, found.get(member, step))
-    return found
+    failed = list(first_groups(engine).values())
+    if len(failed) == engine.plan.batch:
+        engine.t = float(engine.T[failed].max())
+        raise _failure(engine, failed[0], Names(engine.plan.model))
 
 
 def warn(engine: Engine, known: Collection[int]) -> None:
-    """Say that members failed, other than those `known`."""
-    new = {member: e for member, e in failures(engine).items() if member not in known}
-    if new and len(known) + len(new) < engine.plan.batch:
-        first = min(new, key=lambda m: float(str(new[m].time)))
-        text = (
-            f"{len(new)} of {engine.plan.batch} members failed (Simulation.failures); the first: {new[first]}"
-        )
+    """Say that members failed, other than those `known`, while others go on."""
+    failed = first_groups(engine)
+    new = [g for member, g in failed.items() if member not in known]
+    if new and len(failed) < engine.plan.batch:
+        first = _failure(engine, new[0], Names(engine.plan.model))
+        text = f"{len(new)} of {engine.plan.batch} members failed (Simulation.failures); the first: {first}"
         warnings.warn(text, RuntimeWarning, stacklevel=4)
 
 

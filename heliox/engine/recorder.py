@@ -13,6 +13,7 @@ from heliox.engine.clock import step_times
 from heliox.engine.engine import Engine
 from heliox.engine.reduction import Reduction
 from heliox.engine.registry import Handle
+from heliox.solver import events
 
 
 class Recording:
@@ -202,7 +203,10 @@ class Recorder:
             r.started = True
 
     def _collect(self, rows: list[NDArray[np.intp]], times: NDArray[np.float64], n: int, before: int) -> None:
-        failed = guard.last_steps(self.engine) if self.engine.plan.batch > 1 else {}
+        engine = self.engine
+        failed = {}  # member -> the step in which it ran away
+        if engine.plan.batch > 1:
+            failed = {m: int(engine.QN[g, events.STEP]) for m, g in guard.first_groups(engine).items()}
         for r, row in zip(self.recordings, rows, strict=True):
             shift = r.steps % r.stride
             k = np.arange(1, n + 1)

@@ -73,7 +73,7 @@ class Members:
         for protocol in self.protocols.values():
             _check_once(names, (*self.sets, *protocol))
         named = {key for p in self.protocols.values() for key in p}
-        self.vary = sorted({_label(model, names, key) for key in (*self.sets, *named)})
+        self.vary = sorted({names.select(*_pair(key)).whole for key in (*self.sets, *named)})
 
     @property
     def batch(self) -> int:
@@ -104,7 +104,7 @@ class Members:
     def _fitted(self, key: Key, given: ArrayLike, places: int) -> NDArray[np.float64]:
         x = np.asarray(given, np.float64)
         x = x.reshape(self.count, -1) if key in self.sets else np.atleast_1d(x)
-        if x.shape[-1] not in (1, places) or x.ndim > 2:
+        if x.shape[-1] not in (1, places):
             raise ModelError(f"{_name(key)} has {places} places; the values given have the shape {x.shape}")
         return x
 
@@ -146,11 +146,3 @@ def _check_once(names: Names, keys: tuple[Key, ...]) -> None:
             if np.intersect1d(indices, v.indices).size:
                 raise ModelError(f"{_name(key)} and {_name(other)} are in part the same; give each once")
         others.append((key, v.indices))
-
-
-def _label(model: Model, names: Names, key: Key) -> str:
-    """What `Simulation` calls the variable in `vary`."""
-    v = names.select(*_pair(key))
-    if v.kind == "mechanism":
-        return f"{model.mechanisms[v.mechanism].name}.{v.name}"
-    return f"NetCon.{v.name}" if v.kind == "connection" else v.name

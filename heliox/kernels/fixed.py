@@ -44,6 +44,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     windows: ("record", "settled", "halfway"),
 }  # fmt: skip
 INLINE: dict[ModuleType, tuple[str, ...]] = {
+    tree: ("stretch",),
     events: ("before", "put", "move"),
     effects: (
         "_net_send", "_net_event", "_net_move", "_watch", "random_set_seq", *RANDOM_NAMES, "item", "length",

@@ -52,6 +52,13 @@ class Variable:
         """Full paths, (n,), in the order of ``indices``; `Names.resolve` reads each of them."""
         return self._names.paths(self)
 
+    @property
+    def whole(self) -> str:
+        """The variable everywhere, as `vary` names it: ``"hh.gnabar"``, ``"NetCon.weight"``, ``"v"``."""
+        if self.kind == "mechanism":
+            return f"{self._names.model.mechanisms[self.mechanism].name}.{self.name}"
+        return f"NetCon.{self.name}" if self.kind == "connection" else self.name
+
 
 def is_object(mechanism: Mechanism) -> bool:
     """Whether the instances have names of their own (``IClamp[0]``)."""

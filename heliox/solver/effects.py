@@ -1,7 +1,7 @@
 """What `net_send`, `net_event`, `net_move` and `watch` of a mechanism do inside a simulation, and its lists
 and streams.
 
-The generator pastes these texts. A function only notes its effects, at the start of the scratch ``S``: how
+A function only notes its effects, at the start of the scratch ``S``: how
 many, then three numbers for each. When the call has ended and its results are stored, `act` carries them
 out, in their order. ``r`` is a random stream: the arena, its address, and NEURON's global index. Names that
 start with an underscore belong to the arithmetic of the generated module.

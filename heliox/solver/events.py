@@ -153,7 +153,7 @@ def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
                 if CI[c, 3] != 0:
                     wait = P[delay + U(c)]
                     rank = ((generation + 1 if wait == 0.0 else 0) << GENERATION) + c
-                    push(QF, QI, QN, g - chunk + CI[c, 0], time + wait, time, 0.0, rank, CI[c, 1], c)
+                    push(QF, QI, QN, h, time + wait, time, 0.0, rank, CI[c, 1], c)
             EX[g] = k + 1
     return True
 

@@ -25,17 +25,21 @@ def clear(A, rhs, d, n):
         A[d + i] = 0.0
 
 
+def stretch(I, stretches, k):
+    """First node, number of nodes and kind of stretch k."""
+    at = stretches + U(3) * k
+    return U(I[at]), U(I[at + U(1)]), I[at + U(2)]
+
+
 def axial(A, P, I, v, rhs, d, a, b, parent, stretches, count):
     """Currents along the cable into rhs, couplings into the diagonal: own term, then children ascending."""
     for k in range(count):
-        at = stretches + U(3) * U(k)
-        first = U(I[at])
-        n = U(I[at + U(1)])
-        if I[at + U(2)] == ABREAST:
+        first, n, kind = stretch(I, stretches, U(k))
+        if kind == ABREAST:
             p = U(I[parent + first])
             axial_currents(A, P, v + first, v + p, rhs + first, rhs + p, a + first, b + first, n)
             axial_diagonal(A, P, d + first, d + p, a + first, b + first, n)
-        elif I[at + U(2)] == SINGLE:
+        elif kind == SINGLE:
             for i in range(first, first + n):
                 p = U(I[parent + i])
                 dv = A[v + p] - A[v + i]
@@ -63,13 +67,11 @@ def eliminate(A, P, I, rhs, d, a, b, parent, stretches, count):
     k = U(count)
     while k > U(0):
         k -= U(1)
-        at = stretches + U(3) * k
-        first = U(I[at])
-        n = U(I[at + U(1)])
-        if I[at + U(2)] == ABREAST:
+        first, n, kind = stretch(I, stretches, k)
+        if kind == ABREAST:
             p = U(I[parent + first])
             eliminate_row(A, P, rhs + first, rhs + p, d + first, d + p, a + first, b + first, n)
-        elif I[at + U(2)] == SINGLE:
+        elif kind == SINGLE:
             i = first + n
             while i > first:
                 i -= U(1)
@@ -89,13 +91,11 @@ def eliminate_row(A, P, rhs, rhs_parent, d, d_parent, a, b, n):
 def substitute(A, P, I, rhs, d, b, parent, stretches, count):
     """Roots to leaves; rhs becomes the increment of v."""
     for k in range(count):
-        at = stretches + U(3) * U(k)
-        first = U(I[at])
-        n = U(I[at + U(1)])
-        if I[at + U(2)] == ABREAST:
+        first, n, kind = stretch(I, stretches, U(k))
+        if kind == ABREAST:
             p = U(I[parent + first])
             substitute_row(A, P, rhs + first, rhs + p, d + first, b + first, n)
-        elif I[at + U(2)] == SINGLE:
+        elif kind == SINGLE:
             for i in range(first, first + n):
                 p = U(I[parent + i])
                 A[rhs + i] = (A[rhs + i] - P[b + i] * A[rhs + p]) / A[d + i]
