@@ -109,7 +109,7 @@ class Engine:
 
     def _run(self, task: int, last: int = 0) -> int:
         """One task of heliox.kernels.window."""
-        return self.module.run(task, *self._arguments(last, 0, 0, 0))
+        return cache.call(self.module.run, task, *self._arguments(last, 0, 0, 0))
 
     # ------------------------------------------------------------------ state
 
@@ -276,9 +276,9 @@ class Engine:
                 began = time.perf_counter()
                 given = self._arguments(stop, first, window_, done)
                 if parallel:
-                    now = self.module.advance_parallel(*given)
+                    now = cache.call(self.module.advance_parallel, *given)
                 else:
-                    now = self.module.run(window.ADVANCE, *given)
+                    now = cache.call(self.module.run, window.ADVANCE, *given)
                 self._learn_rate(now - done, time.perf_counter() - began)
                 if self._mend():
                     guard.raise_if_all_failed(self)

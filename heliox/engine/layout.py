@@ -7,17 +7,19 @@ from collections.abc import Collection, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.engine.constant import constant_matrix
 from heliox.engine.diffusion import neighbours
 from heliox.engine.partition import Partition, cell_of_node, partition
 from heliox.engine.plan import Placement, Plan, inside
 from heliox.engine.references import Couplings, named_variables
-from heliox.engine.storage import storage_order, stretches
+from heliox.engine.storage import orders, stretches
 from heliox.errors import ModelError
 from heliox.kernels.context import W
 from heliox.kernels.mechanism_text import table_size
 from heliox.kernels.program import Program
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.blocks import EVENT_BLOCKS
+from heliox.mechanisms.fast import fast_form
 from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout
 from heliox.model.model import Lists, Mechanism, Model
 from heliox.solver import diffusion
@@ -56,16 +58,19 @@ def make_plan(
     """
     vary = vary or {}
     named = named_variables(model)
+    templates = [catalogue.resolve(model.definitions[m.name]) for m in model.mechanisms]
+    if math == "fast":
+        templates = [fast_form(t) for t in templates]
     structs = [
-        layout(catalogue.resolve(model.definitions[m.name]), {*vary.get(m.name, ()), *named.get(m.name, ())})
-        for m in model.mechanisms
+        layout(t, {*vary.get(m.name, ()), *named.get(m.name, ())})
+        for m, t in zip(model.mechanisms, templates, strict=True)
     ]
     weights_own = weights_own or any(writes_weights(s) for s in structs)
     part = partition(model, dt, chunk_nodes or CHUNK_NODES, -(-threads // batch))
     program = Program(
         tuple(structs), math, model.settings.secondorder, celsius_own, weights_own,
         plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
-        parallel=threads > 1 and part.chunks * batch > 1,
+        parallel=threads > 1 and part.chunks * batch > 1, driven_cm="cm" in named.get("capacitance", ()),
     )  # fmt: skip
     return _Builder(model, dt, batch, program, part).build()
 
@@ -127,6 +132,7 @@ class _Builder:
         self._nodes()
         placements = self._place()
         self._mechanism_indices(placements)
+        self.column("CONSTANT")[:] = constant_matrix(self.program, placements, named_variables(self.model))
         rank, FAN, CI, weight_at = self._connections(placements)
         SR, flags = self._detectors(placements)
         self._fan_bounds(FAN, CI, placements)
@@ -173,7 +179,8 @@ class _Builder:
         n = len(nodes)
         cell = cell_of_node(self.model)
         self.node_chunk = self.part.cell[cell] if n else np.empty(0, np.int32)
-        storage = storage_order(self.model, self.node_chunk) if n else np.empty(0, np.intp)
+        nothing = np.empty(0, np.intp)
+        sweep, storage = orders(self.model, self.node_chunk) if n else (nothing, nothing)
         counts = np.bincount(self.node_chunk, minlength=self.part.chunks)
         first = np.concatenate([[0], np.cumsum(counts)])
         self.node_local = np.empty(n, np.int64)
@@ -183,12 +190,17 @@ class _Builder:
         for c in range(self.part.chunks):
             mine = storage[first[c] : first[c + 1]]
             row = self.G[c]
-            for name in ("V", "RHS", "D", *(("SAVED_RHS", "SAVED_D") if self.program.membrane else ())):
+            names = ["V", "RHS", "D", *(("SAVED_RHS", "SAVED_D") if self.program.membrane else ())]
+            if self.program.begun:
+                names += ["BEGIN_D", *(("COUPLING",) if self.program.membrane else ())]
+            for name in names:
                 row[self.program.columns[name]] = self.own[c].take(len(mine))
             for name in ("CA", "CB", "AREA", "DIAM"):
                 row[self.program.columns[name]] = self.P.take(len(mine))
-            row[self.program.columns["PARENT"]] = self.I.add(local_parent[mine])
-            rows = stretches(local_parent[mine])
+            visited = sweep[first[c] : first[c + 1]]
+            row[self.program.columns["ORDER"]] = self.I.add(self.node_local[visited])
+            row[self.program.columns["PARENT"]] = self.I.add(local_parent[visited])
+            rows = stretches(self.node_local[visited], local_parent[visited])
             row[self.program.columns["STRETCHES"]] = self.I.add(rows.ravel())
             row[self.program.columns["STRETCH_N"]] = len(rows)
 

@@ -1,7 +1,8 @@
-"""In which order the nodes of a chunk are stored, and the stretches in which the tree solve goes over them.
+"""Where the nodes of a chunk are stored, and the stretches in which the tree solve goes over them.
 
 Cells of equal shape lie interleaved, node by node: the same node of all of them together. What remains, and
-single cells, lies by levels. See docs/design.md, section 3.
+single cells, lies by levels. Among these, nodes with the same mechanisms lie together, so that a mechanism
+finds its nodes unbroken. Sweeps over the tree go in an order of their own. See docs/design.md, section 3.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ LEAST_ABREAST = (
 )
 
 
-def storage_order(model: Model, chunk: NDArray) -> NDArray[np.intp]:
-    """All nodes, chunk after chunk, as they are stored; `chunk` of each node."""
+def orders(model: Model, chunk: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """All nodes, chunk after chunk: as sweeps visit them, and as they are stored; `chunk` of each node.
+
+    A sweep visits a parent before its children, and the children of a node by ascending NEURON index.
+    """
     parent = model.nodes.parent
     order = level_order(parent)  # by levels, inside a level by NEURON's index
     cell = cell_of_node(model)
@@ -34,7 +38,25 @@ def storage_order(model: Model, chunk: NDArray) -> NDArray[np.intp]:
     stand = np.empty(len(order), np.int64)
     stand[order] = np.arange(len(order))
     tie = np.where(alone, stand, cell)
-    return np.lexsort((tie, position, group, chunk))
+    sweep = np.lexsort((tie, position, group, chunk))
+    made = _equipment(model)[sweep]
+    # cells that lie abreast stay so: each position counts as what its first cell has there
+    new = np.ones(len(sweep), bool)
+    new[1:] = (np.diff(chunk[sweep]) != 0) | (np.diff(group[sweep]) != 0) | (np.diff(position[sweep]) != 0)
+    first = np.maximum.accumulate(np.where(new, np.arange(len(sweep)), 0))
+    made = np.where(alone[sweep], made, made[first])
+    return sweep, sweep[np.lexsort((np.arange(len(sweep)), made, group[sweep], chunk[sweep]))]
+
+
+def _equipment(model: Model) -> NDArray[np.int64]:
+    """A number for each node, the same where the same density mechanisms and ions are."""
+    out = np.zeros(len(model.nodes), np.int64)
+    for m in model.mechanisms:
+        if m.kind in ("density", "ion") and len(m):
+            has = np.zeros(len(out), np.int64)
+            has[m.node] = 1
+            _, out = np.unique(2 * out + has, return_inverse=True)
+    return out
 
 
 def _alone(shape: NDArray, chunk: NDArray) -> NDArray[np.bool_]:
@@ -60,18 +82,22 @@ def _shapes(parent: NDArray, order: NDArray, cell: NDArray) -> tuple[NDArray[np.
     return shape, rank
 
 
-def stretches(parent: NDArray, least: int = LEAST_ABREAST) -> NDArray[np.int32]:
-    """Rows (first, n, kind) that cover a chunk's nodes in order; `parent`: places of their parents, or -1."""
+def stretches(place: NDArray, parent: NDArray, least: int = LEAST_ABREAST) -> NDArray[np.int32]:
+    """Rows (first, n, kind) that cover a chunk's nodes in the order of a sweep.
+
+    `place`: where each of them is stored; `parent`: where its parent is, or -1.
+    """
     n = len(parent)
     if n == 0:
         return np.empty((0, 3), np.int32)
     root = parent < 0
     follows = np.zeros(n, bool)
-    follows[1:] = (parent[1:] == parent[:-1] + 1) & ~root[1:] & ~root[:-1]
+    follows[1:] = ~root[1:] & ~root[:-1] & (parent[1:] == parent[:-1] + 1) & (place[1:] == place[:-1] + 1)
+    follows[1:] |= root[1:] & root[:-1]
     begin = np.flatnonzero(~follows)
     length = np.diff(np.append(begin, n))
     kind = np.where(root[begin], ROOTS, np.where(length >= least, ABREAST, SINGLE))
-    gap = begin - parent[begin]  # a row ends before it becomes its own parent
+    gap = np.abs(place[begin] - parent[begin])  # a row ends before it meets its own parents
     kind = np.where((kind == ABREAST) & (gap < least), SINGLE, kind)
     rows = []
     for a, m, k, most in zip(begin, length, kind, gap, strict=True):

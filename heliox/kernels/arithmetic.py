@@ -30,12 +30,24 @@ import types
 from heliox.kernels import bits, circular, exponential
 from heliox.kernels.bits import ceil, fabs, floor, fmod, sqrt  # noqa: F401  (all are the public names of here)
 from heliox.kernels.circular import acos, asin, atan, atan2, cos, sin, tan  # noqa: F401
-from heliox.kernels.exponential import cosh, exp, expm1, exprelr, log, log1p, log10, pow, sinh, tanh  # noqa: F401
+from heliox.kernels.exponential import (  # noqa: F401
+    cosh,
+    exp,
+    exp_to_700,
+    expm1,
+    exprelr,
+    log,
+    log1p,
+    log10,
+    pow,
+    sinh,
+    tanh,
+)
 
 PRIMITIVES = ("fma", "float_as_int", "int_as_float", "sqrt", "floor")
 
 FUNCTIONS = (
-    "exp", "expm1", "exprelr", "log", "log10", "log1p", "pow", "sqrt",
+    "exp", "exp_to_700", "expm1", "exprelr", "log", "log10", "log1p", "pow", "sqrt",
     "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh", "cosh", "tanh",
     "fabs", "floor", "ceil", "fmod",
 )  # fmt: skip

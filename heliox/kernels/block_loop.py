@@ -198,8 +198,9 @@ class BlockWriter:
             lines += [f"{pad}_d_{c} = {c}" for c in self.ion_currents] if second else []
         lines += [f"{call}({here})", f"{pad}_i0 = {total}"]
         if self.rule is None:
-            lines.append(f"{pad}_gm = (_i1 - _i0) / 0.001")
-            slopes = {c: f"(_d_{c} - {c}) / 0.001" for c in self.ion_currents}
+            per = "* 1000.0" if self.context.program.math == "fast" else "/ 0.001"
+            lines.append(f"{pad}_gm = (_i1 - _i0) {per}")
+            slopes = {c: f"(_d_{c} - {c}) {per}" for c in self.ion_currents}
         else:
             lines.append(
                 f"{pad}{assigned(self.m, self.rule)}{self.name}_conductance({', '.join(self.rule.params)})"
@@ -220,7 +221,7 @@ class BlockWriter:
         args = ARGS if self.effects else EVENTLESS
         lines = [
             "@kernel",
-            f"def {name}_{self.block}_loop({args}, _S, _g, _t, _dt):",
+            f"def {name}_{self.block}_loop({args}, _S, _g, _t, _dt{', _kept' if self.accumulates else ''}):",
             f"    _count = _U(_G[_g, _{name}_N])",
             "    if _count == _U(0):",
             "        return",
@@ -333,8 +334,9 @@ class BlockWriter:
         if self.accumulates:
             sign = 1.0 if self.t.electrode else -1.0
             lines += [
-                f"{pad}_add(_A, _{to}, {self._row(what)}, {factor}, _I, _node + _first, _m)"
-                for to, what, factor in (("rhs", "_i", sign), ("d", "_gm", -sign))
+                f"{pad}_add(_A, _rhs, {self._row('_i')}, {sign}, _I, _node + _first, _m)",
+                f"{pad}if not _kept:",
+                f"{pad}    _add(_A, _d, {self._row('_gm')}, {-sign}, _I, _node + _first, _m)",
             ]
             if self.t.electrode and self.context.program.membrane:
                 lines += [
@@ -391,7 +393,8 @@ class BlockWriter:
                 f"{pad}for _j in range(_m):",
                 f"{pad}    _nd = _U(_I[_node + _first + _j])",
                 f"{pad}    _A[_rhs + _nd] {sign}= {self.S('_i')}",
-                f"{pad}    _A[_d + _nd] {other}= {self.S('_gm')}",
+                f"{pad}    if not _kept:",
+                f"{pad}        _A[_d + _nd] {other}= {self.S('_gm')}",
             ]
             if self.t.electrode and self.context.program.membrane:
                 lines += [

@@ -68,6 +68,24 @@ def exp(x):
     return _exp_of_sum(x, 0.0)
 
 
+def exp_to_700(x):
+    """Return e**min(x, 700), NEURON's hoc_Exp, which mechanisms call: error below 0.9 ulp.
+
+    The bits of `exp`, with fewer operations.
+    """
+    a = 700.0 if x > 700.0 else x
+    a = EXP_FLUSH if a < EXP_FLUSH else a
+    rounded = fma(a, LOG2_E, ROUNDER)
+    k = rounded - ROUNDER
+    h = fma(-k, LN2, a)
+    c = k * LN2_REST
+    r = h - c
+    p = h + fma(r * r, _exp_tail(r), -c)
+    power = int_as_float((float_as_int(rounded) << 52) + 0x3FF0000000000000)
+    y = fma(p, power, power)
+    return 0.0 if x < EXP_FLUSH else y
+
+
 def _expm1_tail(r):
     """Return (exp(r) - 1 - r) / r^2 for |r| <= ln(2)/2: error 2^-61.6 even relative to exp(r) - 1 (Estrin's
     order)."""

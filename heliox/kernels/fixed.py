@@ -31,15 +31,18 @@ CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
 }  # fmt: skip
 KERNELS: dict[ModuleType, tuple[str, ...]] = {
     tree: (
-        "clear", "axial", "axial_currents", "axial_diagonal", "eliminate", "eliminate_row", "substitute",
-        "substitute_row", "update",
+        "zero", "clear", "begin_matrix", "axial", "axial_row", "couple", "couple_row", "eliminate",
+        "eliminate_row", "eliminate_kept_row", "substitute", "substitute_row", "update",
     ),
     gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add"),
     events: ("push", "take", "movable", "withdraw", "emit", "detect", "exchange"),
     play: ("interpolated", "play", "wait", "point_reached", "begin"),
     transfer: ("lay_sources", "take_targets"),
     diffusion: ("diffuse",),
-    membrane: ("forget_membrane", "save_membrane", "membrane_current", "initial_membrane_current"),
+    membrane: (
+        "forget_membrane", "save_membrane", "save_membrane_coupled", "membrane_current",
+        "initial_membrane_current",
+    ),
     effects: ("note", "act"),
     windows: ("record", "settled", "halfway"),
 }  # fmt: skip
@@ -52,17 +55,24 @@ INLINE: dict[ModuleType, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-# NEURON's exp (hoc_Exp): e**700 above 700, 0 below -700; the own one is 0 below -707.7 anyway
-def _exp_fast(x):
-    return _exp(700.0 if x > 700.0 else x)  # type: ignore[name-defined]  # noqa: F821
+# of pivots: fast keeps reciprocals (heliox.solver.tree)
+def _inverse_fast(d):
+    return 1.0 / d
 
 
-def _exp_libm(x):
-    y = _exp(700.0 if x > 700.0 else x)  # type: ignore[name-defined]  # noqa: F821
-    return 0.0 if x < -700.0 else y
+def _over_fast(x, r):
+    return x * r
 
 
-def _globals(math: str, arithmetic: ModuleType, exp: Callable[..., float]) -> dict[str, Any]:
+def _inverse_libm(d):
+    return d
+
+
+def _over_libm(x, d):
+    return x / d
+
+
+def _globals(math: str, arithmetic: ModuleType, own: dict[str, Callable[..., float]]) -> dict[str, Any]:
     def made(function: Callable[..., Any], name: str) -> FunctionType:
         out = FunctionType(function.__code__, space, name)
         out.__qualname__ = f"{math}.{name}"  # names of machine code: equal ones are taken for the same
@@ -70,10 +80,11 @@ def _globals(math: str, arithmetic: ModuleType, exp: Callable[..., float]) -> di
 
     space: dict[str, Any] = {"__name__": __name__, "U": U}
     space |= {n: getattr(arithmetic, n) for n in MATH_NAMES}
+    space["exp"] = arithmetic.exp_to_700
     space |= {f"_{n}": getattr(arithmetic, n) for n in RANDOM_NAMES}
     space |= {n: getattr(module, n) for module, names in CONSTANTS.items() for n in names}
-    space["_exp"] = arithmetic.exp
-    space["exp"] = inline(made(exp, "exp"))
+    for n, function in own.items():
+        space[n] = inline(made(function, n))
     for decorate, table in ((kernel, KERNELS), (inline, INLINE)):
         for module, names in table.items():
             for n in names:
@@ -83,5 +94,5 @@ def _globals(math: str, arithmetic: ModuleType, exp: Callable[..., float]) -> di
     return space
 
 
-fast = _globals("fast", FAST, _exp_fast)
-libm = _globals("libm", LIBM, _exp_libm)
+fast = _globals("fast", FAST, {"_inverse": _inverse_fast, "_over": _over_fast})
+libm = _globals("libm", LIBM, {"_inverse": _inverse_libm, "_over": _over_libm})

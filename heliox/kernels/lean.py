@@ -19,6 +19,8 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import CPUDispatcher
 from numba.core.types import unliteral
 
+WIDE = '"prefer-vector-width"="512"'
+
 
 class _Codegen:
     """Numba's code generator for code that touches no Python object and so has no environment."""
@@ -39,6 +41,13 @@ class LinkedLibrary(JITCodeLibrary):
     @property
     def codegen(self) -> Any:
         return _Codegen(self._codegen)
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        """With the widest vectors: LLVM avoids them on Intel's processors, where loops here gain a sixth."""
+        for function in ir_module.functions:
+            if not function.is_declaration:
+                set.add(function.attributes, WIDE)  # llvmlite's own `add` knows no attributes with values
+        super().add_ir_module(ir_module)
 
     def _optimize_final_module(self) -> None:
         """Left to the entry."""

@@ -11,6 +11,8 @@ from heliox.kernels.mechanism_text import table_arguments
 from heliox.kernels.program import Program
 from heliox.mechanisms.varstruct import VarStruct
 
+COUPLE = "couple(_A, _P, _I, {}, _a, _b, _visit, _parent, _stretches, _stretch_n)"
+
 
 class Loops:
     """Emits the loops of all mechanisms of a program."""
@@ -27,6 +29,7 @@ class Loops:
             *[f"{pad}_{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("v", "rhs", "d")],
             f"{pad}_a = _U(_G[_g, _CA])",
             f"{pad}_b = _U(_G[_g, _CB])",
+            f"{pad}_visit = _U(_G[_g, _ORDER])",
             f"{pad}_parent = _U(_G[_g, _PARENT])",
             f"{pad}_stretches = _U(_G[_g, _STRETCHES])",
             f"{pad}_stretch_n = _G[_g, _STRETCH_N]",
@@ -51,16 +54,41 @@ class Loops:
         return {
             "play": [play] if p.plays else [],
             "clear": [
-                "clear(_A, _rhs, _d, _n)",
+                "begin_matrix(_A, _rhs, _d, _begin_d, _n, _kept)"
+                if p.begun
+                else "clear(_A, _rhs, _d, _n, _kept)",
                 *self.membrane("forget_membrane(_A, _saved_rhs, _saved_d, _n)"),
             ],
-            "save_membrane": self.membrane("save_membrane(_A, _rhs, _d, _saved_rhs, _saved_d, _n)"),
-            "axial": ["axial(_A, _P, _I, _v, _rhs, _d, _a, _b, _parent, _stretches, _stretch_n)"],
-            "eliminate": ["eliminate(_A, _P, _I, _rhs, _d, _a, _b, _parent, _stretches, _stretch_n)"],
-            "substitute": ["substitute(_A, _P, _I, _rhs, _d, _b, _parent, _stretches, _stretch_n)"],
+            "save_membrane": self.membrane(
+                "save_membrane_coupled(_A, _rhs, _d, _coupling, _saved_rhs, _saved_d, _n)"
+                if p.begun
+                else "save_membrane(_A, _rhs, _d, _saved_rhs, _saved_d, _n)"
+            ),
+            "axial": ["axial(_A, _P, _I, _v, _rhs, _a, _b, _visit, _parent, _stretches, _stretch_n)"],
+            "couple": [] if p.begun else ["if not _kept:", f"    {COUPLE.format('_d')}"],
+            "eliminate": [
+                "eliminate(_A, _P, _I, _rhs, _d, _a, _b, _visit, _parent, _stretches, _stretch_n, _kept)"
+            ],
+            "substitute": [
+                "substitute(_A, _P, _I, _rhs, _d, _b, _visit, _parent, _stretches, _stretch_n, _kept)"
+            ],
             "lay_sources": [lay] if p.transfers else [],
             "take_targets": [take] if p.transfers else [],
         }
+
+    def begin(self, pad: str) -> list[str]:
+        """What a diagonal begins with: where that is summed once a window."""
+        p = self.context.program
+        if not p.begun:
+            return []
+        lines = ["_begin_d = _base + _U(_G[_g, _BEGIN_D])", "zero(_A, _begin_d, _n)"]
+        if "capacitance" in self.context.by_name:
+            lines.append(f"capacitance_add({EVENTLESS}, _g, _begin_d, _cj)")
+        lines.append(COUPLE.format("_begin_d"))
+        if p.membrane:
+            lines += ["_coupling = _base + _U(_G[_g, _COUPLING])", "zero(_A, _coupling, _n)"]
+            lines.append(COUPLE.format("_coupling"))
+        return [pad + x for x in lines]
 
     def membrane(self, call: str) -> list[str]:
         """A call that serves i_membrane_, where that is computed."""
@@ -73,8 +101,8 @@ class Loops:
         for m in p.mechanisms:
             name = m.template.name
             if name == "capacitance":
-                if phase == "capacitance":
-                    out.append(f"capacitance_add({EVENTLESS}, _g, _d, _cj)")
+                if phase == "capacitance" and not p.begun:
+                    out += ["if not _kept:", f"    capacitance_add({EVENTLESS}, _g, _d, _cj)"]
                 elif phase == "after_update":
                     out.append(f"capacitance_current({EVENTLESS}, _g, _rhs, _cj)")
             elif phase == "correct_ions":
@@ -91,7 +119,8 @@ class Loops:
 
     def _call(self, m: VarStruct, block: str) -> str:
         args = ARGS if m.template.effects(block) else EVENTLESS
-        return f"{m.template.name}_{block}_loop({args}, _S, _g, _t, _dt)"
+        kept = ", _kept" if block == "current" and m.template.kind in ("density", "point") else ""
+        return f"{m.template.name}_{block}_loop({args}, _S, _g, _t, _dt{kept})"
 
     # ------------------------------------------------------------------ one mechanism
 

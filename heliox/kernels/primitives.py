@@ -160,6 +160,15 @@ def _exprelr(exp):
     return exprelr
 
 
+def _exp_to_700(exp):
+    def exp_to_700(x):
+        """Return exp(x) as NEURON's hoc_Exp does: e**700 above 700, 0 below -700."""
+        y = exp(700.0 if x > 700.0 else x)
+        return 0.0 if x < -700.0 else y
+
+    return exp_to_700
+
+
 # ------------------------------------------------------------------------------------------------- namespaces
 
 
@@ -190,6 +199,7 @@ def _build_libm():
     for name, call in (("sqrt", _sqrt), ("floor", _floor), ("ceil", _ceil), ("fabs", _fabs)):
         functions[name] = compiled(_unary(call))
     functions["exprelr"] = compiled(_exprelr(functions["exp"]))
+    functions["exp_to_700"] = compiled(_exp_to_700(functions["exp"]))
     random.build(functions, compiled)
     return _as_module("heliox.kernels.libm", "The C library's arithmetic, compiled for the CPU.", functions)
 

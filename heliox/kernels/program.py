@@ -9,9 +9,10 @@ from heliox.kernels import mechanism_text as mt
 from heliox.mechanisms.varstruct import VarStruct
 
 FIXED = (
-    "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT", "STRETCHES", "STRETCH_N",
-    "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX",
-    "KEY", "ICAP", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS", "SAVED_D",
+    "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "ORDER", "PARENT", "STRETCHES",
+    "STRETCH_N", "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY",
+    "FANOUT", "FANMAX", "KEY", "ICAP", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS",
+    "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING",
 )  # fmt: skip
 
 
@@ -21,6 +22,7 @@ class Program:
 
     ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or
     differ between members. ``plays``, ``transfers``: there are any; ``membrane``: i_membrane_ is computed.
+    ``driven_cm``: something changes capacitances while the model runs.
     ``parallel``: windows have an entry of their own, which runs groups side by side.
     """
 
@@ -33,6 +35,12 @@ class Program:
     transfers: bool = False
     membrane: bool = False
     parallel: bool = False
+    driven_cm: bool = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether a diagonal begins with capacitance and couplings, which are summed once a window."""
+        return self.math == "fast" and not self.driven_cm
 
     @cached_property
     def columns(self) -> dict[str, int]:

@@ -74,6 +74,7 @@ def _group_window(program: Program, loops: Loops) -> str:
     names = [phase.name for phase in step.STEP]
     first = _phases(loops, names[2 : step.CUT], more, " " * 8)
     second = _phases(loops, names[step.CUT : -1], more, " " * 12)
+    begin = "\n".join(loops.begin("    ")) or "    # a diagonal begins with nothing"
     return f'''\
 @owner
 def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
@@ -85,7 +86,9 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
     {_SCRATCH}
     _cj = {_cj(program)}
 {_bases(loops, "    ")}
+{begin}
     _t = _T[_g]
+    _kept = False
     while True:
         if _QN[_g, PHASE] == 3:
             if _half:
@@ -119,6 +122,7 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
         if not deliver({ARGS}, _S, _g, _t + 0.5 * _dt, _dt):
             return
 {first}
+        _kept = _G[_g, _CONSTANT] > 0  # the matrix has been eliminated, and stays
         _T[_g] = _t
         _QN[_g, PHASE] = 3'''
 
@@ -170,8 +174,9 @@ def _run(program: Program, loops: Loops) -> str:
     pad = " " * 12
     bases = _bases(loops, pad)
     code = len(program.mechanisms)
-    begin = f"begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], {code})"
-    started = [begin, f"deliver({ARGS}, _S, _g, _T[_g], _dt)"] if program.plays else []
+    starting = f"begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], {code})"
+    begin = "\n".join(loops.begin(pad))
+    started = [starting, f"deliver({ARGS}, _S, _g, _T[_g], _dt)"] if program.plays else []
     return f'''\
 @entry
 def run(_task, {_CALL}):
@@ -212,6 +217,7 @@ def run(_task, {_CALL}):
 {_phases(loops, ("started",), {"started": started}, pad)}
     elif _task == INITIALIZE:
         _cj = 1.0 / _dt
+        _kept = False
         for _g in range(_groups):
             _base = _U(_G[_g, _BASE])
 {_phases(loops, ("lay_sources",), groups, pad)}
@@ -231,6 +237,7 @@ def run(_task, {_CALL}):
         for _g in range(_groups):
             _t = _T[_g]
 {bases}
+{begin}
 {_phases(loops, step.SETTLE, groups, pad)}
     elif _task == SAMPLE:
         for _g in range(_groups):

@@ -25,6 +25,13 @@ def save_membrane(A, rhs, d, saved_rhs, saved_d, n):
         A[saved_d + i] = A[d + i] - A[saved_d + i]
 
 
+def save_membrane_coupled(A, rhs, d, coupling, saved_rhs, saved_d, n):
+    """The same where the diagonal holds the couplings along the cable already."""
+    for i in range(n):
+        A[saved_rhs + i] -= A[rhs + i]
+        A[saved_d + i] = A[d + i] - A[coupling + i] - A[saved_d + i]
+
+
 def membrane_current(A, P, rhs, area, saved_rhs, saved_d, n):
     """After the solution: rhs is dv."""
     for i in range(n):

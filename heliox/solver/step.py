@@ -32,7 +32,8 @@ STEP = (
     Phase("current", ("v", "states", "parameters", "ions"), ("rhs", "d", "ions", "assigned"), "current_vjp"),
     Phase("capacitance", ("cm",), ("d",), "capacitance_vjp"),
     Phase("save_membrane", ("rhs", "d"), ("i_membrane_",), None),
-    Phase("axial", ("v", "a", "b"), ("rhs", "d"), "axial_vjp"),
+    Phase("axial", ("v", "a", "b"), ("rhs",), "axial_vjp"),
+    Phase("couple", ("a", "b"), ("d",), "couple_vjp"),
     Phase("eliminate", ("a", "b", "d", "rhs"), ("d", "rhs"), "transposed_solve"),
     Phase("substitute", ("b", "d", "rhs"), ("rhs",), "transposed_solve"),
     Phase("correct_ions", ("ions", "rhs"), ("ions",), "correct_ions_vjp"),
@@ -55,5 +56,5 @@ CUT = next(k for k, phase in enumerate(STEP) if phase.name == "take_targets")
 INITIALIZE = ("take_targets", "before_initial", "initial", "connections", "after_initial", "deliver_now")
 SETTLE = (
     "clear", "before_breakpoint", "current", "capacitance", "save_membrane", "axial",
-    "initial_membrane", "before_step", "deliver_now",
+    "couple", "initial_membrane", "before_step", "deliver_now",
 )  # fmt: skip

@@ -1,14 +1,20 @@
 """The cable equation of a forest of nodes: axial terms, elimination, substitution.
 
-Nodes are stored so that a parent comes before its children, and the children of a node in ascending NEURON
-index; the parent of node i is ``I[parent + i]``. Forward sweeps then meet the children of a node in
-ascending, backward sweeps in descending NEURON index: the order in which NEURON forms its sums (NEURON's
-solve.cpp and treeset.cpp; Hines 1984).
+The k-th node of a sweep is ``I[visit + k]``, its parent ``I[parent + k]``. A parent comes before its
+children, and these in ascending NEURON index: forward sweeps meet the children of a node in ascending,
+backward sweeps in descending NEURON index, the order in which NEURON forms its sums (NEURON's solve.cpp
+and treeset.cpp; Hines 1984).
 
 Sweeps go by stretches of nodes (`heliox.engine.storage`), ``count`` rows ``first, n, kind`` in ``I``. In
-one of kind `ABREAST` the parents of consecutive nodes are consecutive too: cells of equal shape side by
-side, or cables without branches. These are vector code: a node's equation involves only its own lane. All
-offsets are unsigned integers into the arenas ``A`` and ``P``.
+one of kind `ABREAST` nodes lie side by side, and their parents too: cells of equal shape, or cables without
+branches. These are vector code: a node's equation involves only its own lane. All offsets are unsigned
+integers into the arenas ``A`` and ``P``.
+
+`_inverse` and `_over` are the arithmetic's: libm divides by the pivot wherever NEURON does, fast keeps the
+pivot's reciprocal in its place and multiplies. Fast also begins every diagonal with what capacitance and
+couplings give, which libm adds behind the mechanisms as NEURON does. `kept` says that ``d`` holds what an
+earlier elimination of the same matrix left there: then only the right-hand side is worked on, and gets the
+same bits.
 """
 
 # ruff: noqa: F821, E741  (U, the unsigned integer type, is supplied by the generated module's prelude; I is
@@ -18,11 +24,24 @@ offsets are unsigned integers into the arenas ``A`` and ``P``.
 ROOTS, SINGLE, ABREAST = range(3)
 
 
-def clear(A, rhs, d, n):
-    """Zero the right-hand side and the diagonal."""
+def zero(A, at, n):
     for i in range(n):
-        A[rhs + i] = 0.0
-        A[d + i] = 0.0
+        A[at + i] = 0.0
+
+
+def clear(A, rhs, d, n, kept):
+    """Zero the right-hand side and the diagonal."""
+    zero(A, rhs, n)
+    if not kept:
+        zero(A, d, n)
+
+
+def begin_matrix(A, rhs, d, base, n, kept):
+    """The same with a diagonal that begins with what never changes in it."""
+    zero(A, rhs, n)
+    if not kept:
+        for i in range(n):
+            A[d + i] = A[base + i]
 
 
 def stretch(I, stretches, k):
@@ -31,82 +50,117 @@ def stretch(I, stretches, k):
     return U(I[at]), U(I[at + U(1)]), I[at + U(2)]
 
 
-def axial(A, P, I, v, rhs, d, a, b, parent, stretches, count):
-    """Currents along the cable into rhs, couplings into the diagonal: own term, then children ascending."""
+def axial(A, P, I, v, rhs, a, b, visit, parent, stretches, count):
+    """Currents along the cable into rhs: own term, then children ascending."""
     for k in range(count):
         first, n, kind = stretch(I, stretches, U(k))
         if kind == ABREAST:
+            i = U(I[visit + first])
             p = U(I[parent + first])
-            axial_currents(A, P, v + first, v + p, rhs + first, rhs + p, a + first, b + first, n)
-            axial_diagonal(A, P, d + first, d + p, a + first, b + first, n)
+            axial_row(A, P, v + i, v + p, rhs + i, rhs + p, a + i, b + i, n)
         elif kind == SINGLE:
-            for i in range(first, first + n):
-                p = U(I[parent + i])
+            for j in range(first, first + n):
+                i = U(I[visit + j])
+                p = U(I[parent + j])
                 dv = A[v + p] - A[v + i]
                 A[rhs + i] -= P[b + i] * dv
                 A[rhs + p] += P[a + i] * dv
-                A[d + i] -= P[b + i]
-                A[d + p] -= P[a + i]
 
 
-def axial_currents(A, P, v, v_parent, rhs, rhs_parent, a, b, n):
+def axial_row(A, P, v, v_parent, rhs, rhs_parent, a, b, n):
     for i in range(n):
         dv = A[v_parent + i] - A[v + i]
         A[rhs + i] -= P[b + i] * dv
         A[rhs_parent + i] += P[a + i] * dv
 
 
-def axial_diagonal(A, P, d, d_parent, a, b, n):
+def couple(A, P, I, d, a, b, visit, parent, stretches, count):
+    """Couplings along the cable into the diagonal: own term, then children ascending."""
+    for k in range(count):
+        first, n, kind = stretch(I, stretches, U(k))
+        if kind == ABREAST:
+            i = U(I[visit + first])
+            p = U(I[parent + first])
+            couple_row(A, P, d + i, d + p, a + i, b + i, n)
+        elif kind == SINGLE:
+            for j in range(first, first + n):
+                i = U(I[visit + j])
+                p = U(I[parent + j])
+                A[d + i] -= P[b + i]
+                A[d + p] -= P[a + i]
+
+
+def couple_row(A, P, d, d_parent, a, b, n):
     for i in range(n):
         A[d + i] -= P[b + i]
         A[d_parent + i] -= P[a + i]
 
 
-def eliminate(A, P, I, rhs, d, a, b, parent, stretches, count):
+def eliminate(A, P, I, rhs, d, a, b, visit, parent, stretches, count, kept):
     """Leaves to roots; a node receives its children in descending order."""
     k = U(count)
     while k > U(0):
         k -= U(1)
         first, n, kind = stretch(I, stretches, k)
         if kind == ABREAST:
+            i = U(I[visit + first])
             p = U(I[parent + first])
-            eliminate_row(A, P, rhs + first, rhs + p, d + first, d + p, a + first, b + first, n)
+            if kept:
+                eliminate_kept_row(A, P, rhs + i, rhs + p, d + i, a + i, n)
+            else:
+                eliminate_row(A, P, rhs + i, rhs + p, d + i, d + p, a + i, b + i, n)
         elif kind == SINGLE:
-            i = first + n
-            while i > first:
-                i -= U(1)
-                p = U(I[parent + i])
-                q = P[a + i] / A[d + i]
-                A[d + p] -= q * P[b + i]
+            j = first + n
+            while j > first:
+                j -= U(1)
+                i = U(I[visit + j])
+                p = U(I[parent + j])
+                r = A[d + i] if kept else _inverse(A[d + i])
+                q = _over(P[a + i], r)
+                if not kept:
+                    A[d + i] = r
+                    A[d + p] -= q * P[b + i]
                 A[rhs + p] -= q * A[rhs + i]
 
 
 def eliminate_row(A, P, rhs, rhs_parent, d, d_parent, a, b, n):
     for i in range(n):
-        q = P[a + i] / A[d + i]
+        r = _inverse(A[d + i])
+        A[d + i] = r
+        q = _over(P[a + i], r)
         A[d_parent + i] -= q * P[b + i]
         A[rhs_parent + i] -= q * A[rhs + i]
 
 
-def substitute(A, P, I, rhs, d, b, parent, stretches, count):
+def eliminate_kept_row(A, P, rhs, rhs_parent, d, a, n):
+    for i in range(n):
+        A[rhs_parent + i] -= _over(P[a + i], A[d + i]) * A[rhs + i]
+
+
+def substitute(A, P, I, rhs, d, b, visit, parent, stretches, count, kept):
     """Roots to leaves; rhs becomes the increment of v."""
     for k in range(count):
         first, n, kind = stretch(I, stretches, U(k))
         if kind == ABREAST:
+            i = U(I[visit + first])
             p = U(I[parent + first])
-            substitute_row(A, P, rhs + first, rhs + p, d + first, b + first, n)
+            substitute_row(A, P, rhs + i, rhs + p, d + i, b + i, n)
         elif kind == SINGLE:
-            for i in range(first, first + n):
-                p = U(I[parent + i])
-                A[rhs + i] = (A[rhs + i] - P[b + i] * A[rhs + p]) / A[d + i]
+            for j in range(first, first + n):
+                i = U(I[visit + j])
+                p = U(I[parent + j])
+                A[rhs + i] = _over(A[rhs + i] - P[b + i] * A[rhs + p], A[d + i])
         else:
-            for i in range(first, first + n):
-                A[rhs + i] /= A[d + i]
+            for j in range(first, first + n):
+                i = U(I[visit + j])
+                r = A[d + i] if kept else _inverse(A[d + i])
+                A[d + i] = r
+                A[rhs + i] = _over(A[rhs + i], r)
 
 
 def substitute_row(A, P, rhs, rhs_parent, d, b, n):
     for i in range(n):
-        A[rhs + i] = (A[rhs + i] - P[b + i] * A[rhs_parent + i]) / A[d + i]
+        A[rhs + i] = _over(A[rhs + i] - P[b + i] * A[rhs_parent + i], A[d + i])
 
 
 def update(A, v, rhs, n, factor, limit):

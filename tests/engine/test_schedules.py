@@ -106,16 +106,17 @@ def test_every_schedule_gives_the_bits_of_the_sweep(parent, seed):
     place = np.argsort(order)
     stored = np.array([-1 if parent[i] < 0 else place[parent[i]] for i in order])
     tree.U = int  # type: ignore[attr-defined]
+    tree._inverse, tree._over = (lambda d: d), (lambda x, d: x / d)  # type: ignore[attr-defined]
     try:
         for least in (1, 2, n + 1):
             A, P = np.concatenate([d[order], rhs[order]]), np.concatenate([a[order], b[order]])
-            rows = stretches(stored, least)
-            I = np.concatenate([stored, rows.ravel()])  # noqa: E741
-            tree.eliminate(A, P, I, n, 0, 0, n, 0, n, len(rows))
-            tree.substitute(A, P, I, n, 0, n, 0, n, len(rows))
+            rows = stretches(np.arange(n), stored, least)
+            I = np.concatenate([np.arange(n), stored, rows.ravel()])  # noqa: E741
+            tree.eliminate(A, P, I, n, 0, 0, n, 0, n, 2 * n, len(rows), False)
+            tree.substitute(A, P, I, n, 0, n, 0, n, 2 * n, len(rows), False)
             results.append((A[:n][place], A[n:][place]))
     finally:
-        del tree.U  # type: ignore[attr-defined]
+        del tree.U, tree._inverse, tree._over  # type: ignore[attr-defined]
     for dd, xx in results:
         np.testing.assert_array_equal(dd, results[0][0])
         np.testing.assert_array_equal(xx, results[0][1])

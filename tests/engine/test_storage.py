@@ -9,29 +9,31 @@ from hypothesis import strategies as st
 
 from heliox.engine import layout
 from heliox.engine.partition import cell_of_node
-from heliox.engine.storage import storage_order, stretches
+from heliox.engine.storage import _equipment, orders, stretches
 from heliox.simulation import Simulation
 from heliox.solver.tree import ABREAST, ROOTS
 from tests.engine.made import network
 
 
-def in_storage(model, chunk=None):
-    chunk = np.zeros(len(model.nodes), int) if chunk is None else chunk
-    order = storage_order(model, chunk)
-    place = np.argsort(order)
-    parent = model.nodes.parent[order]
-    return order, np.where(parent >= 0, place[parent], -1)
+def in_storage(model):
+    """Nodes as a sweep visits them; where each of these is stored, and its parent (-1: none)."""
+    sweep, storage = orders(model, np.zeros(len(model.nodes), int))
+    assert np.array_equal(np.sort(storage), np.arange(len(storage)))
+    stored = np.argsort(storage)
+    parent = model.nodes.parent[sweep]
+    return sweep, stored[sweep], np.where(parent >= 0, stored[parent], -1)
 
 
-def check_cover(parent, rows, least):
+def check_cover(place, parent, rows, least):
     assert np.array_equal(np.concatenate([np.arange(a, a + n) for a, n, _ in rows]), np.arange(len(parent)))
     for first, n, kind in rows:
-        mine = parent[first : first + n]
+        mine, nodes = parent[first : first + n], place[first : first + n]
         assert (kind == ROOTS) == (mine < 0).all() and (mine < 0).all() == (mine < 0).any()
         if kind == ABREAST:
             assert n >= least
             assert np.array_equal(mine, mine[0] + np.arange(n))
-            assert mine[-1] < first
+            assert np.array_equal(nodes, nodes[0] + np.arange(n))
+            assert not set(nodes) & set(mine)
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -39,27 +41,36 @@ def check_cover(parent, rows, least):
 def test_parents_come_first_and_children_ascend(sizes, least):
     """Cells of these numbers of segments; some are equal, some alone."""
     model = network(sizes)
-    order, parent = in_storage(model)
-    assert np.array_equal(np.sort(order), np.arange(len(order)))
-    assert (parent < np.arange(len(parent))).all()
+    sweep, place, parent = in_storage(model)
+    visited = np.argsort(place)  # when each place is visited
+    assert (visited[parent[parent >= 0]] < np.flatnonzero(parent >= 0)).all()
     for p in np.unique(parent[parent >= 0]):
-        assert (np.diff(order[parent == p]) > 0).all()
-    check_cover(parent, stretches(parent, least), least)
+        assert (np.diff(sweep[parent == p]) > 0).all()
+    check_cover(place, parent, stretches(place, parent, least), least)
 
 
 def test_equal_cells_lie_abreast():
     model = network([5] * 20 + [3])
-    _, parent = in_storage(model)
-    rows = stretches(parent)
+    _, place, parent = in_storage(model)
+    rows = stretches(place, parent)
     abreast = rows[rows[:, 2] == ABREAST]
     nodes_of_each = np.bincount(cell_of_node(model))[0]
     assert (abreast[:, 1] == 20).all()
     assert len(abreast) == nodes_of_each - 1
-    check_cover(parent, rows, 16)
+    check_cover(place, parent, rows, 16)
+
+
+def test_nodes_with_the_same_mechanisms_lie_together():
+    model = network([7])
+    assert len({m.name for m in model.mechanisms if m.kind == "density"}) > 1
+    _, storage = orders(model, np.zeros(len(model.nodes), int))
+    made = _equipment(model)[storage]
+    assert np.count_nonzero(np.diff(made)) == len(np.unique(made)) - 1
 
 
 def test_an_empty_chunk_has_no_stretches():
-    assert stretches(np.empty(0, int)).shape == (0, 3)
+    nothing = np.empty(0, int)
+    assert stretches(nothing, nothing).shape == (0, 3)
 
 
 @pytest.mark.parametrize("math", ["fast", "libm"])

@@ -21,7 +21,8 @@ TWO_ARGUMENTS = {"pow", "atan2", "fmod"}
 
 # as the docstrings state them
 BOUND = {
-    "exp": 0.9, "expm1": 1.0, "exprelr": 1.0, "log": 1.0, "log10": 1.0, "log1p": 1.0, "pow": 1.2,
+    "exp": 0.9, "exp_to_700": 0.9, "expm1": 1.0, "exprelr": 1.0, "log": 1.0, "log10": 1.0, "log1p": 1.0,
+    "pow": 1.2,
     "sin": 0.9, "cos": 0.9, "tan": 1.0, "asin": 0.9, "acos": 0.9, "atan": 0.9, "atan2": 0.9,
     "sinh": 1.1, "cosh": 1.0, "tanh": 0.9, "fmod": 0.0,
 }  # fmt: skip
@@ -47,6 +48,7 @@ def arguments(name, n, seed=0):
     angle += [np.round(uniform(-6e5, 6e5)) * (math.pi / 2)]
     one = {
         "exp": [uniform(-707.7, 709.7), uniform(-3, 3), signed(powers(-18, 2))],
+        "exp_to_700": [uniform(-707.7, 700.0), uniform(-3, 3), signed(powers(-18, 2))],
         "expm1": [uniform(-50, 709.7), uniform(-1, 1), signed(powers(-18, 1))],
         "exprelr": [uniform(-50, 700), uniform(-1, 1), signed(powers(-18, 1))],
         "log1p": [positive, -powers(-18, -1e-6), powers(-18, 3)],

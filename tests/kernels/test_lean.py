@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from heliox.kernels.lean import LinkedLibrary, linked
+from heliox.kernels.lean import WIDE, LinkedLibrary, linked
 
 
 @linked(error_model="numpy", _nrt=False)
@@ -45,3 +45,9 @@ def test_no_machine_code_is_made_of_linked_functions():
     assert isinstance(result.library, LinkedLibrary)
     assert result.library.get_pointer_to_function(result.fndesc.llvm_func_name) == 0
     assert not result.library._codegen._engine.is_symbol_defined(result.fndesc.llvm_func_name)
+
+
+def test_wide_vectors_are_preferred():
+    entry(np.arange(5.0), 2)
+    (result,) = scaled.overloads.values()
+    assert WIDE in str(result.library._final_module)
