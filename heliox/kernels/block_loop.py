@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 
-from heliox.kernels.arrays import expanded
+from heliox.mechanisms.arrays import expanded
 from heliox.kernels.context import (
     ARGS,
     EVENTLESS,
