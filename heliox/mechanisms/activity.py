@@ -76,6 +76,7 @@ def _backward(instructions: list[Instruction], out: set[str], scope: Scope) -> N
         elif isinstance(i, Loop):
             needed = reaching(i, {k for k, n in enumerate(i.names) if n in out}, scope)
             out |= _names([[*i.initial, *i.invariant][k] for k in needed])
+            out |= {n for k, n in enumerate(i.names) if k in needed}  # from turn to turn, if not behind the loop
 
 
 def reaching(i: Loop, results: set[int], scope: Scope) -> set[int]:
