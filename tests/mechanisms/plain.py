@@ -188,7 +188,7 @@ def sample(template: MechTemp, block: str, rng: random.Random) -> Values:
 
 
 RANGES = {
-    "v": (-95.0, 45.0), "t": (20.0, 60.0), "dt": (0.01, 0.1), "celsius": (5.0, 37.0), "area": (50.0, 500.0),
+    "v": (-95.0, 45.0), "t": (5.0, 15.0), "dt": (0.01, 0.1), "celsius": (5.0, 37.0), "area": (50.0, 500.0),
     "diam": (0.5, 4.0), "noise": (0.1, 0.9),
 }  # fmt: skip
 
