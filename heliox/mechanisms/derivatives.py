@@ -161,7 +161,7 @@ class _Writer:
         for k, n in zip(results, extra, strict=True):
             seeds[k] = terms.name(n)
         body, bars = writer.run(seeds)
-        values = [terms.total(bars.get(p, [])) for p in inputs]
+        values = [writer.total(bars, p, body) for p in inputs]
         body += _finals(back, values, writer.names, writer.passing)
         doc = f"Adjoints of what {self.block} returns -> adjoints of what it reads."
         return self._function(graph, name, extra, body, [terms.name(n) for n in back], writer.passing, doc)
@@ -241,7 +241,7 @@ class _Writer:
         writer = self._reverse(graph, args, results, set(extra))
         seeds = [terms.name(n) if k in results else None for k, n in enumerate(extra)]
         body, bars = writer.run(seeds)
-        values = [terms.total(bars.get(p, [])) if k in args else terms.number(0.0) for k, p in enumerate(graph.params)]
+        values = [writer.total(bars, p, body) if k in args else terms.number(0.0) for k, p in enumerate(graph.params)]
         doc = f"Adjoints of the results of {graph.source.name} -> adjoints of its arguments."
         return self._function(graph, name, extra, body, values, writer.passing, doc)
 

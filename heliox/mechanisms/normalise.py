@@ -20,7 +20,7 @@ from heliox.mechanisms import terms
 from heliox.mechanisms.arrays import Substitute, constant_index
 from heliox.mechanisms.subset import Function
 
-UNROLLED = 400  # statements that an unrolled loop may make
+UNROLLED = 200  # statements that an unrolled loop may make
 Node = TypeVar("Node", bound=ast.AST)
 
 

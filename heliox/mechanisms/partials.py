@@ -43,30 +43,30 @@ UNARY: dict[str, Callable[[Expr, Expr, Expr], Expr]] = {
 }
 UNARY["fabs"] = UNARY["abs"]
 
-# what derivatives may call besides helpers of the mechanism, in the subset
+# what derivatives may call besides helpers of the mechanism; no name here is one of its variables
 SLOPES = {
-    "_slope_exprelr": '''def _slope_exprelr(x, y):
+    "_slope_exprelr": '''def _slope_exprelr(_x, _y):
     """Derivative of y = x / (exp(x) - 1), by its series near 0."""
-    if -0.2 < x and x < 0.2:
-        z = x * x
-        return -0.5 + x * (1.0 / 6.0 - z * (1.0 / 180.0 - z * (1.0 / 5040.0 - z * (
-            1.0 / 151200.0 - z / 4790016.0))))
-    return y * (1.0 - y - x) / x
+    if -0.2 < _x and _x < 0.2:
+        _z = _x * _x
+        _w = 1.0 / 5040.0 - _z * (1.0 / 151200.0 - _z / 4790016.0)
+        return -0.5 + _x * (1.0 / 6.0 - _z * (1.0 / 180.0 - _z * _w))
+    return _y * (1.0 - _y - _x) / _x
 ''',
-    "_slope_base": '''def _slope_base(x, e, y):
+    "_slope_base": '''def _slope_base(_x, _e, _y):
     """Derivative of y = x ** e by x; at 0 its limit."""
-    if x != 0.0:
-        return e * y / x
-    if e == 1.0:
+    if _x != 0.0:
+        return _e * _y / _x
+    if _e == 1.0:
         return 1.0
-    if e > 1.0 or e == 0.0:
+    if _e > 1.0 or _e == 0.0:
         return 0.0
-    return e / fabs(x)
+    return _e / fabs(_x)
 ''',
-    "_slope_exponent": '''def _slope_exponent(x, y):
-    """Derivative of y = x ** e by e: y log(x), 0 at 0; 0 where x is negative, and e an integer for ever."""
-    if x > 0.0:
-        return y * log(x)
+    "_slope_exponent": '''def _slope_exponent(_x, _y):
+    """Derivative of y = x ** e by e: y log(x); 0 for x <= 0, where e is a whole number or y is 0."""
+    if _x > 0.0:
+        return _y * log(_x)
     return 0.0
 ''',
 }

@@ -14,6 +14,7 @@ from heliox.mechanisms.emit import Counters
 from heliox.mechanisms.graph import Branch, Call, Graph, Instruction, Let, Loop
 from heliox.mechanisms.scope import Scope
 
+LONGEST_SUM = 12  # terms of one statement
 Bars = dict[str, list[ast.expr]]
 Derive = Callable[[str, Collection[int], Collection[int]], str]  # helper, active arguments and results -> name
 
@@ -61,7 +62,8 @@ class Reverse:
         if isinstance(to, ast.Name) and to.id in self.active and terms.literal(value) != 0.0:
             bars.setdefault(to.id, []).append(value)
 
-    def new(self, base: str) -> str:
+    def new(self) -> str:
+        """A name that may vanish into the expression that uses it."""
         out = self.names.numbered("_b")
         self.passing.add(out)
         return out
@@ -70,15 +72,24 @@ class Reverse:
         """The complete adjoint of a name, as a name or literal; None if nothing depends on it."""
         if n not in bars:
             return None
-        value = terms.total(bars.pop(n))
+        value = self.total(bars, n, out)
         if terms.is_atom(value):
             return value
         if n.startswith("_"):
-            new = self.new(n)
+            new = self.new()
         else:
             new = self.names.new(f"_bar_{n}")
         out.append(terms.assign([new], value))
         return terms.name(new)
+
+    def total(self, bars: Bars, n: str, out: list[ast.stmt]) -> ast.expr:
+        """The sum of what uses of `n` contribute, long ones in several statements; it is taken from `bars`."""
+        parts = bars.pop(n, [])
+        while len(parts) > LONGEST_SUM:
+            new = self.names.numbered("_b")
+            out.append(terms.assign([new], terms.total(parts[:LONGEST_SUM])))
+            parts = [terms.name(new), *parts[LONGEST_SUM:]]
+        return terms.total(parts)
 
     def _block(self, instructions: list[Instruction], bars: Bars) -> list[ast.stmt]:
         out: list[ast.stmt] = []
@@ -99,7 +110,7 @@ class Reverse:
             return
         v = i.value
         if isinstance(v, ast.BinOp) and isinstance(v.op, ast.Div) and self._is_active(v.right):
-            quotient = self.new("quotient")  # serves both sides
+            quotient = self.new()  # serves both sides
             out.append(terms.assign([quotient], terms.div(bar, v.right)))
             self._give(bars, v.left, terms.name(quotient))
             self._give(bars, v.right, terms.neg(terms.mul(terms.name(quotient), terms.name(i.name))))
@@ -120,7 +131,7 @@ class Reverse:
         if not args:
             return
         seeds = [terms.number(0.0) if b is None else b for b in taken]
-        back = [self.new("back") for _ in i.args]
+        back = [self.new() for _ in i.args]
         out.append(terms.assign(back, terms.call(self.derive(i.function, args, results), *i.args, *seeds)))
         for k in args:
             self._give(bars, i.args[k], terms.name(back[k]))
@@ -140,9 +151,9 @@ class Reverse:
             sides.append((statements, {n: b for n, b in inner.items() if n not in seeds}))
         (then, first), (other, second) = sides
         for n in dict.fromkeys([*first, *second]):
-            new = self.new(n)
-            then.append(terms.assign([new], terms.total(first.get(n, []))))
-            other.append(terms.assign([new], terms.total(second.get(n, []))))
+            new = self.new()
+            then.append(terms.assign([new], self.total(first, n, then)))
+            other.append(terms.assign([new], self.total(second, n, other)))
             bars.setdefault(n, []).append(terms.name(new))
         if then or other:
             out.append(ast.If(i.test, then, other))
@@ -162,8 +173,8 @@ class Reverse:
         results = {k for k in results if k in moving or k in start}
         inside = sorted(k for k in results if k < carried)
         function = self.derive(i.body, sorted(results), inside)
-        bar = {k: self.new("carried") for k in inside}
-        total = {k: self.new("total") for k in sorted(start)}
+        bar = {k: self.new() for k in inside}
+        total = {k: self.new() for k in sorted(start)}
         for k in inside:
             out.append(terms.assign([bar[k]], ends[k] or terms.number(0.0)))
         out += [terms.assign([n], terms.number(0.0)) for n in total.values()]

@@ -22,7 +22,8 @@ class Scope:
     def __init__(self, template: MechTemp) -> None:
         self.template = template
         self.helpers: dict[str, Source] = {n: self._source(f) for n, f in template.helpers.items()}
-        self.reserved = {*template.helpers, *template.constants, *MATH, *RANDOM, *EFFECTS, *LISTS, "range"}
+        self.reserved = {*template.helpers, *template.constants, *template.array_sizes}
+        self.reserved |= {*MATH, *RANDOM, *EFFECTS, *LISTS, "range"}
         self._normals: dict[str, Normal] = {}
         self._graphs: dict[str, Graph] = {}
         self._matrices: dict[str, list[frozenset[int]]] = {}
@@ -72,8 +73,10 @@ class Scope:
         if helper in self._open:
             raise (place or Place(source.origin, source.tree)).fail(f"{helper} calls itself")
         self._open.add(helper)
-        self._graphs[helper] = build(source, self.normal(helper), self, self.reserved)
-        self._open.discard(helper)
+        try:
+            self._graphs[helper] = build(source, self.normal(helper), self, self.reserved)
+        finally:
+            self._open.discard(helper)
         return self._graphs[helper]
 
     def matrix(self, helper: str) -> list[frozenset[int]]:

@@ -73,7 +73,7 @@ def _exprelr(x: float) -> float:
 
 MATH: dict[str, Callable[..., float]] = {
     **{n: _guarded(getattr(math, n)) for n in
-       "exp expm1 log1p sin cos tan asin acos atan atan2 sinh cosh tanh sqrt fmod".split()},
+       "exp expm1 log1p sin cos tan asin acos atan atan2 sinh cosh tanh sqrt".split()},
     "log": lambda x: -math.inf if x == 0.0 else _guarded(math.log)(x),
     "log10": lambda x: -math.inf if x == 0.0 else _guarded(math.log10)(x),
     "pow": _power, "exprelr": _exprelr, "_divide": _divide,
@@ -82,13 +82,14 @@ NOTED = {
     "min": min, "max": max, "abs": abs, "fabs": abs,
     "floor": lambda x: float(math.floor(x)) if math.isfinite(x) else x,
     "ceil": lambda x: float(math.ceil(x)) if math.isfinite(x) else x,
+    "fmod": _guarded(math.fmod), "_mod": lambda x, y: x % y, "_whole": lambda x, y: x // y,
 }  # fmt: skip
 
 
 class _AsGenerated(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        name = {ast.Div: "_divide", ast.Pow: "pow"}.get(type(node.op))
+        name = {ast.Div: "_divide", ast.Pow: "pow", ast.Mod: "_mod", ast.FloorDiv: "_whole"}.get(type(node.op))
         return node if name is None else ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], [])
 
     def __init__(self) -> None:
@@ -140,8 +141,10 @@ class Runner:
     def _note(self, f: Callable[..., float], kind: str) -> Callable[..., float]:
         def call(*args: float) -> float:
             out = f(*args)
-            if kind in ("floor", "ceil"):
+            if kind in ("floor", "ceil", "_whole"):
                 self.decisions.append(out)
+            elif kind in ("fmod", "_mod"):
+                self.decisions.append(round((args[0] - out) / args[1]))
             else:
                 self.decisions.append(args.index(out) if kind in ("min", "max") else args[0] >= 0.0)
             return out
