@@ -1,4 +1,7 @@
-"""What in a function depends on what: only names that depend on a parameter and reach a result get derivatives."""
+"""What in a function depends on what.
+
+Only names that depend on what is differentiated by, and reach what is differentiated, get derivatives.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,9 @@ def _backward(instructions: list[Instruction], out: set[str], scope: Scope) -> N
         elif isinstance(i, Loop):
             needed = reaching(i, {k for k, n in enumerate(i.names) if n in out}, scope)
             out |= _names([[*i.initial, *i.invariant][k] for k in needed])
-            out |= {n for k, n in enumerate(i.names) if k in needed}  # from turn to turn, if not behind the loop
+            out |= {
+                n for k, n in enumerate(i.names) if k in needed
+            }  # from turn to turn, if not behind the loop
 
 
 def reaching(i: Loop, results: set[int], scope: Scope) -> set[int]:

@@ -121,7 +121,11 @@ class _Scalars(ast.NodeTransformer):
         return [ast.Assign([self.visit(target)], self.visit(value))]
 
     def _literal(self, name: str, value: ast.expr) -> list[ast.stmt]:
-        items = value.elts if isinstance(value, ast.List) else value.left.elts * (constant_index(value.right) or 0)  # type: ignore[attr-defined]
+        if isinstance(value, ast.List):
+            items = value.elts
+        else:
+            assert isinstance(value, ast.BinOp) and isinstance(value.left, ast.List)
+            items = value.left.elts * (constant_index(value.right) or 0)
         return [
             ast.Assign([ast.Name(element(name, k), ast.Store())], self.visit(copy.deepcopy(item)))
             for k, item in enumerate(items)

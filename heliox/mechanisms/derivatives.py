@@ -5,16 +5,16 @@ functions for the helpers it calls. They are derivatives of the discrete program
 that is taken, and of as many turns of a loop as it makes.
 
 ==============  ==========================================================================================
-``vjp``         `normalise.py` (one exit) -> `graph.py` (single operations) -> `reverse.py`
+``vjp``         `normalise.py` (one exit) -> `build.py` (a `graph.py`) -> `reverse.py`
 ``jvp``         the same -> `forward.py`
 both            `partials.py` (one operation), `activity.py` (what needs a derivative), `tidy.py`, `emit.py`
 ==============  ==========================================================================================
 
-The derivative of a helper ``f(a, b) -> y`` is ``f_vjp(a, b, bar) -> (bar of a, bar of b)`` or ``f_jvp(a, b, dot
-of a, dot of b) -> dot of y``, always with all arguments and results in order, and 0.0 for those that do not
-matter. Where only some matter, the name says which by two hexadecimal masks, ``f_vjp_3_1``: arguments, results.
-A name therefore stands for the same text in all derivatives of a mechanism. A tabulated helper has no such
-variants, so that a look-up can take its place.
+The derivative of a helper ``f(a, b) -> y`` is ``f_vjp(a, b, bar) -> (bar of a, bar of b)`` or
+``f_jvp(a, b, dot of a, dot of b) -> dot of y``, always with all arguments and results in order, and 0.0 for
+those that do not matter. Where only some matter, the name says which by two hexadecimal masks, of arguments
+and of results: ``f_vjp_3_1``. A name therefore stands for the same text in all derivatives of a mechanism. A
+tabulated helper has no such variants, so that a look-up can take its place.
 
 Effects on events are left out: who replays events has them from a log. Random numbers are drawn once each, in
 the order of the block, and are constants.
@@ -46,10 +46,10 @@ class Derivative:
     Attributes
     ----------
     function : Function
-        ``<block>_vjp``: the block's parameters, then ``_bar_<r>`` for every `of`; returns ``_bar_<p>`` for every
-        `wrt`, the sum over r of ``_bar_<r>`` times dr/dp. Of a name that is read and returned, the ``_bar_`` that
-        comes in is of the new value, the one returned of the old value. Or ``<block>_jvp``: the block's
-        parameters, then ``_dot_<p>`` for every `wrt`; returns ``_dot_<r>`` for every `of`.
+        ``<block>_vjp``: the block's parameters, then ``_bar_<r>`` for every `of`; returns ``_bar_<p>`` for
+        every `wrt`, the sum over r of ``_bar_<r>`` times dr/dp. Of a name that is read and returned, the
+        ``_bar_`` that comes in is of the new value, the one returned of the old value. Or ``<block>_jvp``:
+        the block's parameters, then ``_dot_<p>`` for every `wrt`; returns ``_dot_<r>`` for every `of`.
     helpers : dict of str to Function
         Derivatives of helpers, bodies of loops and theirs, partial derivatives; by name.
     wrt, of : tuple of str
@@ -143,8 +143,9 @@ class _Writer:
         known |= {element(n, k) for n in known & set(sizes) for k in range(sizes[n])}
         for n in names:
             if n not in known:
+                what = f"{self.template.name}: {self.block} cannot be differentiated with {n!r}"
                 raise MechanismError(
-                    f"{self.template.name}: {self.block} cannot be differentiated with {n!r}; {nearest(n, known)}",
+                    f"{what}; {nearest(n, known)}",
                     mechanism=self.template.name,
                     variable=n,
                 )
@@ -153,7 +154,13 @@ class _Writer:
     # --- blocks
 
     def _vjp(
-        self, graph: Graph, name: str, args: list[int], results: list[int], inputs: list[str], outputs: list[str]
+        self,
+        graph: Graph,
+        name: str,
+        args: list[int],
+        results: list[int],
+        inputs: list[str],
+        outputs: list[str],
     ) -> Function:
         extra, back = [f"_bar_{r}" for r in outputs], [f"_bar_{p}" for p in inputs]
         writer = self._reverse(graph, args, results, {*extra, *back})
@@ -167,7 +174,13 @@ class _Writer:
         return self._function(graph, name, extra, body, [terms.name(n) for n in back], writer.passing, doc)
 
     def _jvp(
-        self, graph: Graph, name: str, args: list[int], results: list[int], inputs: list[str], outputs: list[str]
+        self,
+        graph: Graph,
+        name: str,
+        args: list[int],
+        results: list[int],
+        inputs: list[str],
+        outputs: list[str],
     ) -> Function:
         extra, ahead = [f"_dot_{p}" for p in inputs], [f"_dot_{r}" for r in outputs]
         writer = self._forward(graph, args, results, {*extra, *ahead})
@@ -241,7 +254,10 @@ class _Writer:
         writer = self._reverse(graph, args, results, set(extra))
         seeds = [terms.name(n) if k in results else None for k, n in enumerate(extra)]
         body, bars = writer.run(seeds)
-        values = [writer.total(bars, p, body) if k in args else terms.number(0.0) for k, p in enumerate(graph.params)]
+        values = [
+            writer.total(bars, p, body) if k in args else terms.number(0.0)
+            for k, p in enumerate(graph.params)
+        ]
         doc = f"Adjoints of the results of {graph.source.name} -> adjoints of its arguments."
         return self._function(graph, name, extra, body, values, writer.passing, doc)
 
@@ -271,8 +287,8 @@ class _Writer:
 def readable(template: MechTemp) -> set[str]:
     """Names that blocks of a mechanism may read."""
     return {
-        *template.instance_names, *template.globals_, *template.ion_names, *template.pointers, *template.lists,
-        *template.weights, *SCALARS, *NODE, "flag",
+        *template.instance_names, *template.globals_, *template.ion_names, *template.pointers,
+        *template.lists, *template.weights, *SCALARS, *NODE, "flag",
     }  # fmt: skip
 
 
@@ -280,7 +296,9 @@ def _mask(numbers: Collection[int]) -> str:
     return f"{sum(1 << k for k in numbers):x}"
 
 
-def _finals(targets: list[str], values: list[ast.expr], names: terms.Names, passing: set[str]) -> list[ast.stmt]:
+def _finals(
+    targets: list[str], values: list[ast.expr], names: terms.Names, passing: set[str]
+) -> list[ast.stmt]:
     """Assignments of the results; a value that reads a result set before it is kept first."""
     first: list[ast.stmt] = []
     out: list[ast.stmt] = []

@@ -67,7 +67,9 @@ def turns(
         done = terms.compare(terms.name(counters.done), ast.Gt(), terms.number(0.0))
         body.append(ast.If(done, [ast.Break()], []))
     stop = i.first + i.step * i.count
-    limits = [stop] if (i.first, i.step) == (0, 1) else [i.first, stop] if i.step == 1 else [i.first, stop, i.step]
+    limits = (
+        [stop] if (i.first, i.step) == (0, 1) else [i.first, stop] if i.step == 1 else [i.first, stop, i.step]
+    )
     loop = over(counters.turn, limits, body)
     loop.keep = scope.graph(i.body).draws  # type: ignore[attr-defined]
     return [*out, loop]

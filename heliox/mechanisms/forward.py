@@ -23,7 +23,9 @@ class Forward:
         Makes the same of a helper, and gives its name.
     """
 
-    def __init__(self, graph: Graph, scope: Scope, active: set[str], names: terms.Names, derive: Derive) -> None:
+    def __init__(
+        self, graph: Graph, scope: Scope, active: set[str], names: terms.Names, derive: Derive
+    ) -> None:
         self.graph, self.scope, self.active, self.names, self.derive = graph, scope, active, names, derive
         self.passing = {i.name for i in graph.all if isinstance(i, Let) and i.name.startswith("_t")}
         self.dots: dict[str, ast.expr] = {}
@@ -87,7 +89,9 @@ class Forward:
         results = [k for k, n in enumerate(i.names) if n in self.active]
         rows = self.scope.matrix(i.function)
         reach = frozenset[int]().union(*(rows[k] for k in results))
-        args = [k for k, a in enumerate(i.args) if k in reach and isinstance(a, ast.Name) and a.id in self.active]
+        args = [
+            k for k, a in enumerate(i.args) if k in reach and isinstance(a, ast.Name) and a.id in self.active
+        ]
         function = self.derive(i.function, args, results)
         new = [self._new(n) if k in results else self.names.numbered("_d") for k, n in enumerate(i.names)]
         self.dots |= {i.names[k]: terms.name(new[k]) for k in results}

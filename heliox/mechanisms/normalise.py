@@ -2,7 +2,8 @@
 
 * Arrays are scalars (`arrays.py`), short loops without `break` are unrolled.
 * Any other loop becomes a `LoopStatement`: its body is a function of its own, of what it carries from turn to
-  turn, of what it only reads, and of the counter; it returns what it carries, and 1.0 behind it where it broke.
+  turn, of what it only reads, and of the counter; it returns what it carries, and 1.0 behind it where it
+  broke.
 * A `return` inside a loop leaves the loop by a flag; a `return` inside an `if` takes what follows into the
   other side. So every path ends in one return.
 """
@@ -98,8 +99,8 @@ class _Normaliser:
 
     def _plain_assignment(self, s: ast.stmt) -> list[ast.stmt]:
         if isinstance(s, ast.AugAssign):
-            value = ast.BinOp(_loaded(s.target), s.op, s.value)
-            return [_at(s, ast.Assign([s.target], _at(s, value)))]
+            sum_ = _at(s, ast.BinOp(_loaded(s.target), s.op, s.value))
+            return [_at(s, ast.Assign([s.target], sum_))]
         if isinstance(s, ast.AnnAssign):
             return [] if s.value is None else [_at(s, ast.Assign([s.target], s.value))]
         if isinstance(s, ast.Assign) and len(s.targets) > 1:
@@ -140,12 +141,14 @@ class _Normaliser:
         return out + ([_at(s, terms.assign([counter], ast.Constant(turns[-1])))] if turns else [])
 
     def _range(self, s: ast.For) -> range:
-        args = []
+        args: list[int] = []
         for a in s.iter.args:  # type: ignore[attr-defined]
-            known = terms.Replace(self._constant).visit(copy.deepcopy(a))
-            args.append(constant_index(known))
-        if None in args:
-            raise self.source.origin.fail(s, "the length of a loop must be a constant to differentiate it")
+            known = constant_index(terms.Replace(self._constant).visit(copy.deepcopy(a)))
+            if known is None:
+                raise self.source.origin.fail(
+                    s, "the length of a loop must be a constant to differentiate it"
+                )
+            args.append(known)
         return range(*args)
 
     def _constant(self, n: str) -> ast.expr | None:
@@ -213,7 +216,9 @@ class _Normaliser:
         out.first, out.step, out.count = turns.start, turns.step, len(turns)
         tree = copy.copy(self.source.tree)
         tree.name = out.body
-        tree.args = ast.arguments([], [ast.arg(n) for n in (*carried, *invariant, first)], None, [], [], None, [])
+        tree.args = ast.arguments(
+            [], [ast.arg(n) for n in (*carried, *invariant, first)], None, [], [], None, []
+        )
         tree.body = [*_broken(statements, carried), _back(s, carried, 0.0 if breaks else None)]
         self.bodies[out.body] = Source(out.body, tree, self.source.origin)
         return _at(s, out)

@@ -115,7 +115,9 @@ def _operator(i: Let, v: ast.BinOp, y: Expr, constants: Mapping[str, float]) -> 
     raise i.place.fail(f"{ast.unparse(v)} cannot be differentiated")
 
 
-def _function(i: Let, f: str, args: list[Expr], y: Expr, constants: Mapping[str, float]) -> list[tuple[Expr, Scale]]:
+def _function(
+    i: Let, f: str, args: list[Expr], y: Expr, constants: Mapping[str, float]
+) -> list[tuple[Expr, Scale]]:
     if f in UNARY and len(args) == 1:
         rule, x = UNARY[f], args[0]
         return [(x, lambda s: rule(s, x, y))]
@@ -136,7 +138,7 @@ def _function(i: Let, f: str, args: list[Expr], y: Expr, constants: Mapping[str,
             return [(a, lambda s: div(mul(s, b), square)), (b, lambda s: neg(div(mul(s, a), square)))]
     if terms.draws(i.value):
         raise i.place.fail(
-            f"{f} is not differentiable by its parameters; draw from a fixed distribution and scale the number"
+            f"{f} is not differentiable by its parameters; draw from a fixed distribution and scale it"
         )
     raise i.place.fail(f"{ast.unparse(i.value)} cannot be differentiated")
 
@@ -163,7 +165,11 @@ def _power(x: Expr, e: Expr, y: Expr, constants: Mapping[str, float]) -> list[tu
         plain = div(mul(mul(s, number(exponent)), y), x)
         if exponent < 0.0:
             return plain
-        limit = number(0.0) if exponent > 1.0 or exponent == 0.0 else div(mul(s, number(exponent)), call("fabs", x))
+        limit = (
+            number(0.0)
+            if exponent > 1.0 or exponent == 0.0
+            else div(mul(s, number(exponent)), call("fabs", x))
+        )
         return select(compare(x, ast.NotEq(), number(0.0)), plain, limit)
 
     def by_exponent(s: Expr) -> Expr:

@@ -16,7 +16,9 @@ from heliox.mechanisms.scope import Scope
 
 LONGEST_SUM = 12  # terms of one statement
 Bars = dict[str, list[ast.expr]]
-Derive = Callable[[str, Collection[int], Collection[int]], str]  # helper, active arguments and results -> name
+Derive = Callable[
+    [str, Collection[int], Collection[int]], str
+]  # helper, active arguments and results -> name
 
 
 class Reverse:
@@ -30,7 +32,9 @@ class Reverse:
         Makes the same of a helper, and gives its name.
     """
 
-    def __init__(self, graph: Graph, scope: Scope, active: set[str], names: terms.Names, derive: Derive) -> None:
+    def __init__(
+        self, graph: Graph, scope: Scope, active: set[str], names: terms.Names, derive: Derive
+    ) -> None:
         self.graph, self.scope, self.active, self.names, self.derive = graph, scope, active, names, derive
         self.passing = {i.name for i in graph.all if isinstance(i, Let) and i.name.startswith("_t")}
 
@@ -83,7 +87,7 @@ class Reverse:
         return terms.name(new)
 
     def total(self, bars: Bars, n: str, out: list[ast.stmt]) -> ast.expr:
-        """The sum of what uses of `n` contribute, long ones in several statements; it is taken from `bars`."""
+        """The sum of what uses of `n` contribute, taken from `bars`; a long one in several statements."""
         parts = bars.pop(n, [])
         while len(parts) > LONGEST_SUM:
             new = self.names.numbered("_b")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from heliox.mechanisms import activity
 from heliox.mechanisms.arrays import scalarise
-from heliox.mechanisms.graph import Graph, Place, build
+from heliox.mechanisms.build import build
+from heliox.mechanisms.graph import Graph, Place
 from heliox.mechanisms.normalise import Normal, Source, normalise
 from heliox.mechanisms.subset import EFFECTS, LISTS, MATH, RANDOM, Function
 from heliox.mechanisms.template import MechTemp
@@ -28,7 +29,9 @@ class Scope:
         self._graphs: dict[str, Graph] = {}
         self._matrices: dict[str, list[frozenset[int]]] = {}
         self._open: set[str] = set()
-        self._special = self._callers({n for n, f in template.helpers.items() if f.calls & {*RANDOM, *EFFECTS}})
+        self._special = self._callers(
+            {n for n, f in template.helpers.items() if f.calls & {*RANDOM, *EFFECTS}}
+        )
 
     def _source(self, f: Function) -> Source:
         return Source(f.name, scalarise(f.tree, self.template.array_sizes), f)

@@ -89,7 +89,9 @@ NOTED = {
 class _AsGenerated(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        name = {ast.Div: "_divide", ast.Pow: "pow", ast.Mod: "_mod", ast.FloorDiv: "_whole"}.get(type(node.op))
+        name = {ast.Div: "_divide", ast.Pow: "pow", ast.Mod: "_mod", ast.FloorDiv: "_whole"}.get(
+            type(node.op)
+        )
         return node if name is None else ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], [])
 
     def __init__(self) -> None:
@@ -207,7 +209,11 @@ def _sample(template: MechTemp, p: str, rng: random.Random) -> float:
         return rng.choice((-1.0, 1.0, 1.0)) * rng.uniform(0.1, 1.5)
     ion = template.ion_names.get(p)
     if ion is not None:
-        typical = {f"e{ion}": -40.0, f"{ion}i": 5e-5 if ion == "ca" else 20.0, f"{ion}o": 2.0 if ion == "ca" else 80.0}
+        typical = {
+            f"e{ion}": -40.0,
+            f"{ion}i": 5e-5 if ion == "ca" else 20.0,
+            f"{ion}o": 2.0 if ion == "ca" else 80.0,
+        }
         return typical.get(p, 0.02) * rng.uniform(0.5, 2.0)
     known = {**template.instance_names, **template.globals_}
     default = known[p].default if p in known else 0.0
@@ -293,7 +299,11 @@ def _check_point(
     ju = runner.call(forward.function, [*scalars(template, block, point), *u])
     jw = runner.call(backward.function, [*args, *w])
     left, right = [a * b for a, b in zip(w, ju, strict=True)], [a * b for a, b in zip(jw, u, strict=True)]
-    scale = sum(map(abs, left)) + sum(map(abs, right)) + 1e-6 * sum(abs(a * b) for a, b in zip(w, value, strict=True))
+    scale = (
+        sum(map(abs, left))
+        + sum(map(abs, right))
+        + 1e-6 * sum(abs(a * b) for a, b in zip(w, value, strict=True))
+    )
     if scale and not _record(out, "transposed", abs(sum(left) - sum(right)) / scale):
         out.where = f"{template.name}.{block} {point}"
     u = [x if s else 0.0 for x, s in zip(u, steady, strict=True)]

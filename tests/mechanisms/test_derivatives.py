@@ -73,7 +73,9 @@ def made(code: str, constants: dict[str, float] | None = None, **declared: objec
         (functions if node.name in ("state", "receive", "initial") else helpers)[node.name] = f
     known = {*(n for d in declared.values() for n in d), "t", "dt", "v", "celsius", "flag", "area", "diam"}  # type: ignore[attr-defined]
     returned = dict.fromkeys(r for f in functions.values() for r in f.returns if r not in known)
-    read = dict.fromkeys(p for f in functions.values() for p in f.params if p not in known and p not in returned)
+    read = dict.fromkeys(
+        p for f in functions.values() for p in f.params if p not in known and p not in returned
+    )
     states = {**dict.fromkeys(returned, ""), **declared.pop("states", {})}  # type: ignore[dict-item]
     parameters = {**dict.fromkeys(read, ""), **declared.pop("parameters", {})}  # type: ignore[dict-item]
     return MechTemp(
@@ -399,19 +401,27 @@ def test_value(power, at, expected):
     assert tangent(template, [at, 2.0], ["x"], [1.0])[0] == pytest.approx(expected, rel=1e-14)
 
 
-@pytest.mark.parametrize("side", ["log(x)", "1.0 / x", "sqrt(x - 1.0) / (x * x)", "exp(1e4 * (1.0 - x)) / x", "x ** y"])
-@pytest.mark.parametrize("form", ["if x > 0.0:\n        z = {0}\n    else:\n        z = y * x", "z = {0} if x > 0.0 else y * x"])
+@pytest.mark.parametrize(
+    "side", ["log(x)", "1.0 / x", "sqrt(x - 1.0) / (x * x)", "exp(1e4 * (1.0 - x)) / x", "x ** y"]
+)
+@pytest.mark.parametrize(
+    "form", ["if x > 0.0:\n        z = {0}\n    else:\n        z = y * x", "z = {0} if x > 0.0 else y * x"]
+)
 def test_side_not_taken_is_silent(side, form):
     """Infinite and undefined values of the other side never reach the derivative."""
     body = form.format(side)
-    template = made(f"def f(x, y):\n    {body}\n    return z\n\ndef state(x, y):\n    x = f(x, y)\n    return x")
+    template = made(
+        f"def f(x, y):\n    {body}\n    return z\n\ndef state(x, y):\n    x = f(x, y)\n    return x"
+    )
     assert gradient(template, [0.0, 3.0], ["x", "y"], [1.0]) == [3.0, 0.0]
     assert tangent(template, [0.0, 3.0], ["x", "y"], [1.0, 1.0]) == [3.0]
 
 
 def test_selected_element():
     """An index known at run time: the derivative goes to the element chosen."""
-    template = made("def state(x, k):\n    y = x[k] * x[0]\n    return y", parameters={"x": Var(1.0, "", 3), "k": ""})
+    template = made(
+        "def state(x, k):\n    y = x[k] * x[0]\n    return y", parameters={"x": Var(1.0, "", 3), "k": ""}
+    )
     assert gradient(template, [2.0, 3.0, 5.0, 1.0], ["x"], [1.0]) == [3.0, 2.0, 0.0]
     d = vjp(template, "state", ["x"])
     assert d.wrt == ("x__0", "x__1", "x__2")
@@ -421,7 +431,9 @@ def test_selected_element():
 
 def test_number_of_turns():
     """A loop is differentiated as often as it turns."""
-    template = made("def state(x, n):\n    for k in range(900):\n        if k >= n:\n            break\n        x = x * x\n    return x")
+    template = made(
+        "def state(x, n):\n    for k in range(900):\n        if k >= n:\n            break\n        x = x * x\n    return x"
+    )
     for n, power in ((0.0, 1.0), (1.0, 2.0), (3.0, 8.0)):
         found = gradient(template, [1.1, n], ["x", "n"], [1.0])
         assert found == [pytest.approx(power * 1.1 ** (power - 1.0), rel=1e-14), 0.0]
@@ -533,7 +545,9 @@ def test_lost():
     assert "# not differentiated: net_send delay" in text(d)
     assert_exact(template)
     netstim = vjp(catalogue.get("NetStim"), "receive", ["interval", "event"])
-    assert all(x.startswith("net_send delay in receive, line ") for x in netstim.lost) and len(netstim.lost) == 2
+    assert (
+        all(x.startswith("net_send delay in receive, line ") for x in netstim.lost) and len(netstim.lost) == 2
+    )
 
 
 def test_random_numbers_are_drawn_once():
@@ -555,7 +569,10 @@ def receive(r, x, y, w):
     runner = Runner(template)
     for y in (0.1, 0.7):
         counts = []
-        for d, seeds in ((vjp(template, "receive", ["x", "y"]), 2), (jvp(template, "receive", ["x", "y"]), 2)):
+        for d, seeds in (
+            (vjp(template, "receive", ["x", "y"]), 2),
+            (jvp(template, "receive", ["x", "y"]), 2),
+        ):
             runner.derivative(d)
             stream = Stream(5)
             runner.call(d.function, [stream, 0.4, y, 0.0, *[1.0] * seeds])
