@@ -13,12 +13,17 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from heliox.mechanisms import subset
 from heliox.mechanisms.arrays import scalarise
-from heliox.mechanisms.derivatives import Derivative, jvp, vjp
-from heliox.mechanisms.subset import Function
+from heliox.mechanisms.blocks import NODE, SCALARS
+from heliox.mechanisms.derivatives import Derivative, jvp, text, vjp
+from heliox.mechanisms.methods import LIBRARY
+from heliox.mechanisms.subset import Function, from_python
 from heliox.mechanisms.template import MechTemp
 
 Values = dict[str, Any]
+# its value is a sum of differences of equal numbers, rounding and nothing else
+ROUNDING_ONLY = {"powers"}
 
 
 class Stream:
@@ -78,7 +83,7 @@ MATH: dict[str, Callable[..., float]] = {
     "log10": lambda x: -math.inf if x == 0.0 else _guarded(math.log10)(x),
     "pow": _power, "exprelr": _exprelr, "_divide": _divide,
 }  # fmt: skip
-NOTED = {
+NOTED: dict[str, Callable[..., float]] = {
     "min": min, "max": max, "abs": abs, "fabs": abs,
     "floor": lambda x: float(math.floor(x)) if math.isfinite(x) else x,
     "ceil": lambda x: float(math.ceil(x)) if math.isfinite(x) else x,
@@ -234,12 +239,12 @@ def flat(template: MechTemp, block: str, point: Values) -> list[tuple[str, int |
 
 
 def moved(point: Values, places: list[tuple[str, int | None]], by: list[float]) -> Values:
-    out = {p: list(x) if isinstance(x, list) else x for p, x in point.items()}
+    out: Values = {p: list(x) if isinstance(x, list) else x for p, x in point.items()}
     for (p, k), d in zip(places, by, strict=True):
         if k is None:
-            out[p] += d
+            out[p] = point[p] + d
         else:
-            out[p][k] += d
+            out[p][k] = point[p][k] + d
     return out
 
 
@@ -356,3 +361,51 @@ def _difference(
     first = [(4.0 * b - a) / 3.0 for a, b in zip(slopes[0], slopes[1], strict=True)]
     second = [(4.0 * b - a) / 3.0 for a, b in zip(slopes[1], slopes[2], strict=True)]
     return [(16.0 * b - a) / 15.0 for a, b in zip(first, second, strict=True)]
+
+
+# --- mechanisms and assertions for tests
+
+
+def made(code: str, constants: dict[str, float] | None = None, **declared: Any) -> MechTemp:
+    """A point process of functions in text: blocks and helpers; what blocks read and return is declared."""
+    code = code.strip()
+    functions: dict[str, Function] = {}
+    helpers = {n: from_python(f) for n, f in LIBRARY.items() if f"{n}(" in code}
+    for node in ast.parse(code).body:
+        assert isinstance(node, ast.FunctionDef)
+        f = Function(node.name, ast.get_source_segment(code, node) or "", "made", node.lineno)
+        (functions if node.name in ("state", "receive", "initial") else helpers)[node.name] = f
+    known = {*(n for d in declared.values() for n in d), *SCALARS, *NODE, "flag"}
+    returned = dict.fromkeys(r for f in functions.values() for r in f.returns if r not in known)
+    read = dict.fromkeys(
+        p for f in functions.values() for p in f.params if p not in known and p not in returned
+    )
+    states = {**dict.fromkeys(returned, ""), **declared.pop("states", {})}
+    parameters = {**dict.fromkeys(read, ""), **declared.pop("parameters", {})}
+    return MechTemp(
+        "made", "point", functions=functions, helpers=helpers, constants=constants or {}, states=states,
+        parameters=parameters, **declared,
+    )  # fmt: skip
+
+
+def assert_legal(template: MechTemp, d: Derivative) -> None:
+    """All functions of a derivative are in the subset, and call what there is."""
+    names = {*template.helpers, *d.helpers}
+    for f in d.helpers.values():
+        subset.check(f, names, set(template.constants), block=False)
+    subset.check(d.function, names, set(template.constants), block=True)
+    ast.parse(text(d))
+
+
+def assert_exact(template: MechTemp, points: int = 4) -> None:
+    """Every block: <w, J u> = <J' w, u>, and J u is what differences give."""
+    for block, f in template.functions.items():
+        for d in (vjp(template, block, f.params), jvp(template, block, f.params)):
+            assert_legal(template, d)
+        if template.name in ROUNDING_ONLY:
+            continue
+        found = check(template, block, 0, points)
+        assert found.points == points, block
+        assert found.smooth > 0, block
+        assert found.transposed < 1e-11, (block, found.where)
+        assert found.differences < 1e-6, (block, found.where)
