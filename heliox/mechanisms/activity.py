@@ -9,6 +9,7 @@ import ast
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from heliox.mechanisms import terms
 from heliox.mechanisms.graph import Branch, Call, Effect, Graph, Instruction, Let, Loop
 
 if TYPE_CHECKING:
@@ -109,11 +110,15 @@ def active(graph: Graph, scope: Scope, params: Collection[int], results: Collect
     return {n for n in reach if depends.get(n, frozenset()) & wanted}
 
 
-def lost(graph: Graph, depends: Dependence, params: Collection[int]) -> list[str]:
+def lost(graph: Graph, params: Collection[int], scope: Scope) -> list[str]:
     """Effects whose arguments depend on `params`, by number; `for_connections` always changes variables."""
     out = []
-    wanted = frozenset(params)
+    depends, wanted = dependence(graph, scope), frozenset(params)
     for i in graph.all:
+        if isinstance(i, Loop):
+            inputs = [*map(terms.name, i.names), *i.invariant]
+            inside = [k for k, e in enumerate(inputs) if of(e, depends) & wanted]
+            out += lost(scope.graph(i.body), inside, scope)
         if not isinstance(i, Effect):
             continue
         where = f"in {i.place.function.name}, line {i.place.line}"
@@ -122,4 +127,4 @@ def lost(graph: Graph, depends: Dependence, params: Collection[int]) -> list[str
         for a, what in zip(i.args, LOST.get(i.function, ()), strict=True):
             if of(a, depends) & wanted:
                 out.append(f"{i.function} {what} {where}")
-    return out
+    return list(dict.fromkeys(out))

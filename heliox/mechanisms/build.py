@@ -42,7 +42,8 @@ def build(source: Source, normal: Normal, scope: Scope, reserved: Collection[str
 
 class _Builder:
     def __init__(self, source: Source, scope: Scope, names: terms.Names, out: list[Instruction]) -> None:
-        self.source, self.scope, self.names, self.out = source, scope, names, out
+        self.source = self.top = source
+        self.scope, self.names, self.out = scope, names, out
         self.env: dict[str, ast.expr] = {}
         self.local: set[str] = set()
 
@@ -135,13 +136,15 @@ class _Builder:
             self.out.append(Branch(test, first, second))
 
     def loop(self, s: LoopStatement) -> None:
-        if not s.carried or s.count == 0:
+        if s.count == 0:
             return
         initial = [self.value(terms.name(n)) for n in s.carried]
         invariant = [self.value(terms.name(n)) for n in s.invariant]
         names = [self.names.new(n) for n in s.carried]
+        turn, done, turns = (self.names.numbered(n) for n in ("_k", "_done", "_n"))
+        range_ = s.first, s.step, s.count
         self.out.append(
-            Loop(names, s.body, initial, invariant, s.first, s.step, s.count, s.breaks, self.at(s))
+            Loop(names, s.body, initial, invariant, *range_, s.breaks, turn, done, turns, self.at(s))
         )
         self.env |= {n: terms.name(new) for n, new in zip(s.carried, names, strict=True)}
 
@@ -216,7 +219,12 @@ class _Builder:
     def _name(self, e: ast.Name) -> ast.expr:
         if e.id in self.env:
             return self.env[e.id]
-        return terms.number(0.0) if e.id in self.local else e  # not set on this path; else a constant
+        if e.id in self.local:
+            return terms.number(0.0)  # not set on this path
+        constant = self.scope.template.constants.get(e.id)
+        if constant is None or self.source is self.top:
+            return e
+        return terms.number(constant)  # of a helper written out: the name may be another's here
 
     def call(self, e: ast.Call, hint: str | None) -> ast.expr:
         name = _function(e)

@@ -119,7 +119,6 @@ class _Writer:
         self.template, self.block, self.mode = template, block, mode
         self.scope = _scope(template)
         self.helpers: dict[str, Function] = {}
-        self.lost: list[str] = []
 
     def write(self, wrt: Collection[str], of: Collection[str] | None) -> Derivative:
         block = self.template.functions[self.block]
@@ -133,7 +132,7 @@ class _Writer:
         results = [returned.index(r) for r in outputs]
         write = self._vjp if self.mode == "vjp" else self._jvp
         function = write(graph, f"{self.block}_{self.mode}", args, results, inputs, outputs)
-        lost = tuple(dict.fromkeys(self.lost))
+        lost = tuple(activity.lost(graph, args, self.scope))
         return Derivative(function, self._sorted(function), tuple(inputs), tuple(outputs), lost)
 
     def _wanted(self, names: Collection[str], legal: Iterable[str]) -> set[str]:
@@ -203,7 +202,6 @@ class _Writer:
     def _active(
         self, graph: Graph, args: list[int], results: list[int], reserved: set[str]
     ) -> tuple[set[str], terms.Names]:
-        self.lost += activity.lost(graph, activity.dependence(graph, self.scope), args)
         names = graph.names.copy()
         names.taken |= reserved
         return activity.active(graph, self.scope, args, results), names

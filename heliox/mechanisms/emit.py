@@ -29,27 +29,12 @@ def evaluated_one(i: Instruction, scope: Scope) -> list[ast.stmt]:
     if isinstance(i, Branch):
         return [ast.If(i.test, evaluated(i.then, scope), evaluated(i.orelse, scope))]
     if isinstance(i, Loop):
-        return turns(i, scope, i.names, Counters(i.names))
+        return turns(i, scope)
     return [ast.Expr(i.value)] if isinstance(i, Move) else []
 
 
-class Counters:
-    """Names that belong to one loop, made from its first carried one."""
-
-    def __init__(self, names: list[str]) -> None:
-        self.turn, self.done, self.turns = f"_k_{names[0]}", f"_done_{names[0]}", f"_n_{names[0]}"
-
-
-def turns(
-    i: Loop,
-    scope: Scope,
-    names: list[str],
-    counters: Counters,
-    *,
-    count: bool = False,
-    first: Collection[ast.stmt] = (),
-) -> list[ast.stmt]:
-    """A loop from its start; its values are `names`.
+def turns(i: Loop, scope: Scope, *, count: bool = False, first: Collection[ast.stmt] = ()) -> list[ast.stmt]:
+    """A loop from its start.
 
     Parameters
     ----------
@@ -58,27 +43,27 @@ def turns(
     first : collection of ast.stmt
         What each turn does before it carries on.
     """
-    out: list[ast.stmt] = [terms.assign([n], v) for n, v in zip(names, i.initial, strict=True)]
-    body = [*first, step(i, names, terms.name(counters.turn), counters)]
+    out: list[ast.stmt] = [terms.assign([n], v) for n, v in zip(i.names, i.initial, strict=True)]
+    body = [*first, step(i, i.names, terms.name(i.turn), i.done)]
     if count and i.breaks:
-        out.append(terms.assign([counters.turns], terms.number(0.0)))
-        body.append(terms.assign([counters.turns], terms.add(terms.name(counters.turns), terms.number(1.0))))
+        out.append(terms.assign([i.turns], terms.number(0.0)))
+        body.append(terms.assign([i.turns], terms.add(terms.name(i.turns), terms.number(1.0))))
     if i.breaks:
-        done = terms.compare(terms.name(counters.done), ast.Gt(), terms.number(0.0))
+        done = terms.compare(terms.name(i.done), ast.Gt(), terms.number(0.0))
         body.append(ast.If(done, [ast.Break()], []))
-    stop = i.first + i.step * i.count
-    limits = (
-        [stop] if (i.first, i.step) == (0, 1) else [i.first, stop] if i.step == 1 else [i.first, stop, i.step]
-    )
-    loop = over(counters.turn, limits, body)
+    limits = [i.first, i.first + i.step * i.count, i.step]
+    if i.step == 1:
+        limits = limits[:2] if i.first else limits[1:2]
+    loop = over(i.turn, limits, body)
     loop.keep = scope.graph(i.body).draws  # type: ignore[attr-defined]
     return [*out, loop]
 
 
-def step(i: Loop, names: list[str], turn: ast.expr, counters: Counters) -> ast.stmt:
+def step(i: Loop, names: list[str], turn: ast.expr, done: str) -> ast.stmt:
     """One turn."""
     value = terms.call(i.body, *map(terms.name, names), *i.invariant, turn)
-    return terms.assign([*names, counters.done] if i.breaks else names, value)
+    targets = [*names, done] if i.breaks else names
+    return terms.assign(targets, value) if targets else ast.Expr(value)
 
 
 def over(counter: str, limits: list[int], body: list[ast.stmt]) -> ast.For:

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Sequence
 
 from heliox.mechanisms import activity, emit, partials, terms
-from heliox.mechanisms.emit import Counters
 from heliox.mechanisms.graph import Branch, Call, Graph, Instruction, Let, Loop
 from heliox.mechanisms.reverse import Derive
 from heliox.mechanisms.scope import Scope
@@ -27,6 +26,7 @@ class Forward:
         self, graph: Graph, scope: Scope, active: set[str], names: terms.Names, derive: Derive
     ) -> None:
         self.graph, self.scope, self.active, self.names, self.derive = graph, scope, active, names, derive
+        self.constants = scope.constants(graph)
         self.passing = {i.name for i in graph.all if isinstance(i, Let) and i.name.startswith("_t")}
         self.dots: dict[str, ast.expr] = {}
 
@@ -77,7 +77,7 @@ class Forward:
         if isinstance(v, ast.BinOp) and isinstance(v.op, ast.Div):
             change = terms.sub(self.dot(v.left), terms.mul(self.dot(v.right), terms.name(i.name)))
             return terms.div(change, v.right)
-        scales = partials.scales(i, self.scope.template.constants)
+        scales = partials.scales(i, self.constants)
         if isinstance(v, ast.IfExp):
             return terms.select(v.test, self.dot(v.body), self.dot(v.orelse))
         if isinstance(v, ast.Call) and terms.called(v) & {"min", "max"} and len(v.args) == 2:
@@ -100,10 +100,9 @@ class Forward:
 
     def _loop(self, i: Loop) -> list[ast.stmt]:
         """The loop, with the tangents of what it carries carried along."""
-        counters = Counters(i.names)
         moving = [k for k, n in enumerate(i.names) if n in self.active]
         if not moving:
-            return emit.turns(i, self.scope, i.names, counters)
+            return emit.turns(i, self.scope)
         if self.scope.graph(i.body).draws:
             raise i.place.fail("random numbers are drawn in a loop that carries what is differentiated")
         new = {k: self._new(i.names[k]) for k in moving}
@@ -114,10 +113,10 @@ class Forward:
         dots += [self.dot(e) for e in i.invariant] + [terms.number(0.0)]
         args = [k for k, d in enumerate(dots) if k in reach and terms.literal(d) != 0.0]
         function = self.derive(i.body, args, moving)
-        inputs = [*map(terms.name, i.names), *i.invariant, terms.name(counters.turn)]
+        inputs = [*map(terms.name, i.names), *i.invariant, terms.name(i.turn)]
         width = len(i.names) + i.breaks
         given = [self.names.numbered("_d") for _ in range(width)]
         first: list[ast.stmt] = [terms.assign(given, terms.call(function, *inputs, *dots))]
         first += [terms.assign([n], terms.name(given[k])) for k, n in new.items()]
         self.dots |= {i.names[k]: terms.name(n) for k, n in new.items()}
-        return [*start, *emit.turns(i, self.scope, i.names, counters, first=first)]
+        return [*start, *emit.turns(i, self.scope, first=first)]

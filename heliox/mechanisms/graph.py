@@ -73,7 +73,11 @@ class Branch:
 
 @dataclass
 class Loop:
-    """`count` turns of `body` at most; `names` are what it carried at the end, `initial` at the start."""
+    """`count` turns of `body` at most; `names` are what it carried at the end, `initial` at the start.
+
+    `turn`, `done` and `turns` are names for its counter, for what says that it ended, and for how often it
+    ran.
+    """
 
     names: list[str]
     body: str
@@ -83,6 +87,9 @@ class Loop:
     step: int
     count: int
     breaks: bool
+    turn: str
+    done: str
+    turns: str
     place: Place
 
 

@@ -67,7 +67,9 @@ def normalise(source: Source, constants: Mapping[str, float]) -> Normal:
 
 class _Normaliser:
     def __init__(self, source: Source, constants: Mapping[str, float]) -> None:
-        self.source, self.constants = source, constants
+        hidden = {a.arg for a in source.tree.args.args} | set(terms.stores(source.tree))
+        self.source = source
+        self.constants = {n: x for n, x in constants.items() if n not in hidden}
         self.names = terms.Names({n.id for n in ast.walk(source.tree) if isinstance(n, ast.Name)})
         self.names.taken |= {a.arg for a in source.tree.args.args} | set(constants)
         self.bodies: dict[str, Source] = {}

@@ -10,7 +10,6 @@ import ast
 from collections.abc import Callable, Collection, Sequence
 
 from heliox.mechanisms import activity, emit, partials, terms
-from heliox.mechanisms.emit import Counters
 from heliox.mechanisms.graph import Branch, Call, Graph, Instruction, Let, Loop
 from heliox.mechanisms.scope import Scope
 
@@ -36,6 +35,7 @@ class Reverse:
         self, graph: Graph, scope: Scope, active: set[str], names: terms.Names, derive: Derive
     ) -> None:
         self.graph, self.scope, self.active, self.names, self.derive = graph, scope, active, names, derive
+        self.constants = scope.constants(graph)
         self.passing = {i.name for i in graph.all if isinstance(i, Let) and i.name.startswith("_t")}
 
     def run(self, seeds: Sequence[ast.expr | None]) -> tuple[list[ast.stmt], Bars]:
@@ -55,7 +55,7 @@ class Reverse:
                 out.append(ast.If(i.test, self._forward(i.then), self._forward(i.orelse)))
             elif isinstance(i, Loop):
                 back = bool(self.active & set(i.names))
-                out += emit.turns(i, self.scope, i.names, Counters(i.names), count=back)
+                out += emit.turns(i, self.scope, count=back)
             else:
                 out += emit.evaluated_one(i, self.scope)
         return out
@@ -119,7 +119,7 @@ class Reverse:
             self._give(bars, v.left, terms.name(quotient))
             self._give(bars, v.right, terms.neg(terms.mul(terms.name(quotient), terms.name(i.name))))
             return
-        for operand, scale in partials.scales(i, self.scope.template.constants):
+        for operand, scale in partials.scales(i, self.constants):
             if self._is_active(operand):
                 self._give(bars, operand, scale(bar))
 
@@ -198,15 +198,15 @@ class Reverse:
             out = more
 
     def _backwards(self, i: Loop, function: str, bar: dict[int, str], total: dict[int, str]) -> ast.stmt:
-        counters, new = Counters(i.names), self.names.numbered
+        new = self.names.numbered
         back, now, again, done = new("_back"), new("_turn"), new("_again"), new("_done")
         local = [new("_from") for _ in i.names]
         number, name = terms.number, terms.name
         if i.breaks:
-            last: ast.expr = terms.sub(name(counters.turns), number(1.0))
+            last: ast.expr = terms.sub(name(i.turns), number(1.0))
         else:
             last = number(i.count - 1.0)
-        replay = emit.step(i, local, self._turn(i, name(again)), _Named(done))
+        replay = emit.step(i, local, self._turn(i, name(again)), done)
         body: list[ast.stmt] = [
             terms.assign([now], terms.sub(last, name(back))),
             ast.If(terms.compare(name(now), ast.Lt(), number(0.0)), [ast.Break()], []),
@@ -231,11 +231,6 @@ class Reverse:
     def _turn(i: Loop, k: ast.expr) -> ast.expr:
         """The loop's own counter in turn `k`."""
         return terms.add(terms.number(i.first), terms.mul(terms.number(i.step), k))
-
-
-class _Named(Counters):
-    def __init__(self, done: str) -> None:
-        self.done = done
 
 
 def _set_in(i: Branch) -> list[str]:

@@ -82,6 +82,10 @@ class Scope:
             self._open.discard(helper)
         return self._graphs[helper]
 
+    def constants(self, graph: Graph) -> dict[str, float]:
+        """Constants of the module that no parameter hides."""
+        return {n: x for n, x in self.template.constants.items() if n not in graph.params}
+
     def matrix(self, helper: str) -> list[frozenset[int]]:
         """For every result of a helper the parameters, by number, on which it depends differentiably."""
         if helper not in self._matrices:

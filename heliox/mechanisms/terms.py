@@ -58,7 +58,7 @@ def neg(a: ast.expr) -> ast.expr:
     inner = _negated(a)
     if inner is not None:
         return inner
-    return a if literal(a) == 0.0 else ast.UnaryOp(ast.USub(), a)
+    return ast.UnaryOp(ast.USub(), a)
 
 
 def add(a: ast.expr, b: ast.expr) -> ast.expr:

@@ -123,7 +123,7 @@ def _partner(s: ast.If, before: list[ast.stmt]) -> ast.If | None:
     for b in reversed(before):
         if isinstance(b, ast.If) and ast.dump(b.test) in tests:
             return b
-        if read & set(terms.stores(b)) or terms.draws(b) or isinstance(b, ast.Expr):
+        if read & set(terms.stores(b)) or terms.draws(b) or isinstance(b, (ast.For, ast.Expr)):
             return None
     return None
 

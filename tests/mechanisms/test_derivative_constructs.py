@@ -244,8 +244,10 @@ def state(x, y):
     "functions": """
 def state(x, y):
     a = exp(x) + expm1(y) + log(x) + log10(y) + log1p(x * y) + sqrt(x)
-    b = sin(x) * cos(y) + tan(x) + asin(x * y) + acos(y * x * 0.5) + atan(3.0 * x) + atan2(x, y) + atan2(-y, -x)
-    c = sinh(x) + cosh(y) + tanh(x - y) + exprelr(x) + exprelr(-20.0 * y) + exprelr(0.1 * y) + exprelr(9.0 * x)
+    b = sin(x) * cos(y) + tan(x) + asin(x * y) + acos(y * x * 0.5) + atan(3.0 * x)
+    b = b + atan2(x, y) + atan2(-y, -x)
+    c = sinh(x) + cosh(y) + tanh(x - y)
+    c = c + exprelr(x) + exprelr(-20.0 * y) + exprelr(0.1 * y) + exprelr(9.0 * x)
     x = a * b
     y = c + b
     return x, y
@@ -261,6 +263,16 @@ def f(x, y):
 
 def state(x, y):
     x = f(x, y)
+    return x
+""",
+    "a parameter that hides a constant": """
+def f(x, TEN, k):
+    for j in range(3):
+        x = x + TEN ** k + x ** TEN
+    return x
+
+def state(x, k):
+    x = f(x, k, 0.5 * k) * TEN ** x
     return x
 """,
     "unchanged and constant": """

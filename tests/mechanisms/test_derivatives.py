@@ -112,6 +112,10 @@ def later(t, w, k):
 
 def receive(w, t, flag, k, x):
     x = x * later(t, w, k)
+    for j in range(99):
+        if j * k > 1.0:
+            break
+        net_send(j * k, 2.0)
     if flag == 1.0:
         net_move(t + k)
         for_connections()
@@ -134,16 +138,17 @@ def test_lost():
     functions = {n: Function(n, parts[n] or "", "made") for n in ("receive", "watch_0", "receive_each")}
     template = MechTemp(
         "made", "point", functions=functions,
-        helpers={"later": Function("later", parts["later"] or "", "made", 10)}, constants={}, parameters={"k": ""}, states={"x": ""}, weights=("w",),
+        helpers={"later": Function("later", parts["later"] or "", "made", 10)}, constants={},
+        parameters={"k": ""}, states={"x": ""}, weights=("w",),
     )  # fmt: skip
     d = vjp(template, "receive", ["w", "k", "x"])
     assert d.lost == (
-        "net_send delay in later, line 11", "net_move time in receive, line 4",
-        "for_connections in receive, line 5",
+        "net_send delay in later, line 11", "net_send delay in receive, line 6",
+        "net_move time in receive, line 8", "for_connections in receive, line 9",
     )  # fmt: skip
     assert jvp(template, "receive", ["t"]).lost == (
-        "net_event time in later, line 13", "net_move time in receive, line 4",
-        "for_connections in receive, line 5",
+        "net_event time in later, line 13", "net_move time in receive, line 8",
+        "for_connections in receive, line 9",
     )  # fmt: skip
     assert not set(subset.EFFECTS) & d.function.calls and "later" not in d.function.calls
     assert "# not differentiated: net_send delay" in text(d)
