@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 
-from heliox.kernels.arrays import expanded
 from heliox.kernels.context import (
     ARGS,
     EVENTLESS,
@@ -26,6 +25,7 @@ from heliox.kernels.context import (
 )
 from heliox.kernels.lower import plain_text, table_calls
 from heliox.kernels.mechanism_text import looks_inside, tabled
+from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
 PASSED = "_I, _G, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _first, _sources"  # to blocks with effects

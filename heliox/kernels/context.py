@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heliox.errors import UnsupportedError
-from heliox.kernels.arrays import LARGEST, element, expanded
 from heliox.kernels.lower import each_names
 from heliox.kernels.mechanism_text import looks_inside
 from heliox.kernels.program import Program
+from heliox.mechanisms.arrays import LARGEST, element, expanded
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import SCALE, VarStruct, global_slots
 

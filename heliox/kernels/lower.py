@@ -9,7 +9,7 @@ import ast
 import copy
 from collections.abc import Collection
 
-from heliox.kernels.arrays import scalarise
+from heliox.mechanisms.arrays import scalarise
 from heliox.mechanisms.subset import EFFECTS, MATH, Function
 from heliox.mechanisms.template import MechTemp
 
