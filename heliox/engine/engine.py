@@ -15,9 +15,10 @@ from heliox.engine.plan import Plan
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
 from heliox.kernels.codegen import module_text
+from heliox.kernels.event_loop import logged
 from heliox.mechanisms.blocks import EVENT_BLOCKS, MOST_EFFECTS
 from heliox.mechanisms.varstruct import hidden_names
-from heliox.solver import events
+from heliox.solver import events, tape
 
 QUEUE_ROOM = 256
 SPIKE_ROOM = 256
@@ -66,6 +67,9 @@ class Engine:
         self.T = np.zeros(groups)
         self.R = np.zeros((1, 0))
         self.RA = np.zeros((0, 3), np.int64)
+        self.TP = np.zeros(0)  # the tape and the log of events, where a gradient asks for them
+        self.LF = np.zeros((groups, 0, 0))
+        self.LI = np.zeros((groups, 0, tape.LOG_COLUMNS), np.int64)
         self.t = plan.model.settings.t
         self.limit = guard.LIMIT
         self.interrupted = False
@@ -103,7 +107,7 @@ class Engine:
         p = self.plan
         return (
             self.A, self.P, p.I, p.G, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, p.SR,
-            self.R, self.RA, self.T, self.EX, p.order, p.chunks, self._leaders(),
+            self.R, self.RA, self.TP, self.LF, self.LI, self.T, self.EX, p.order, p.chunks, self._leaders(),
             last, first, window_, exchanged, p.dt, self.limit, p.partition.lockstep,
         )  # fmt: skip
 
@@ -336,14 +340,18 @@ class Engine:
             )
         full = status == events.QUEUE_FULL
         crowded = status == events.SPIKES_FULL
+        log_full = status == events.LOG_FULL
         if full.any():
             self._make_room(
                 2 * self.QF.shape[1] + int(self.plan.G[:, self.plan.program.columns["FANOUT"]].max(initial=0))
             )
         if crowded.any():
             self._make_spike_room(2 * self.SF.shape[1] + len(self.plan.SR))
-        self.QN[full | crowded, events.STATUS] = events.OK
-        return bool((full | crowded).any()) if finishing else bool((status == events.RUNAWAY).any())
+        if log_full.any():
+            self.make_log_room(2 * self.LI.shape[1])
+        mended = full | crowded | log_full
+        self.QN[mended, events.STATUS] = events.OK
+        return bool(mended.any()) if finishing else bool((status == events.RUNAWAY).any())
 
     def _check_status(self) -> None:
         if (self.QN[:, events.STATUS] != events.OK).any():
@@ -368,6 +376,17 @@ class Engine:
         if events_ > have:
             extra = ((0, 0), (0, events_ - have), (0, 0))
             self.QF, self.QI = np.pad(self.QF, extra), np.pad(self.QI, extra)
+
+    def make_log_room(self, rows: int) -> None:
+        """Make room in the log of delivered events for `rows` of each group."""
+        p = self.plan.program
+        width = tape.LOG_VALUES + max(
+            (len(logged(m, m.template.functions["receive"])) for m in p.mechanisms if "receive" in m.template.functions),
+            default=0,
+        )
+        extra = max(0, rows - self.LI.shape[1])
+        self.LI = np.pad(self.LI, ((0, 0), (0, extra), (0, 0)))
+        self.LF = np.pad(self.LF, ((0, 0), (0, extra), (0, width - self.LF.shape[2])))
 
     def _make_spike_room(self, spikes: int) -> None:
         have = self.SF.shape[1]

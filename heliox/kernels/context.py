@@ -14,7 +14,7 @@ from heliox.mechanisms.varstruct import SCALE, VarStruct, global_slots
 
 W = 64  # instances of a block
 EVENTLESS = "_A, _P, _I, _G"
-ARGS = f"{EVENTLESS}, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA"
+ARGS = f"{EVENTLESS}, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA, _TP, _LF, _LI"
 QUEUE = "_A, _P, _S, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _G[_g, _CHUNK], _U(_G[_g, _DELAY])"
 NODE_ARRAYS = {"v": ("_A", "_v"), "area": ("_P", "_area"), "diam": ("_P", "_diam")}
 

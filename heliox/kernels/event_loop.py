@@ -12,6 +12,8 @@ from heliox.kernels.context import (
     written_by,
 )
 from heliox.kernels.instance import at_instance, pointed, reads
+from heliox.mechanisms.arrays import expanded
+from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import VarStruct, hidden_names
 
 
@@ -41,6 +43,11 @@ def event(context: Context, m: VarStruct, block: str) -> str:
         mine = f"_np.int64({weights} + {own}) if _connection >= 0 else -1"
         lines.append(f"    _each = ({M}, {weights} + _U(_I[{first}]), _I[{first} + _U(1)], {mine})")
     lines += reads(context, m, f)
+    if context.program.adjoint and block == "receive":
+        lines.append("    if _LI.shape[1] > 0:")
+        lines += [f"        _LF[_g, _QN[_g, LOGGED] - 1, LOG_VALUES + {k}] = {x}" for k, x in enumerate(logged(m, f))] or [
+            "        pass"
+        ]
     lines.append(f"    {assigned(m, f)}{name}_{block}({', '.join(arguments(m, f))})")
     lines += stores(m, written_by(m, f), "    ")
     for r in f.returns:
@@ -62,6 +69,13 @@ def event(context: Context, m: VarStruct, block: str) -> str:
     return "\n".join(lines)
 
 
+def logged(m: VarStruct, f: Function) -> list[str]:
+    """What a receiving block reads, as the log of events keeps it: all but streams, lists and the event's own."""
+    t = m.template
+    names = [n for n in f.params if n not in (*t.random, *t.lists, "t", "dt", "flag")]
+    return expanded(names, t.array_sizes)
+
+
 def deliver(context: Context) -> str:
     """`deliver`: due events of a group in their order; `initialize_connections`."""
     receivers = [m for m in context.program.mechanisms if "receive" in m.template.functions]
@@ -79,6 +93,11 @@ def deliver(context: Context) -> str:
         "        if _SF.shape[1] - _QN[_g, SPIKES] < MOST:",
         "            _QN[_g, STATUS] = SPIKES_FULL",
         "            return False",
+        *(
+            ["        if _LI.shape[1] > 0 and not log_event(_QF, _QI, _QN, _LF, _LI, _g):", "            return False"]
+            if context.program.adjoint
+            else []
+        ),
         "        _time = _QF[_g, 0, 0]",
         "        _flag = _QF[_g, 0, 2]",
         "        _hops = _QI[_g, 0, 0] >> GENERATION",

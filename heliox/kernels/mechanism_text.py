@@ -137,6 +137,26 @@ def _lookup(m: VarStruct, table: Table) -> str:
     return "\n".join(lines)
 
 
+def slope(m: VarStruct, table: Table) -> str:
+    """Slopes of a table at a point: 0 outside, where it is constant."""
+    name, n, count = m.template.name, table.n, table_outputs(m, table)
+    params = ", ".join(m.template.helpers[table.function].params)
+    inverse = _inverse_width(table)
+    lines = [
+        "@inline",
+        f"def {name}_{table.function}_slope(_T, {params}):",
+        "    _M, _k = _T",
+        f"    _x = {inverse} * ({table.argument} - {table.lo!r})",
+        f"    _f = {inverse} if _x >= 0.0 and _x < {n}.0 else 0.0",
+        "    _x = 0.0 if _x < 0.0 else _x",
+        f"    _x = {n - 1}.0 if _x > {n - 1}.0 else _x",
+        "    _i = U(_x if _x == _x else 0.0)",
+        f"    _k = _k + U({table_offset(m, table)}) + _i * U({count})",
+    ]
+    values = ", ".join(f"_f * (_M[_k + U({count + j})] - _M[_k + U({j})])" for j in range(count))
+    return "\n".join([*lines, f"    return {values}"])
+
+
 def _inverse_width(table: Table) -> str:
     return repr(1.0 / ((table.hi - table.lo) / table.n))
 

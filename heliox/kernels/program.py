@@ -13,7 +13,25 @@ FIXED = (
     "STRETCH_N", "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY",
     "FANOUT", "FANMAX", "KEY", "ICAP", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS",
     "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING",
+    "RANGES", "RANGE_N", "ROW", "TAPE", "OWN_RANGES", "OWN_RANGE_N", "OWN_ROW", "A_BAR", "B_BAR",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """What is differentiated: pairs (mechanism, variable).
+
+    ``trained``: parameters by which; ``watched``: variables that losses read. ``weights``: of connections too;
+    ``geometry``: the couplings a and b. ``tangent``: forward derivatives as well. ``coupled``: variables that
+    transfers and pointers name.
+    """
+
+    trained: frozenset[tuple[str, str]]
+    watched: frozenset[tuple[str, str]]
+    weights: bool = False
+    geometry: bool = False
+    tangent: bool = False
+    coupled: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -22,7 +40,7 @@ class Program:
 
     ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or
     differ between members. ``plays``, ``transfers``: there are any; ``membrane``: i_membrane_ is computed.
-    ``driven_cm``: something changes capacitances while the model runs.
+    ``adjoint``: the module has the reverse pass too. ``driven_cm``: something changes capacitances while the model runs.
     ``parallel``: windows have an entry of their own, which runs groups side by side.
     """
 
@@ -36,6 +54,7 @@ class Program:
     membrane: bool = False
     parallel: bool = False
     driven_cm: bool = False
+    adjoint: Adjoint | None = None
 
     @property
     def begun(self) -> bool:
@@ -48,4 +67,6 @@ class Program:
         names = list(FIXED)
         for m in self.mechanisms:
             names += mt.columns(m)
+            if self.adjoint and m.template.kind == "ion":
+                names += [f"{m.template.name}_{c}" for c in ("RANGES", "RANGE_N", "ROW")]
         return {n: k for k, n in enumerate(names)}

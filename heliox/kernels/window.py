@@ -24,6 +24,11 @@ _CALL = (
     f"{ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit, _lockstep"
 )
 _EXCHANGE = "exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)"
+ROW = "_U(_G[_g, _TAPE]) + _U(_QN[_g, STEP] - _first) * _U(_G[_g, _ROW])"
+TAPE = [
+    "if _TP.shape[0] > 0:",
+    f"    tape_save(_A, _I, _TP, _base, {ROW}, _U(_G[_g, _RANGES]), _G[_g, _RANGE_N], _t)",
+]
 _SCRATCH = f"_S = _np.zeros(_U(SCRATCH * {W}))"
 
 
@@ -59,6 +64,7 @@ def _group_window(program: Program, loops: Loops) -> str:
     more = {
         **loops.fixed_calls(),
         "advance_half": ["_t = _t + 0.5 * _dt"],
+        "tape": TAPE if program.adjoint else [],
         "update": [
             f"if update(_A, _v, _rhs, _n, {factor}, _limit) > 0:",
             "    _QN[_g, STATUS] = RUNAWAY",

@@ -11,10 +11,10 @@ Events are ordered by (time, time of emission, rank), which no schedule, thread 
 from __future__ import annotations
 
 # columns of QN
-EVENTS, SPIKES, SERIAL, STATUS, DELIVERED, STEP, PHASE = range(7)
-COLUMNS = 7
+EVENTS, SPIKES, SERIAL, STATUS, DELIVERED, STEP, PHASE, LOGGED = range(8)
+COLUMNS = 8
 # values of STATUS: the first four are mended by the host, LOST cannot happen unless a bound is wrong
-OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST = range(5)
+OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST, LOG_FULL = range(6)
 # a rank is (generation << 48) + class and place: connections come before self events, zero-delay hops after
 # what caused them
 SELF = 1 << 40

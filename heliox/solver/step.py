@@ -27,6 +27,7 @@ STEP = (
     Phase("deliver_half", ("queue",), ("states", "weights", "v", "queue", "spikes"), "receive_vjp"),
     Phase("advance_half", ("t",), ("t",)),
     Phase("play", ("t", "tables"), ("played",), "play_vjp"),
+    Phase("tape", ("anything",), ("tape",)),
     Phase("clear", (), ("rhs", "d")),
     Phase("before_breakpoint", ("states", "v"), ("states",), "before_breakpoint_vjp"),
     Phase("current", ("v", "states", "parameters", "ions"), ("rhs", "d", "ions", "assigned"), "current_vjp"),
