@@ -11,7 +11,7 @@ from heliox.mechanisms.varstruct import VarStruct
 FIXED = (
     "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "PARENT", "STRETCHES", "STRETCH_N",
     "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY", "FANOUT", "FANMAX",
-    "KEY", "ICAP", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS", "SAVED_D",
+    "KEY", "ICAP", "MEMBER", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS", "SAVED_D",
 )  # fmt: skip
 
 
@@ -19,9 +19,10 @@ FIXED = (
 class Program:
     """What the generator needs to know: mechanisms in order of execution, and options.
 
-    ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or
-    differ between members. ``plays``, ``transfers``: there are any; ``membrane``: i_membrane_ is computed.
-    ``parallel``: windows have an entry of their own, which runs groups side by side.
+    ``celsius_own``, ``delays_own``, ``thresholds_own``: they differ between members. ``weights_own``:
+    connection weights change in a run or differ between members. ``plays``, ``transfers``: there are any;
+    ``membrane``: i_membrane_ is computed. ``parallel``: windows have an entry of their own, which runs groups
+    side by side.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -29,6 +30,8 @@ class Program:
     secondorder: int = 0
     celsius_own: bool = False
     weights_own: bool = False
+    delays_own: bool = False
+    thresholds_own: bool = False
     plays: bool = False
     transfers: bool = False
     membrane: bool = False
@@ -41,3 +44,8 @@ class Program:
         for m in self.mechanisms:
             names += mt.columns(m)
         return {n: k for k, n in enumerate(names)}
+
+    def tables_own(self, m: VarStruct) -> bool:
+        """Whether members have tables of their own: something that a table is made from differs."""
+        read = {a for table in m.template.tables for a in mt.table_arguments(m, table)}
+        return bool(read & {*m.varied, *(("celsius",) if self.celsius_own else ())})
