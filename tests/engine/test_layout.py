@@ -133,9 +133,7 @@ def test_no_two_variables_share_an_address(extra, segments, chunk_nodes, batch, 
     edges = [(k, (k + 1) % cells, 1.0) for k in range(cells)] + [(cells, 0, 0.5)]
     model = network(segments, edges, 1, more)
     vary = Vary({"pas": {"g"}}, weights=own, delays=own, thresholds=own, celsius=own)
-    plan = make_plan(
-        model, dt=0.025, batch=batch, chunk_nodes=chunk_nodes, vary=vary
-    )
+    plan = make_plan(model, dt=0.025, batch=batch, chunk_nodes=chunk_nodes, vary=vary)
     assert_disjoint(plan)
     assert plan.chunks == (1 if chunk_nodes == 10_000 else plan.chunks)
 
@@ -152,7 +150,10 @@ def test_addresses_of_real_models(h, chunk_nodes):
             chunk_nodes=chunk_nodes,
             vary=Vary(
                 {"hh": {"gnabar"}, "ExpSyn": {"tau"}, "na_ion": {"nao0"}},
-                celsius=own, weights=own, delays=own, thresholds=own,
+                celsius=own,
+                weights=own,
+                delays=own,
+                thresholds=own,
             ),
         )
         assert_disjoint(plan)
