@@ -64,8 +64,8 @@ VALUES = {
     "chan.scale[0]": np.array([[1.0], [0.7], [1.3], [1.0]]),
     "chan.gbar": np.linspace(2e-4, 9e-4, B)[:, None] * np.ones(CELLS),
     "celsius": np.array([[6.3], [9.0], [20.0], [6.3]]),
-    "NetCon.weight": 0.01 * np.array([[1.0], [0.5], [1.5], [1.0]]) * np.ones(6),
-    "NetCon.delay": np.array([[1.0], [0.3], [2.7], [1.0]]) * np.linspace(1.0, 1.5, 6),
+    "NetCon.weight": 0.01 * np.array([[1.0], [0.5], [1.5], [1.0]]) * np.ones(7),
+    "NetCon.delay": np.array([[1.0], [0.3], [2.7], [1.0]]) * np.linspace(1.0, 1.5, 7),
     "NetCon.threshold": np.array([[-40.0], [-52.0], [-47.0], [-40.0]]) * np.ones(4),
     "NetStim.ranvar[2]": np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 5.0], [0.0, 3.0]]),
     "NetStim.start": np.array([[0.5], [1.0], [2.0], [0.5]]) * np.ones(2),
@@ -79,11 +79,11 @@ HOLD = 0.1 * np.sin(np.arange(5.0) + np.arange(B)[:, None])
 
 
 def model():
-    """Four cells in a ring, driven by two noisy NetStims; clamps in two of them."""
+    """Four cells in a ring, clamps in two; noisy NetStims: one drives a cell, one, a leader, two."""
     ring = [(k, (k + 1) % CELLS, 1.0) for k in range(CELLS)]
     clamps = (catalogue.get("IClamp"), [0, 2], {"dur": [1e9, 1e9], "amp": [0.0, 0.0]})
     extra = [(channel, range(CELLS), {}), clamps]
-    made = network([1] * CELLS, [*ring, (CELLS, 0, 1.0), (CELLS + 1, 2, 1.0)], 2, extra)
+    made = network([1] * CELLS, [*ring, (CELLS, 0, 1.0), (CELLS, 1, 1.0), (CELLS + 1, 2, 1.0)], 2, extra)
     k = made.mechanism_index("NetStim")
     stim = made.mechanisms[k]
     values = {**stim.values, "noise": np.full(2, 0.8), "interval": np.full(2, 1.5)}
@@ -147,7 +147,7 @@ def test_members_have_the_bits_of_runs_alone(monkeypatch, alone, math, threads, 
     expected = alone(math)  # each in one chunk
     monkeypatch.setattr(layout, "CHUNK_NODES", nodes)
     sim = simulation(range(B), math=math, threads=threads)
-    assert sim.plan.chunks == (1 if nodes > 1 else CELLS)  # each NetStim drives one cell: it goes with it
+    assert (sim.plan.chunks, sim.plan.partition.leaders) == ((1, 0) if nodes > 1 else (CELLS + 1, 1))
     assert nodes > 1 or sim.plan.partition.window == 12  # 0.3 ms: the least delay of any member
     assert_members(results(sim), expected)
     assert len({x.tobytes() for x, _ in expected}) == B
@@ -238,9 +238,9 @@ def test_delays_shorten_the_window_before_the_first_run_only(monkeypatch):
     assert sim.plan.partition.window == 4
     delay[0, 0] = 0.0  # faster than a step: these cells share a chunk
     delay[1, 0] = 3.0
-    assert sim.plan.chunks == CELLS - 1
+    assert sim.plan.chunks == CELLS - 1  # and the NetStim that drives them goes with them
     np.testing.assert_array_equal(delay.values, [[0.0, 1.0, 1.0, 1.0], [3.0, 0.1, 1.0, 1.0]])
-    sim.var("NetCon.delay", "NetCon[4:6]")[...] = 0.0  # of NetStims that go with their cells
+    sim.var("NetCon.delay", "NetCon[4:7]")[...] = 0.0  # of NetStims, which run ahead or with their cell
     with pytest.raises(ModelError, match=r"NetCon\[3\].delay -1 ms is below"):
         delay[:, 3] = -1.0
     with pytest.raises(ModelError, match=r"shape \(2,\) do not fit"):
