@@ -183,7 +183,8 @@ class Engine:
     def reset(self) -> None:
         """The frozen state, time, queue and random streams.
 
-        Parameters, varied weights and the temperature stay as they are.
+        Parameters, GLOBALs, varied weights, delays, thresholds, the temperature and the ids of streams stay
+        as they are.
         """
         kept = self._parameters()
         values = self.A[kept]

@@ -35,7 +35,7 @@ class Snapshot(engine.Snapshot):
     """Everything that changes in a run: state, waiting events, random streams, time.
 
     Made by `Simulation.snapshot`. Not in it are parameters that all members share (they stay what they are in
-    the simulation that is restored), and what was recorded.
+    the simulation that is restored), the points of plays, and what was recorded.
 
     Attributes
     ----------
@@ -77,6 +77,15 @@ class Snapshot(engine.Snapshot):
                 "the snapshot's state lies differently in memory; make the Simulation as the other was made: "
                 "the same vary, plays, threads and dt, and i_membrane_ recorded in both or in none"
             )
+        delay = plan.head["delay"]
+        if delay.store == "A":
+            members = self.arrays["A"][:-1].reshape(plan.batch, plan.member_size)
+            if (members[:, delay.places[plan.connection_rank]] < plan.partition.least).any():
+                raise ModelError(
+                    "the snapshot holds delays of members that are shorter than this simulation is planned "
+                    "for; assign NetCon.delay before the snapshot is restored",
+                    variable="NetCon.delay",
+                )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the snapshot to a file, which `Simulation.restore` reads: all of it, or nothing.

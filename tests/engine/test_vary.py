@@ -194,6 +194,20 @@ def test_reset_initialize_snapshot_and_restore(tmp_path, alone):
         swapped.restore(snap)
 
 
+def test_a_snapshot_does_not_bring_delays_that_its_plan_forbids(monkeypatch):
+    monkeypatch.setattr(layout, "CHUNK_NODES", 1)
+    sims = [Simulation(model(), batch=2, vary=VARY, progress=False) for _ in range(3)]
+    delays = np.array([[1.0], [0.5]]) * np.ones(7)
+    for sim in sims[:2]:
+        sim.var("NetCon.delay")[...] = delays
+    snap = sims[0].snapshot()
+    sims[1].var("NetCon.delay")[...] = 1.0
+    sims[1].restore(snap)
+    np.testing.assert_array_equal(sims[1].var("NetCon.delay").values, delays)
+    with pytest.raises(ModelError, match=r"assign NetCon\.delay before"):
+        sims[2].restore(snap)
+
+
 def test_assigned_before_the_first_run_they_join_vary(alone):
     sim = simulation(range(B), vary=[name for name in VARY if name != "chan.q10"])
     assert sorted(sim._vary) == sorted(VARY)
