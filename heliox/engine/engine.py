@@ -17,7 +17,7 @@ from heliox.kernels import cache, threads, window
 from heliox.kernels.codegen import module_text
 from heliox.kernels.event_loop import logged
 from heliox.mechanisms.blocks import EVENT_BLOCKS, MOST_EFFECTS
-from heliox.mechanisms.varstruct import hidden_names
+from heliox.mechanisms.varstruct import STREAM, hidden_names
 from heliox.solver import events, tape
 
 QUEUE_ROOM = 256
@@ -187,7 +187,8 @@ class Engine:
     def reset(self) -> None:
         """The frozen state, time, queue and random streams.
 
-        Parameters, varied weights and the temperature stay as they are.
+        Parameters, GLOBALs, varied weights, delays, thresholds, the temperature and the ids of streams stay
+        as they are.
         """
         kept = self._parameters()
         values = self.A[kept]
@@ -205,8 +206,10 @@ class Engine:
             for name in (set(place.struct.own) & set(t.parameters)) - state:
                 slots = range(place.struct.own[name], place.struct.own[name] + place.struct.size(name))
                 parts += [p.chunk_base[place.chunk] + place.own_offset(slot) for slot in slots]
-        if p.program.celsius_own:
-            parts.append(p.chunk_base + p.G[: p.chunks, p.program.columns["CELSIUS"]])
+            for name in t.random:  # the ids name a stream; its position is state
+                for slot in range(place.struct.own[name], place.struct.own[name] + STREAM.index("seq")):
+                    parts.append(p.chunk_base[place.chunk] + place.own_offset(slot))
+        parts += [row.places for row in (*p.head.values(), *p.varied_at.values()) if row.store == "A"]
         if p.program.weights_own:
             parts.append(self._kept_weights())
         flat = np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
@@ -401,9 +404,8 @@ class Engine:
         """
         p, e, plays = self.plan, self.plan.model.events, self.plan.model.plays
         c = p.model.connections
-        waiting: list[
-            tuple[float, int, int, int, int, float]
-        ] = []  # time, rank, chunk, target, connection, flag
+        waiting: list[tuple[NDArray, int, int, int, int, float]] = []
+        # time (members, or 1 where they share it), rank, chunk, target, connection, flag
         for k in range(len(e)):
             j = int(e.connection[k])
             mechanism, instance = int(e.mechanism[k]), int(e.instance[k])
@@ -414,17 +416,28 @@ class Engine:
             rank = k + (events.SELF if e.self_event[k] else 0)
             connection = int(p.connection_rank[j]) if j >= 0 else -1
             waiting.append(
-                (float(e.time[k]), rank, int(place.chunk[instance]), target, connection, float(e.flag[k]))
+                (e.time[k : k + 1], rank, int(place.chunk[instance]), target, connection, float(e.flag[k]))
             )
         for k, at in enumerate(p.plays):
             if plays.waiting[k]:
                 target = (len(p.placements) << 32) + at.number
-                time = float(plays.t[plays.ptr[k] + plays.cursor[k]])
+                point = int(plays.ptr[k] + plays.cursor[k])
+                time = p.vary.plays[k][0][:, plays.cursor[k]] if k in p.vary.plays else plays.t[[point]]
                 waiting.append((time, events.SELF + len(e) + k, at.chunk, target, -1, 0.0))
-        for time, rank, chunk, target, connection, flag in sorted(waiting):
-            for g in range(chunk, self.groups, p.chunks):
-                place_in_heap = int(self.QN[g, events.EVENTS])
-                self.QF[g, place_in_heap] = time, -1e300, flag
-                self.QI[g, place_in_heap] = rank, target, connection
-                self.QN[g, events.EVENTS] += 1
+        for chunk in range(p.chunks):
+            self._queue(chunk, sorted((x for x in waiting if x[2] == chunk), key=lambda x: x[1]))
         self.QN[:, events.SERIAL] = len(waiting)
+
+    def _queue(self, chunk: int, waiting: list[tuple[NDArray, int, int, int, int, float]]) -> None:
+        """Queue a chunk's events, in the order of their ranks, in each of its groups by their times."""
+        n, members = len(waiting), slice(chunk, None, self.plan.chunks)
+        if not n:
+            return
+        time = np.stack([np.broadcast_to(x[0], self.plan.batch) for x in waiting], axis=1)  # (B, n)
+        order = np.argsort(time, axis=1, kind="stable")
+        self.QF[members, :n, 0] = np.take_along_axis(time, order, axis=1)
+        self.QF[members, :n, 1] = -1e300
+        self.QF[members, :n, 2] = np.array([x[5] for x in waiting])[order]
+        for column, k in enumerate((1, 3, 4)):
+            self.QI[members, :n, column] = np.array([x[k] for x in waiting], np.int64)[order]
+        self.QN[members, events.EVENTS] = n

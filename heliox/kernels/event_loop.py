@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from heliox.kernels.context import (
-    ARGS,
-    QUEUE,
-    Context,
-    arguments,
-    assigned,
-    stores,
-    written_by,
-)
+from heliox.kernels.context import ARGS, Context, arguments, assigned, stores, written_by
 from heliox.kernels.instance import at_instance, pointed, reads
 from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.subset import Function
@@ -62,7 +54,7 @@ def event(context: Context, m: VarStruct, block: str) -> str:
         lines += [
             f"    _source = _I[_U(_G[_g, _{name}_SOURCE]) + _U(_inst)]",
             f"    _target = ({context.code(m)} << 32) + _inst",
-            f"    act({QUEUE}, _source, _target, _connection, t, _hops, {armed})",
+            f"    act({context.queue}, _source, _target, _connection, t, _hops, {armed})",
         ]
     if t.conditions and block == "receive":
         lines.append(f"    {name}_sides({ARGS}, _g, _inst, t, dt)")
@@ -117,7 +109,9 @@ def deliver(context: Context) -> str:
             "            _row = _U(_G[_g, _PLAY]) + _U(_inst) * _U(PLAY)",
             "            _base = _U(_G[_g, _BASE])",
             "            _target = (_code << 32) + _inst",
-            "            point_reached(_A, _P, _I, _QF, _QI, _QN, _g, _base, _row, _target, _time, _hops)",
+            "            _member = _G[_g, _MEMBER]",
+            "            point_reached("
+            "_A, _P, _I, _QF, _QI, _QN, _g, _base, _row, _member, _target, _time, _hops)",
         ]
     lines += [
         "        if _QN[_g, STATUS] == LOST:",

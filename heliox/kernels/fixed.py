@@ -39,7 +39,7 @@ CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
     ),
     effects: ("SEND", "EVENT", "MOVE", "WATCH", "MOST"),
     tree: ("ROOTS", "SINGLE", "ABREAST"),
-    play: ("TARGET", "CURSOR", "POINTS", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
+    play: ("TARGET", "CURSOR", "POINTS", "STRIDE", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
 }  # fmt: skip
 CONSTANTS[tape] = (
     "LOG_STEP", "LOG_PHASE", "LOG_TARGET", "LOG_CONNECTION", "LOG_SPIKE", "LOG_TIME", "LOG_FLAG", "LOG_EMITTED", "LOG_VALUES",
@@ -71,6 +71,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
 INLINE: dict[ModuleType, tuple[str, ...]] = {
     tree: ("stretch",),
     events: ("before", "put", "move"),
+    play: ("points_of",),
     effects: (
         "_net_send", "_net_event", "_net_move", "_watch", "random_set_seq", *RANDOM_NAMES, "item", "length",
     ),

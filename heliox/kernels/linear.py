@@ -10,16 +10,15 @@ import ast
 
 from heliox.errors import UnsupportedError
 from heliox.kernels.block_loop import BlockWriter
-from heliox.kernels.context import Context, W, arguments, assigned, elements, loads, read_by
+from heliox.kernels.context import Context, assigned, elements, loads, read_by
 from heliox.kernels.differentiated import Differentiated
 from heliox.kernels.lower import Slopes, function_text, looking_up, plain_text, table_calls
-from heliox.kernels.mechanism_text import looks_inside, table_outputs
+from heliox.kernels.mechanism_text import looks_inside
 from heliox.mechanisms import derivatives
 from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.blocks import SCALARS
 from heliox.mechanisms.derivatives import Derivative
 from heliox.mechanisms.quotients import fewer
-from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
 EVENTLESS = "_A, _P, _I, _G, _B"

@@ -346,8 +346,8 @@ def _part(name: str) -> str:
 def _capacitance(m: VarStruct, mode: str) -> str:
     """The diagonal holds 0.001 cj cm."""
     line = {
-        "vjp": f"_B[_o + capacitance__cm + _j] += _c * _B[_d + _U(_I[_node + _first + _j])]",
-        "jvp": f"_B[_d + _U(_I[_node + _first + _j])] += _c * _B[_o + capacitance__cm + _j]",
+        "vjp": "_B[_o + capacitance__cm + _j] += _c * _B[_d + _U(_I[_node + _first + _j])]",
+        "jvp": "_B[_d + _U(_I[_node + _first + _j])] += _c * _B[_o + capacitance__cm + _j]",
     }[mode]
     return f'''\
 @kernel

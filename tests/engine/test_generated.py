@@ -11,6 +11,7 @@ import pytest
 
 import heliox
 from heliox.engine.layout import make_plan
+from heliox.engine.vary import Vary
 from heliox.kernels import cache
 from heliox.kernels.codegen import module_text
 from heliox.mechanisms import catalogue
@@ -50,12 +51,14 @@ def test_text_depends_on_what_it_must():
     base = text(model)
     others = [
         text(model, math="libm"),
-        text(model, weights_own=True),
-        text(model, vary={"pas": ["g"]}),
+        text(model, vary=Vary(weights=True)),
+        text(model, vary=Vary(delays=True)),
+        text(model, vary=Vary(thresholds=True)),
+        text(model, vary=Vary({"pas": {"g"}})),
         text(model.replace(settings=type(model.settings)(secondorder=2))),
         text(network([1], [], 1, [(catalogue.get("IClamp"), [0], {})])),
     ]
-    assert len({base, *others}) == 6
+    assert len({base, *others}) == 8
 
 
 # ------------------------------------------------------------------ compiled once
