@@ -134,7 +134,12 @@ class Runner:
             return bool(x)
 
         self.space: Values = {**template.constants, **MATH, "_took": took}
-        self.space |= {"item": lambda x, k: float(x[int(k)]) if 0 <= k < len(x) else 0.0, "length": len}
+
+        def item(numbers: list[float], k: float) -> float:
+            self.decisions.append(int(k))
+            return numbers[int(k)] if 0 <= k < len(numbers) else 0.0
+
+        self.space |= {"item": item, "length": lambda x: float(len(x))}
         for kind in ("uniform", "negexp", "normal", "ipick", "set_seq"):
             self.space[f"random_{kind}"] = lambda s, *a, kind=kind: s.draw(kind, *a)
         for effect in ("net_send", "net_event", "net_move", "watch", "for_connections"):
