@@ -283,8 +283,9 @@ def check(template: MechTemp, block: str, seed: int, points: int = 4) -> Checked
     runner = Runner(template)
     params = [p for p in template.functions[block].params if p not in {*template.random, *template.lists}]
     backward, forward = vjp(template, block, params), jvp(template, block, params)
-    runner.derivative(backward)
-    runner.derivative(forward)
+    for d in (backward, forward):
+        assert_legal(template, d)
+        runner.derivative(d)
     for _ in range(8 * points):
         if out.points == points:
             break
@@ -404,13 +405,11 @@ def assert_legal(template: MechTemp, d: Derivative) -> None:
 
 def assert_exact(template: MechTemp, points: int = 4) -> None:
     """Every block: <w, J u> = <J' w, u>, and J u is what differences give."""
-    for block, f in template.functions.items():
-        for d in (vjp(template, block, f.params), jvp(template, block, f.params)):
-            assert_legal(template, d)
-        if template.name in ROUNDING_ONLY:
-            continue
+    for block in template.functions:
         found = check(template, block, 0, points)
         assert found.points == points, block
+        if template.name in ROUNDING_ONLY:
+            continue
         assert found.smooth > 0, block
         assert found.transposed < 1e-11, (block, found.where)
         assert found.differences < 1e-6, (block, found.where)
