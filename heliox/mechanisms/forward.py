@@ -81,8 +81,9 @@ class Forward:
         if isinstance(v, ast.IfExp):
             return terms.select(v.test, self.dot(v.body), self.dot(v.orelse))
         if isinstance(v, ast.Call) and terms.called(v) & {"min", "max"} and len(v.args) == 2:
-            test = scales[1][1](terms.number(1.0)).test  # type: ignore[attr-defined]
-            return terms.select(test, self.dot(v.args[1]), self.dot(v.args[0]))
+            a, b = v.args
+            test = partials.second_taken(v.func.id, a, b)  # type: ignore[attr-defined]
+            return terms.select(test, self.dot(b), self.dot(a))
         return terms.total(scale(self.dot(o)) for o, scale in scales if terms.literal(self.dot(o)) != 0.0)
 
     def _call(self, i: Call) -> ast.stmt:

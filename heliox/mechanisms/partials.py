@@ -125,9 +125,8 @@ def _function(
         return [(args[0], lambda s: s)]
     if len(args) == 2:
         a, b = args
-        if f in ("min", "max"):  # of equal ones Python takes the first
-            test = compare(b, ast.Lt() if f == "min" else ast.Gt(), a)
-            zero = number(0.0)
+        if f in ("min", "max"):
+            test, zero = second_taken(f, a, b), number(0.0)
             return [(a, lambda s: select(test, zero, s)), (b, lambda s: select(test, s, zero))]
         if f == "pow":
             return _power(a, b, y, constants)
@@ -141,6 +140,11 @@ def _function(
             f"{f} is not differentiable by its parameters; draw from a fixed distribution and scale it"
         )
     raise i.place.fail(f"{ast.unparse(i.value)} cannot be differentiated")
+
+
+def second_taken(f: str, a: Expr, b: Expr) -> Expr:
+    """Whether min or max takes the second argument; of equal ones Python takes the first."""
+    return compare(b, ast.Lt() if f == "min" else ast.Gt(), a)
 
 
 def _one_minus_square(x: Expr) -> Expr:
