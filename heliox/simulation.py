@@ -22,6 +22,7 @@ from heliox.engine.registry import Handle, VariableRegistry, shortest
 from heliox.engine.vary import named, waveforms
 from heliox.errors import ModelError, NumericalError, UnsupportedError
 from heliox.kernels import threads as threading
+from heliox.kernels.program import Adjoint
 from heliox.model.model import BUILT, Model
 from heliox.model.names import Names
 from heliox.model.plays import with_play
@@ -65,6 +66,8 @@ class Simulation:
         ``"auto"`` (of use on CUDA only).
     progress : bool
         Show a bar in runs of more than two seconds.
+    adjoint : Adjoint, optional
+        What `heliox.learn` differentiates; it makes such simulations itself.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class Simulation:
         threads: int | None = None,
         mode: str = "auto",
         progress: bool = True,
+        adjoint: Adjoint | None = None,
     ) -> None:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
@@ -102,6 +106,7 @@ class Simulation:
         self.batch = int(batch)
         self.math = math
         self.progress = progress
+        self.adjoint = adjoint
         many = len(model.nodes) * self.batch >= SMALL
         self.threads = threads or (threading.available() if many else 1)
         self._names = Names(model)
@@ -126,6 +131,7 @@ class Simulation:
             membrane=self._membrane,
             math=self.math,
             threads=self.threads,
+            adjoint=self.adjoint,
         )
         self.engine = Engine(self.plan, self.threads)
         if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet

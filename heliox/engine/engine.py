@@ -384,7 +384,11 @@ class Engine:
         """Make room in the log of delivered events for `rows` of each group."""
         p = self.plan.program
         width = tape.LOG_VALUES + max(
-            (len(logged(m, m.template.functions["receive"])) for m in p.mechanisms if "receive" in m.template.functions),
+            (
+                len(logged(m, m.template.functions["receive"]))
+                for m in p.mechanisms
+                if "receive" in m.template.functions
+            ),
             default=0,
         )
         extra = max(0, rows - self.LI.shape[1])

@@ -11,11 +11,12 @@ from heliox.engine.partition import Partition, cell_of_node, partition
 from heliox.engine.plan import Placement, Plan, Row, inside
 from heliox.engine.references import Couplings, named_variables
 from heliox.engine.storage import orders, stretches
+from heliox.engine.tape import lay_tape
 from heliox.engine.vary import Vary
 from heliox.errors import ModelError
 from heliox.kernels.context import W
 from heliox.kernels.mechanism_text import table_size
-from heliox.kernels.program import Program
+from heliox.kernels.program import Adjoint, Program
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.blocks import EVENT_BLOCKS
 from heliox.mechanisms.fast import fast_form
@@ -38,6 +39,7 @@ def make_plan(
     math: str = "fast",
     threads: int = 1,
     chunk_nodes: int | None = None,
+    adjoint: Adjoint | None = None,
 ) -> Plan:
     """Lay a model out.
 
@@ -51,6 +53,8 @@ def make_plan(
         ms; the least that members may have, by default those of the model.
     membrane : bool
         i_membrane_ is computed.
+    adjoint : Adjoint, optional
+        The plan is made for gradients too.
     threads : int
         At least so many chunks are wanted if the batch alone does not give them.
     """
@@ -63,15 +67,27 @@ def make_plan(
         layout(t, {*varied.get(m.name, ()), *named.get(m.name, ())})
         for m, t in zip(model.mechanisms, templates, strict=True)
     ]
-    part = partition(model, dt, chunk_nodes or CHUNK_NODES, -(-threads // batch), delays)
+    wanted = -(-threads // batch)
+    if adjoint is not None:  # the reverse pass does not depend on threads, and meets nobody on its way
+        chunk_nodes, wanted = (len(model.nodes) + 1 if connected(model) else chunk_nodes), 1
+    part = partition(model, dt, chunk_nodes or CHUNK_NODES, wanted, delays)
     program = Program(
         tuple(structs), math, model.settings.secondorder, vary.celsius,
         weights_own=vary.weights or any(writes_weights(s) for s in structs),
         delays_own=vary.delays, thresholds_own=vary.thresholds,
         plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
         parallel=threads > 1 and part.chunks * batch > 1, driven_cm="cm" in named.get("capacitance", ()),
+        adjoint=adjoint,
     )  # fmt: skip
     return _Builder(model, dt, batch, program, part, vary).build()
+
+
+def connected(model: Model) -> bool:
+    """Whether cells may hear of each other."""
+    c, s = model.connections, model.sources
+    heard = (c.source >= 0) & (c.mechanism >= 0)
+    own = np.array([v != "" for v in s.variable], bool)
+    return bool(len(model.transfers) or len(model.pointers.of) or own[c.source[heard]].any())
 
 
 def writes_weights(s: VarStruct) -> bool:
@@ -155,6 +171,8 @@ class _Builder:
         if self.program.transfers:
             couplings.transfers()
         couplings.pointers()
+        if self.program.adjoint is not None:
+            lay_tape(self, placements, couplings)
         self.column("CHUNK")[:] = np.arange(self.part.chunks)
         tables, globals_at, varied_at = self._globals()
         sizes = np.array([s.top for s in self.own], np.int64)
@@ -198,6 +216,8 @@ class _Builder:
             mine = storage[first[c] : first[c + 1]]
             row = self.G[c]
             names = ["V", "RHS", "D", *(("SAVED_RHS", "SAVED_D") if self.program.membrane else ())]
+            if self.program.adjoint is not None and self.program.adjoint.geometry:
+                names += ["A_BAR", "B_BAR"]
             if self.program.begun:
                 names += ["BEGIN_D", *(("COUPLING",) if self.program.membrane else ())]
             for name in names:

@@ -33,6 +33,7 @@ class Couplings:
     def __init__(self, builder: _Builder, placements: list[Placement]) -> None:
         self.builder, self.placements = builder, placements
         self.chunks = builder.part.chunks
+        self.cursors: list[tuple[int, int]] = []  # chunk and offset of the two of each play
         self.driven: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # chunk and offset of what is set
 
     def _at(self, v: Variables, use: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -71,6 +72,7 @@ class Couplings:
             )  # fmt: skip
             numbers[c] += 1
             out.append(at)
+            self.cursors.append((c, at.cursor))
             rows[k] = (
                 target[k], at.cursor, at.points, at.stride, size[k], at.breaks, broken[k], p.continuous[k],
             )  # fmt: skip

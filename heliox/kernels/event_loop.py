@@ -37,9 +37,10 @@ def event(context: Context, m: VarStruct, block: str) -> str:
     lines += reads(context, m, f)
     if context.program.adjoint and block == "receive":
         lines.append("    if _LI.shape[1] > 0:")
-        lines += [f"        _LF[_g, _QN[_g, LOGGED] - 1, LOG_VALUES + {k}] = {x}" for k, x in enumerate(logged(m, f))] or [
-            "        pass"
-        ]
+        lines += [
+            f"        _LF[_g, _QN[_g, LOGGED] - 1, LOG_VALUES + {k}] = {x}"
+            for k, x in enumerate(logged(m, f))
+        ] or ["        pass"]
     lines.append(f"    {assigned(m, f)}{name}_{block}({', '.join(arguments(m, f))})")
     lines += stores(m, written_by(m, f), "    ")
     for r in f.returns:
@@ -86,7 +87,10 @@ def deliver(context: Context) -> str:
         "            _QN[_g, STATUS] = SPIKES_FULL",
         "            return False",
         *(
-            ["        if _LI.shape[1] > 0 and not log_event(_QF, _QI, _QN, _LF, _LI, _g):", "            return False"]
+            [
+                "        if _LI.shape[1] > 0 and not log_event(_QF, _QI, _QN, _LF, _LI, _g):",
+                "            return False",
+            ]
             if context.program.adjoint
             else []
         ),

@@ -43,7 +43,8 @@ def differentiated(d: Differentiated, m: VarStruct, block: str, mode: str) -> De
         )
     if set(f.params) & set(t.random):
         raise UnsupportedError(
-            f"{t.name}: derivatives of {block}, which draws random numbers, are not available", mechanism=t.name
+            f"{t.name}: derivatives of {block}, which draws random numbers, are not available",
+            mechanism=t.name,
         )
     make = derivatives.vjp if mode == "vjp" else derivatives.jvp
     out = make(t, block, wrt, of)
@@ -70,8 +71,12 @@ class LinearWriter(BlockWriter):
         self.ions_out = [n for n in self.ion_reads if n in wrt]
         self.voltage = "v" in wrt or (self.accumulates and "v" in self.nodes)
         self.pointers_out = [n for n in self.pointers if n in wrt]
-        self.own_in = [n for n in self.f.returns if n in m.own and set(expanded([n], self.t.array_sizes)) & set(of)]
-        self.own_out = [n for n in m.own if n in self.active and set(expanded([n], self.t.array_sizes)) & set(wrt)]
+        self.own_in = [
+            n for n in self.f.returns if n in m.own and set(expanded([n], self.t.array_sizes)) & set(of)
+        ]
+        self.own_out = [
+            n for n in m.own if n in self.active and set(expanded([n], self.t.array_sizes)) & set(wrt)
+        ]
         if self.pointers_written or (self.serial and self.ions_in):
             raise UnsupportedError(
                 f"{self.name}: derivatives of {block}, which writes what several instances may share, are not available",
@@ -109,7 +114,9 @@ class LinearWriter(BlockWriter):
             for f in d.helpers.values():
                 if f.name not in made and f.name not in self._sloped():
                     made.add(f.name)
-                    out.append(f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}")
+                    out.append(
+                        f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}"
+                    )
             f = d.function
             if f.name in made:
                 continue
@@ -119,7 +126,12 @@ class LinearWriter(BlockWriter):
                 continue
             out += self._computing(d, names, made)
             text = function_text(
-                self.t, f, f"{self.name}_{f.name}_tabled", self.looked_up, derivatives=names, sloped=self._sloped()
+                self.t,
+                f,
+                f"{self.name}_{f.name}_tabled",
+                self.looked_up,
+                derivatives=names,
+                sloped=self._sloped(),
             )
             out.append(f"@inline\n{text}")
         return out
@@ -130,7 +142,9 @@ class LinearWriter(BlockWriter):
         for n in self._sloped():
             if n in d.helpers and n not in made:
                 made.add(n)
-                out.append(f"@inline\n{function_text(self.t, d.helpers[n], f'{self.name}_{n}', derivatives=names)}")
+                out.append(
+                    f"@inline\n{function_text(self.t, d.helpers[n], f'{self.name}_{n}', derivatives=names)}"
+                )
         f = d.function
         out.append(f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}")
         return out
@@ -188,7 +202,9 @@ class LinearWriter(BlockWriter):
     def _slots_of(self, n: str) -> list[tuple[str, str]]:
         return elements(self.m, n)
 
-    def _call(self, d: Derivative, suffix: str, given: list[str], bars: list[str], results: list[str], pad: str) -> str:
+    def _call(
+        self, d: Derivative, suffix: str, given: list[str], bars: list[str], results: list[str], pad: str
+    ) -> str:
         left = f"{', '.join(results)} = " if results else ""
         return f"{pad}{left}{self.name}_{d.function.name}{suffix}({', '.join([*given, *bars])})"
 
@@ -206,7 +222,9 @@ class LinearWriter(BlockWriter):
             lines += [f"{pad}_bar_{n} = {self.S(f'_bi_{n}')}" for n in self.ions_in]
             values = self._tabled_names(suffix)
             bars = [f"_bar_{r}" for r in d.of]
-            lines.append(self._call(d, suffix, [*values, *self._given()], bars, [f"_bar_{p}" for p in d.wrt], pad))
+            lines.append(
+                self._call(d, suffix, [*values, *self._given()], bars, [f"_bar_{p}" for p in d.wrt], pad)
+            )
         return lines + self._reverse_stores(pad)
 
     def _given(self) -> list[str]:
@@ -260,7 +278,9 @@ class LinearWriter(BlockWriter):
         scale = f" * {SCALE}" if self.t.kind == "point" else ""
         share = " * (100.0 / area)" if self.t.kind == "point" else ""
         lines = [f"{pad}_bt = {self.S('_br')}{scale}", f"{pad}_bg = {self.S('_bd')}{scale}"]
-        outs = list(dict.fromkeys([*d.wrt, *(self.slope.wrt if self.slope else ()), *(["v"] if self.voltage else [])]))
+        outs = list(
+            dict.fromkeys([*d.wrt, *(self.slope.wrt if self.slope else ()), *(["v"] if self.voltage else [])])
+        )
         own_bars = [r for r in d.of if r not in self.t.currents]
         lines += [f"{pad}_kept_{r} = _bar_{r}" for r in own_bars]
         for c in self.t.currents:
@@ -272,11 +292,24 @@ class LinearWriter(BlockWriter):
             lines.append(f"{pad}_total_{c} = {' + '.join(terms)}")
         if self.rule is not None:
             bars = [f"_total_{r}" if r in self.t.currents else f"_kept_{r}" for r in d.of]
-            lines.append(self._call(d, suffix, [*self._tabled_names(suffix), *self._given()], bars, [f"_one_{p}" for p in d.wrt], pad))
+            lines.append(
+                self._call(
+                    d,
+                    suffix,
+                    [*self._tabled_names(suffix), *self._given()],
+                    bars,
+                    [f"_one_{p}" for p in d.wrt],
+                    pad,
+                )
+            )
             parts = {p: [f"_one_{p}"] for p in d.wrt}
             if self.slope is not None and self.slope.wrt:
                 results = [f"_two_{p}" for p in self.slope.wrt]
-                lines.append(self._call(self.slope, "", list(self.rule.params), ["_bg"] * len(self.slope.of), results, pad))
+                lines.append(
+                    self._call(
+                        self.slope, "", list(self.rule.params), ["_bg"] * len(self.slope.of), results, pad
+                    )
+                )
                 for p in self.slope.wrt:
                     parts.setdefault(p, []).append(f"_two_{p}")
         else:
@@ -285,13 +318,19 @@ class LinearWriter(BlockWriter):
             lines.append(f"{pad}_bar_{p} = {' + '.join(parts.get(p, ['0.0']))}")
         return lines
 
-    def _reverse_quotient(self, suffix: str, own_bars: list[str], lines: list[str], pad: str) -> dict[str, list[str]]:
+    def _reverse_quotient(
+        self, suffix: str, own_bars: list[str], lines: list[str], pad: str
+    ) -> dict[str, list[str]]:
         """The difference quotient: the block at v, then at v + 0.001, whose results the former reads."""
         d = self.derivative
         assert d is not None
         given = self._given()
         above = ["_v1" if a == "v" else a for a in given]
-        kept = [n for n in expanded(self.f.returns, self.t.array_sizes) if n in expanded(self.f.params, self.t.array_sizes)]
+        kept = [
+            n
+            for n in expanded(self.f.returns, self.t.array_sizes)
+            if n in expanded(self.f.params, self.t.array_sizes)
+        ]
         lines.append(f"{pad}_v1 = v + 0.001" if "v" in self.nodes else f"{pad}_v1 = 0.0")
         lines += [f"{pad}_before_{n} = {n}" for n in kept]
         if kept:
@@ -299,10 +338,26 @@ class LinearWriter(BlockWriter):
             call = f"{self.name}_{self.block}{suffix}"
             lines.append(f"{pad}{assigned(self.m, self.f)}{call}({', '.join([*first, *above])})")
         bars = [f"_total_{r} - 1000.0 * _bg" if r in self.t.currents else f"_kept_{r}" for r in d.of]
-        lines.append(self._call(d, suffix, [*self._tabled_names(suffix), *given], bars, [f"_one_{p}" for p in d.wrt], pad))
+        lines.append(
+            self._call(
+                d, suffix, [*self._tabled_names(suffix), *given], bars, [f"_one_{p}" for p in d.wrt], pad
+            )
+        )
         lines += [f"{pad}{n} = _before_{n}" for n in kept]
-        bars = ["1000.0 * _bg" if r in self.t.currents else f"_one_{r}" if r in kept and r in d.wrt else "0.0" for r in d.of]
-        lines.append(self._call(d, suffix, [*self._tabled_names(suffix, True), *above], bars, [f"_two_{p}" for p in d.wrt], pad))
+        bars = [
+            "1000.0 * _bg" if r in self.t.currents else f"_one_{r}" if r in kept and r in d.wrt else "0.0"
+            for r in d.of
+        ]
+        lines.append(
+            self._call(
+                d,
+                suffix,
+                [*self._tabled_names(suffix, True), *above],
+                bars,
+                [f"_two_{p}" for p in d.wrt],
+                pad,
+            )
+        )
         return {p: [f"_two_{p}"] if p in kept else [f"_one_{p}", f"_two_{p}"] for p in d.wrt}
 
     # ------------------------------------------------------------------ tangents
@@ -332,7 +387,8 @@ class LinearWriter(BlockWriter):
             if n in self.m.own and n in self.active:
                 inside = n in self.own_in
                 lines += [
-                    f"{pad}_B[_o + {slot} + _j] = {f'_dot_{x}' if inside else '0.0'}" for x, slot in self._slots_of(n)
+                    f"{pad}_B[_o + {slot} + _j] = {f'_dot_{x}' if inside else '0.0'}"
+                    for x, slot in self._slots_of(n)
                 ]
         return lines
 
@@ -346,11 +402,24 @@ class LinearWriter(BlockWriter):
         lines = []
         total = " + ".join(f"_dot_{c}" for c in self.t.currents)
         if self.rule is not None:
-            lines.append(self._call(d, suffix, [*self._tabled_names(suffix), *given], dots, [f"_dot_{r}" for r in d.of], pad))
+            lines.append(
+                self._call(
+                    d, suffix, [*self._tabled_names(suffix), *given], dots, [f"_dot_{r}" for r in d.of], pad
+                )
+            )
             lines.append(f"{pad}_bt = {total}")
             if self.slope is not None and self.slope.wrt:
                 results = [f"_slope_{r}" for r in self.slope.of]
-                lines.append(self._call(self.slope, "", list(self.rule.params), [f"_dot_{p}" for p in self.slope.wrt], results, pad))
+                lines.append(
+                    self._call(
+                        self.slope,
+                        "",
+                        list(self.rule.params),
+                        [f"_dot_{p}" for p in self.slope.wrt],
+                        results,
+                        pad,
+                    )
+                )
                 lines.append(f"{pad}_bg = {' + '.join(results)}")
             else:
                 lines.append(f"{pad}_bg = 0.0")
@@ -359,13 +428,26 @@ class LinearWriter(BlockWriter):
             kept = [n for n in expanded(self.f.returns, sizes) if n in expanded(self.f.params, sizes)]
             above = ["_v1" if a == "v" else a for a in given]
             lines.append(f"{pad}_v1 = v + 0.001" if "v" in self.nodes else f"{pad}_v1 = 0.0")
-            lines.append(self._call(d, suffix, [*self._tabled_names(suffix, True), *above], dots, [f"_up_{r}" for r in d.of], pad))
+            lines.append(
+                self._call(
+                    d,
+                    suffix,
+                    [*self._tabled_names(suffix, True), *above],
+                    dots,
+                    [f"_up_{r}" for r in d.of],
+                    pad,
+                )
+            )
             if kept:
                 first = [f"{n}_above" for n in self._values()[: len(self._values()) // 2]] if suffix else []
                 call = f"{self.name}_{self.block}{suffix}"
                 lines.append(f"{pad}{assigned(self.m, self.f)}{call}({', '.join([*first, *above])})")
             second = [f"_up_{p}" if p in kept and p in d.of else f"_dot_{p}" for p in d.wrt]
-            lines.append(self._call(d, suffix, [*self._tabled_names(suffix), *given], second, [f"_dot_{r}" for r in d.of], pad))
+            lines.append(
+                self._call(
+                    d, suffix, [*self._tabled_names(suffix), *given], second, [f"_dot_{r}" for r in d.of], pad
+                )
+            )
             lines.append(f"{pad}_bt = {total}")
             up = " + ".join(f"_up_{c}" for c in self.t.currents)
             lines.append(f"{pad}_bg = ({up} - ({total})) * 1000.0")
@@ -398,7 +480,10 @@ class LinearWriter(BlockWriter):
         currents = set(self.ion_currents) if self.accumulates else set()
         if self.mode == "vjp":
             if self.accumulates:
-                before += [("load", "_br", "_rhs", "_node", repr(sign)), ("load", "_bd", "_d", "_node", repr(-sign))]
+                before += [
+                    ("load", "_br", "_rhs", "_node", repr(sign)),
+                    ("load", "_bd", "_d", "_node", repr(-sign)),
+                ]
             before += [("load", r, at, index, "1.0") for r, at, index in ions_in]
             for n, (_, at, index) in zip(self.ions_in, ions_in, strict=True):
                 if n not in currents:
@@ -411,7 +496,10 @@ class LinearWriter(BlockWriter):
                 before.append(("load", "_bv", "_v", "_node", "1.0"))
             before += [("load", r, at, index, "1.0") for r, at, index in ions_out]
             if self.accumulates:
-                after += [("add", "_br", "_rhs", "_node", repr(sign)), ("add", "_bd", "_d", "_node", repr(-sign))]
+                after += [
+                    ("add", "_br", "_rhs", "_node", repr(sign)),
+                    ("add", "_bd", "_d", "_node", repr(-sign)),
+                ]
             for n, (r, at, index) in zip(self.ions_in, ions_in, strict=True):
                 after.append(("add" if n in currents else "store", r, at, index, "1.0"))
         return before, after
@@ -436,11 +524,17 @@ class LinearWriter(BlockWriter):
         if self.voltage and not (self.nodes or self.accumulates):
             lines.insert(0, f"{pad}# no node is read")
         for n in self.pointers_out if self.mode == "jvp" else ():
-            lines += [f"{pad}for _j in range(_m):", f"{pad}    {self.S(f'_bp_{n}')} = _B[_base + _U(_I[_to_{n} + _first + _j])]"]
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    {self.S(f'_bp_{n}')} = _B[_base + _U(_I[_to_{n} + _first + _j])]",
+            ]
         return lines + self._move(self._moves()[0], pad)
 
     def _scatter(self, pad: str) -> list[str]:
         lines = self._move(self._moves()[1], pad)
         for n in self.pointers_out if self.mode == "vjp" else ():
-            lines += [f"{pad}for _j in range(_m):", f"{pad}    _B[_base + _U(_I[_to_{n} + _first + _j])] += {self.S(f'_bp_{n}')}"]
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _B[_base + _U(_I[_to_{n} + _first + _j])] += {self.S(f'_bp_{n}')}",
+            ]
         return lines

@@ -21,9 +21,7 @@ def receipt(d: Differentiated, context: Context, m: VarStruct, mode: str, made: 
     t = m.template
     f = t.functions["receive"]
     if "for_connections" in f.calls:
-        raise UnsupportedError(
-            f"{t.name}: derivatives of FOR_NETCONS are not available", mechanism=t.name
-        )
+        raise UnsupportedError(f"{t.name}: derivatives of FOR_NETCONS are not available", mechanism=t.name)
     out = differentiated(d, m, "receive", mode)
     if out is None:
         return []
@@ -41,7 +39,11 @@ def _event(d: Differentiated, context: Context, m: VarStruct, out: Derivative, m
     name, x = t.name, SIGN[mode]
     f = t.functions["receive"]
     lines = ["@kernel", f"def {name}_receive_{mode}_event({PASSED}):", *at_instance(name)]
-    lines.append(f'    """The event {{_e}} of the log{", backwards" if mode == "vjp" else ""}; strength of its effect."""'.replace("{_e}", "_e"))
+    lines.append(
+        f'    """The event {{_e}} of the log{", backwards" if mode == "vjp" else ""}; strength of its effect."""'.replace(
+            "{_e}", "_e"
+        )
+    )
     lines += [f"    {n} = _LF[_g, _e, LOG_VALUES + {k}]" for k, n in enumerate(logged(m, f))]
     lines += ["    flag = _LF[_g, _e, LOG_FLAG]", "    t = _LF[_g, _e, LOG_TIME]"]
     lines += context.scalars(m, f, "    ")
@@ -49,12 +51,17 @@ def _event(d: Differentiated, context: Context, m: VarStruct, out: Derivative, m
         lines.append(f"    _nd = _base + _U(_G[_g, _V]) + _U(_I[_U(_G[_g, _{name}_NODE]) + _U(_inst)])")
     weighted = d.weighted(m)
     if weighted:
-        lines.append("    _w = _base + _U(_G[_g, _WEIGHTS]) + _U(max(_CI[_connection, 2], 0)) if _connection >= 0 else _U(0)")
+        lines.append(
+            "    _w = _base + _U(_G[_g, _WEIGHTS]) + _U(max(_CI[_connection, 2], 0)) if _connection >= 0 else _U(0)"
+        )
     places = _places(context, m, weighted)
     before, after = (out.of, out.wrt) if mode == "vjp" else (out.wrt, out.of)
     for n in before:
         at, guarded = places(n)
-        lines.append(f"    {x}{n} = {'0.0' if at is None else f'_B[{at}]'}" + (" if _connection >= 0 else 0.0" if guarded else ""))
+        lines.append(
+            f"    {x}{n} = {'0.0' if at is None else f'_B[{at}]'}"
+            + (" if _connection >= 0 else 0.0" if guarded else "")
+        )
     strength = t.weights[0] if t.weights and t.weights[0] in out.wrt else None
     if mode == "vjp" and strength:
         lines.append(f"    _through = {f'_bar_{strength}' if strength in out.of else '0.0'}")
@@ -95,7 +102,11 @@ def _places(context: Context, m: VarStruct, weighted: bool):  # type: ignore[no-
         if n in own:
             return own[n], False
         if n in t.weights:
-            return (f"_w + _U({t.weights.index(n)})", True) if weighted and context.program.weights_own else (None, False)
+            return (
+                (f"_w + _U({t.weights.index(n)})", True)
+                if weighted and context.program.weights_own
+                else (None, False)
+            )
         if n in t.ion_names:
             ion = t.ion_names[n]
             pool = f"{ion}_ion"
@@ -118,7 +129,10 @@ def replay(d: Differentiated, mode: str) -> str:
     ]
     for code, m in enumerate(program.mechanisms):
         if "receive" in m.template.functions and differentiated(d, m, "receive", mode) is not None:
-            lines += [f"    if _code == {code}:", f"        return {m.template.name}_receive_{mode}_event({PASSED})"]
+            lines += [
+                f"    if _code == {code}:",
+                f"        return {m.template.name}_receive_{mode}_event({PASSED})",
+            ]
     if program.plays:
         lines += [
             f"    if _code == {len(program.mechanisms)}:",

@@ -38,7 +38,9 @@ class ReverseLoops:
             t = m.template
             for b in REFUSED:
                 if b in t.functions and differentiated(self.d, m, b, "vjp") is not None:
-                    raise UnsupportedError(f"{t.name}: derivatives of {b} are not available", mechanism=t.name)
+                    raise UnsupportedError(
+                        f"{t.name}: derivatives of {b} are not available", mechanism=t.name
+                    )
             if t.diffusion:
                 raise UnsupportedError(
                     f"{t.name}: derivatives of diffusion along the cell are not available", mechanism=t.name
@@ -224,9 +226,7 @@ def {name}({CALL}, _g):
     def _state_reverse(self) -> list[str]:
         """`state` in reverse: pools hold what each mechanism has read when its turn comes."""
         writers = self._writers()
-        lines = [
-            f"{m.template.name}_state_loop({EVENTLESS}, _S, _g, _t, _dt)" for m, _ in writers
-        ]
+        lines = [f"{m.template.name}_state_loop({EVENTLESS}, _S, _g, _t, _dt)" for m, _ in writers]
         if writers:  # own states as they were
             lines += [_part("OWN")]
         out = []
@@ -349,7 +349,7 @@ def _capacitance(m: VarStruct, mode: str) -> str:
         "vjp": "_B[_o + capacitance__cm + _j] += _c * _B[_d + _U(_I[_node + _first + _j])]",
         "jvp": "_B[_d + _U(_I[_node + _first + _j])] += _c * _B[_o + capacitance__cm + _j]",
     }[mode]
-    return f'''\
+    return f"""\
 @kernel
 def capacitance_{mode}({EVENTLESS}, _B, _g, _d, _cj):
     _count = _U(_G[_g, _capacitance_N])
@@ -361,4 +361,4 @@ def capacitance_{mode}({EVENTLESS}, _B, _g, _d, _cj):
         for _j in range(min(_count - _first, _U({W}))):
             {line}
         _o += capacitance__OWN
-        _first += _U({W})'''
+        _first += _U({W})"""

@@ -34,7 +34,8 @@ def fewer(f: Function, constants: Mapping[str, float], uniform: Collection[str])
     stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     local = stored | set(f.params)
     known = {n: x for n, x in constants.items() if n not in local}
-    work = _Fewer(known, {n for n in f.params if n in uniform and n not in stored})
+    names = local | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    work = _Fewer(known, {n for n in f.params if n in uniform and n not in stored}, names)
     tree.body = work.statements(tree.body)
     return Function(f.name, ast.unparse(ast.fix_missing_locations(tree)), f.file, f.line)
 
@@ -79,10 +80,18 @@ def _call(name: str, *args: ast.expr) -> ast.Call:
 class _Fewer:
     """Goes through lists of statements; `uniform` grows by locals that are made of uniform names."""
 
-    def __init__(self, constants: Mapping[str, float], uniform: set[str]) -> None:
+    def __init__(self, constants: Mapping[str, float], uniform: set[str], taken: Collection[str]) -> None:
         self.constants = constants
         self.uniform = uniform
+        self.taken = set(taken)
         self.count = 0
+
+    def new_name(self) -> str:
+        """A name for a reciprocal that the function does not have."""
+        while f"inverse_{self.count}_" in self.taken:
+            self.count += 1
+        self.count += 1
+        return f"inverse_{self.count - 1}_"
 
     def statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
         self.split(body)
@@ -202,8 +211,7 @@ class _Replace(ast.NodeTransformer):
         if text not in self.times:
             return node
         if text not in self.made:
-            name = f"inverse_{self.work.count}_"
-            self.work.count += 1
+            name = self.work.new_name()
             one = ast.BinOp(ast.Constant(1.0), ast.Div(), node.right)
             self.before.append(ast.Assign([ast.Name(name, ast.Store())], one))
             self.made[text] = name
