@@ -1,6 +1,6 @@
 """HelioX on one CPU thread against NEURON and CoreNEURON, all in one process for each model.
 
-    python -m benchmarks.cpu [--repeat N] [--hay FOLDER] [--hpc FOLDER] [--only TEXT]
+    python -m benchmarks.cpu [--repeat N] [--hay FOLDER] [--hpc FOLDER] [--only TEXT ...]
 
 FOLDER: where the mod files of the model have been compiled by ``nrnivmodl -coreneuron``: for ``--hay`` a
 checkout of ModelDB 139653 (without epsp.mod, which CoreNEURON cannot have), for ``--hpc`` the channels of
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+MILLION = "million"
 
 
 def machine() -> dict[str, str]:
@@ -90,7 +91,7 @@ def measure(name: str, repeat: int, folder: Path | None) -> dict[str, Any]:
             handle = sim.var(variable)
             factor = rng.uniform(0.8, 1.2, (task.sets, 1))
             factor[0] = 1.0
-            handle[...] = handle.values * factor
+            handle[...] = np.asarray(handle.values) * factor
         v = sim.record("v", where=model.sections.name[0])
         sim.run(task.tstop if task.sets == 1 else 1.0)
         return sim, v, time.perf_counter() - began
@@ -106,6 +107,7 @@ def measure(name: str, repeat: int, folder: Path | None) -> dict[str, Any]:
         run["two_threads"] = lambda: heliox_run(two, task.tstop)
     seconds: dict[str, list[float]] = {who: [] for who in run}
     off: dict[str, float] = {}
+    expected = np.empty(0)
     for _ in range(repeat):
         for who, go in run.items():
             seconds[who].append(go())
@@ -162,8 +164,8 @@ def table(rows: list[dict], about: dict[str, str], million: dict[str, Any] | Non
     lines = [
         "# CPU, one thread, against NEURON and CoreNEURON",
         "",
-        "`python -m benchmarks.cpu`: medians of alternating runs in one process, math=fast, compilation apart. CoreNEURON's",
-        "seconds hold the transfer of the model into it, as every run of it does (set-up: a run of one step). Of parameter sets",
+        "`python -m benchmarks.cpu`: medians of alternating runs in one process, math=fast, compilation apart.",
+        "CoreNEURON's seconds hold the transfer of the model into it (set-up: a run of one step). Of parameter sets",
         "seconds are per set, NEURON's those of one.",
         "",
         ", ".join(f"{k} {v}" for k, v in about.items()),
@@ -199,7 +201,7 @@ def table(rows: list[dict], about: dict[str, str], million: dict[str, Any] | Non
     if million:
         m = million
         notes.append(
-            f"* {m['nodes']:,} nodes in {m['trees']:,} different trees ({m['segments']:,} in sections): load "
+            f"* {m['segments']:,} segments ({m['nodes']:,} nodes) in {m['trees']:,} different trees: load "
             f"{m['load_s']:.2f} s, plan {m['plan_s']:.2f} s, {m['memory_GB']:.2f} GB at most, of which "
             f"{m['of_python_GB']:.2f} GB before; file {m['file_GB']:.2f} GB."
         )
@@ -219,10 +221,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--hay", type=Path, metavar="FOLDER")
     parser.add_argument("--hpc", type=Path, metavar="FOLDER")
-    parser.add_argument("--only", metavar="TEXT", help="models with this in their names; nothing is written")
+    parser.add_argument(
+        "--only", nargs="+", metavar="TEXT", help="models with this in their names; the other rows stay"
+    )
     parser.add_argument("--model", help="measure this one and print JSON")
     options = parser.parse_args()
     folders: dict[str, Path | None] = {"hay": options.hay, "hpc": options.hpc}
@@ -231,9 +235,9 @@ def main() -> None:
         row = measure(options.model, options.repeat, mine[0].resolve() if mine and mine[0] else None)
         print(json.dumps({"row": row, "machine": machine()}))
         return
-    rows, about = [], {}
+    rows, about = earlier(options.only), {}
     for name, task in MODELS.items():  # a process each: NEURON sessions do not mix
-        if options.only and options.only not in name:
+        if options.only and not any(x in name for x in options.only):
             continue
         if lacks := missing(task.needs, folders):
             print(f"{name}: left out, it needs {' and '.join(lacks)}", flush=True)
@@ -246,15 +250,28 @@ def main() -> None:
         if done.returncode:
             raise SystemExit(f"{name} failed:\n{done.stderr[-3000:]}")
         got = json.loads(done.stdout.splitlines()[-1])
-        rows.append(got["row"])
-        about = got["machine"]
+        rows[name], about = got["row"], got["machine"]
         took = time.perf_counter() - began
         print(f"{name}: {got['row']['ratio']:.2f} x NEURON ({took:.0f} s)", flush=True)
-    if options.only:
-        print(table(rows, about, None))
-        return
-    large = million(3)
-    save("cpu", rows, about, table(rows, about, large), million=large)
+    if not options.only or MILLION in options.only:
+        rows[MILLION] = million(options.repeat)
+    ordered = [rows[name] for name in MODELS if name in rows]
+    save(
+        "cpu",
+        ordered,
+        about or machine(),
+        table(ordered, about or machine(), rows.get(MILLION)),
+        **{MILLION: rows.get(MILLION)},
+    )
+
+
+def earlier(only: list[str] | None) -> dict[str, dict]:
+    """Where only some models are measured anew: the rows of the others, by name."""
+    file = RESULTS / "cpu.json"
+    if not only or not file.exists():
+        return {}
+    found = json.loads(file.read_text())
+    return {r["model"]: r for r in found["rows"]} | ({MILLION: found[MILLION]} if found.get(MILLION) else {})
 
 
 if __name__ == "__main__":

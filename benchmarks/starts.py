@@ -86,7 +86,8 @@ def load_and_plan(file: str) -> dict[str, Any]:
     loaded = time.perf_counter()
     plan = make_plan(model, dt=model.settings.dt)
     planned = time.perf_counter()
-    segments = int((model.nodes.section >= 0).sum())
+    x = model.nodes.x
+    segments = int(((model.nodes.section >= 0) & (x > 0) & (x < 1)).sum())
     return {
         "nodes": len(model.nodes), "segments": segments, "chunks": plan.chunks, "load_s": loaded - began,
         "plan_s": planned - loaded, "memory_GB": _memory(), "of_python_GB": before,

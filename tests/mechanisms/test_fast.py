@@ -140,9 +140,7 @@ def test_which_of_the_library_are_affine():
     """All currents of the library but those of helpers that know the voltage."""
     with_currents = {n for n in ALL if template(n).currents and not n.endswith(".mod")}
     refused = {n for n in with_currents if fast_form(template(n)).functions.get("conductance") is None}
-    assert refused <= {"SEClamp", "VClamp", "OClamp", "l5pc.epsp"} | {
-        n for n in refused if n.startswith("worm.")
-    }
+    assert refused == {"SEClamp", "VClamp", "OClamp"}
     assert {
         "hh",
         "pas",
