@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.constant import constant_matrix
 from heliox.engine.diffusion import neighbours
-from heliox.engine.partition import Partition, cell_of_node, partition
+from heliox.engine.partition import Partition, cell_of_node, connected, partition
 from heliox.engine.plan import Placement, Plan, Row, inside
 from heliox.engine.references import Couplings, named_variables
 from heliox.engine.storage import orders, stretches
-from heliox.engine.tape import lay_tape
+from heliox.engine.tape import lay_tape, varied_trained
 from heliox.engine.vary import Vary
 from heliox.errors import ModelError
 from heliox.kernels.context import W
@@ -85,20 +83,6 @@ def make_plan(
         adjoint=adjoint,
     )  # fmt: skip
     return _Builder(model, dt, batch, program, part, vary).build()
-
-
-def varied_trained(structs: Sequence[VarStruct], adjoint: Adjoint) -> frozenset[tuple[str, str]]:
-    """What is trained and shared by all instances: its adjoint is a sum over all of them."""
-    shared = {(s.template.name, n) for s in structs for n in s.varied} | {("", "celsius")}
-    return adjoint.trained & shared
-
-
-def connected(model: Model) -> bool:
-    """Whether cells may hear of each other."""
-    c, s = model.connections, model.sources
-    heard = (c.source >= 0) & (c.mechanism >= 0)
-    own = np.array([v != "" for v in s.variable], bool)
-    return bool(len(model.transfers) or len(model.pointers.of) or own[c.source[heard]].any())
 
 
 def tabulated(m: Mechanism) -> bool:
