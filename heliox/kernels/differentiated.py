@@ -84,7 +84,7 @@ class Differentiated:
         """Parameters of a block that carry adjoints."""
         t = m.template
         own = self.own(m)
-        weights = set(t.weights) if self.weighted(m) else set()
+        weights = set(t.weights) if "receive" in t.functions else set()
         return [
             n
             for n in f.params
@@ -94,10 +94,6 @@ class Differentiated:
             or n in weights
             or n in t.pointers
         ]
-
-    def weighted(self, m: VarStruct) -> bool:
-        """Whether weights of connections to a mechanism carry adjoints."""
-        return self.program.weights_own and "receive" in m.template.functions
 
     def needed(self, m: VarStruct) -> set[str]:
         """Variables of instances that something reads after they were set."""
@@ -118,7 +114,7 @@ class Differentiated:
             or n in t.currents
             or (n in t.ion_names and n in self.active_ions)
             or (t.kind == "ion" and n in own)
-            or (n in t.weights and self.weighted(m))
+            or (n in t.weights and self.program.weights_own)
             or n == "v"
         ]
 

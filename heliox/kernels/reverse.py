@@ -190,7 +190,7 @@ def {name}({CALL}, _g):
             "while _e > 0 and _LI[_g, _e - 1, LOG_STEP] == _origin + _k and _LI[_g, _e - 1, LOG_PHASE] == 1:",
             "    _e -= 1",
             *self._replayed(),
-            *self._detect(),
+            *self._detect("vjp"),
         ]
         body = "\n".join(f"        {x}" for x in lines)
         return f"""{self._head("group_reverse", "Adjoints of group g, from the last step of its tape to the first.")}
@@ -205,18 +205,30 @@ def {name}({CALL}, _g):
     def _replayed(self) -> list[str]:
         """One event backwards; what it is worth belongs to the spike that sent it."""
         return [
-            f"    _strength = replay_vjp({ARGS}, _B, _g, _e)",
+            f"    _strength = replay_vjp({ARGS}, _B, _SB, _g, _e)",
             "    if _LI[_g, _e, LOG_SPIKE] >= 0:",
             "        _SB[_g, _LI[_g, _e, LOG_SPIKE]] += _strength",
         ]
 
-    def _detect(self) -> list[str]:
-        """Spikes of this step: their adjoints go to the voltage that crossed, through the surrogate derivative."""
+    @property
+    def _thresholds(self) -> str:
+        return "_A" if self.program.thresholds_own else "_P"
+
+    def _detect(self, mode: str) -> list[str]:
+        """Spikes of this step: the surrogate derivative takes the voltage that crossed for what they are worth."""
+        if mode == "jvp":
+            return [
+                "while _s < _SP[_g, 0] and _SP[_g, 3 * _s + 1] <= _origin + _k:",
+                "    _at = _U(_SP[_g, 3 * _s + 2])",
+                f"    _threshold = {self._thresholds}[_U(_G[_g, _THRESHOLD]) + _U(_SP[_g, 3 * _s + 3])]",
+                "    _SB[_g, _s] = _B[_at] * surrogate(_A[_at] - _threshold, _width, _kind)",
+                "    _s += 1",
+            ]
         return [
             "while _s > 0 and _SP[_g, 3 * _s - 2] >= _origin + _k:",
             "    _s -= 1",
             "    _at = _U(_SP[_g, 3 * _s + 2])",
-            "    _threshold = _P[_U(_G[_g, _THRESHOLD]) + _U(_SP[_g, 3 * _s + 3])]",
+            f"    _threshold = {self._thresholds}[_U(_G[_g, _THRESHOLD]) + _U(_SP[_g, 3 * _s + 3])]",
             "    _B[_at] += _SB[_g, _s] * surrogate(_A[_at] - _threshold, _width, _kind)",
         ]
 
@@ -254,8 +266,11 @@ def {name}({CALL}, _g):
         shelf = "_U(_G[_g, _SHELF])"
         solved, followed = self._again()
         lines = [
+            "_row = _U(_G[_g, _TAPE]) + _U(_k) * _U(_G[_g, _ROW])",
+            "tape_load(_A, _I, _TP, _base, _row, _ranges, _range_n)",
+            *self._detect("jvp"),
             "while _e < _events and _LI[_g, _e, LOG_STEP] == _origin + _k and _LI[_g, _e, LOG_PHASE] == 1:",
-            f"    replay_jvp({ARGS}, _B, _g, _e)",
+            f"    replay_jvp({ARGS}, _B, _SB, _g, _e)",
             "    _e += 1",
             *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
             "zero(_B, _rhs, _n)",
@@ -282,12 +297,13 @@ def {name}({CALL}, _g):
             *self._state_tangent(),
             "record_tangent(_B, _RA, _RB, _G[_g, _REC0], _G[_g, _REC1], _offset + _k + 1)",
             "while _e < _events and _LI[_g, _e, LOG_STEP] == _origin + _k + 1 and _LI[_g, _e, LOG_PHASE] == 2:",
-            f"    replay_jvp({ARGS}, _B, _g, _e)",
+            f"    replay_jvp({ARGS}, _B, _SB, _g, _e)",
             "    _e += 1",
         ]
         body = "\n".join(f"        {x}" for x in lines)
         return f"""{self._head("group_tangent", "Tangents of group g over the steps of its tape.")}
     _e = 0
+    _s = 0
     _events = _QN[_g, LOGGED]
     while _e < _events and _LI[_g, _e, LOG_PHASE] == 0:
         _e += 1
