@@ -10,7 +10,7 @@ import heliox
 from heliox import learn
 
 DURATION = 6.0  # ms
-BY = [
+BY: list[str | learn.Parameter] = [
     "hh.gnabar",
     learn.Parameter("hh.gkbar", lower=0.0, upper=0.2),
     learn.Parameter("pas.g", tied=True, lower=0.0),
@@ -18,7 +18,7 @@ BY = [
     "cm",
     "ena",
 ]
-STATES = ["hh.m", "v"]
+STATES: list[str | learn.Parameter] = ["hh.m", "v"]
 
 
 def cell(dend: str = "dend") -> heliox.Cell:
@@ -53,7 +53,7 @@ def network() -> heliox.Model:
     c.place("ExpSyn", "dend(0.5)", name="synapse", tau=1.5)
     first, second, third = net.add(c, copies=3)
     drive = net.stim("NetStim", start=0.5, number=2, interval=1.5)
-    net.connect(drive, f"{first}.synapse", weight=0.004, delay=0.2)
+    net.connect(drive, f"{first}.synapse", weight=0.001, delay=0.2)
     net.connect(f"{first}.soma(0.5)", f"{second}.synapse", weight=0.015, delay=1.0)
     net.connect(drive, f"{third}.synapse", weight=0.01, delay=0.2)
     return without_tables(net.model())

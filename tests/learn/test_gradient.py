@@ -1,4 +1,4 @@
-"""Gradients of one cell: against finite differences and tangents; of batches, checkpoints, both beginnings."""
+"""Gradients of one cell: against finite differences and tangents; batches, checkpoints, both beginnings."""
 
 import numpy as np
 import pytest
@@ -128,7 +128,9 @@ def test_values_come_from_the_simulation_and_it_stays_as_it_is():
 def test_what_a_run_of_the_simulation_gives_through_initialize():
     sim = simulation()
     sim.var("hh.gkbar")[...] = 0.03
-    p = learn.Problem(sim, target(), BY, DURATION, through="initialize", v_init=-70.0, progress=False, tangent=True)
+    p = learn.Problem(
+        sim, target(), BY, DURATION, through="initialize", v_init=-70.0, progress=False, tangent=True
+    )
     v, w = sim.record("soma(0.5).v"), sim.record("v", where="twig")
     sim.initialize(-70.0)
     sim.run(DURATION)

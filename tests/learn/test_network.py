@@ -103,9 +103,7 @@ def test_what_is_played_has_no_say():
 def test_a_cell_that_the_loss_does_not_depend_on(by, surrogate, match):
     loss = learn.mse("v", -60.0, where=f"{SECOND}.soma")
     with pytest.raises(ModelError, match=match):
-        learn.gradient(
-            played(), loss, learn.Parameter("hh.gnabar", where=by), DURATION, surrogate=surrogate
-        )
+        learn.gradient(played(), loss, learn.Parameter("hh.gnabar", where=by), DURATION, surrogate=surrogate)
 
 
 def test_delays_thresholds_and_stimuli_are_refused():
