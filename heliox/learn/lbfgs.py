@@ -23,7 +23,9 @@ def scipy_minimise() -> Callable[..., Any]:
     try:
         from scipy.optimize import minimize
     except ImportError:
-        raise HelioXError("method='lbfgs' needs SciPy: pip install scipy (or 'heliox[fit]'); or use method='adam'") from None
+        raise HelioXError(
+            "method='lbfgs' needs SciPy: pip install scipy, or 'heliox[fit]'; or use method='adam'"
+        ) from None
     return minimize
 
 

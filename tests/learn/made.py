@@ -65,7 +65,7 @@ def simulation(batch: int = 1, model: heliox.Model | None = None, **options) -> 
     sim = heliox.Simulation(model, batch=batch, vary=["hh.gnabar"], progress=False, **options)
     if batch > 1:
         g = sim.var("hh.gnabar")
-        g[...] = g.values * np.linspace(0.7, 1.2, batch)[:, None]
+        g[...] = g[...] * np.linspace(0.7, 1.2, batch)[:, None]
     return sim
 
 

@@ -1,5 +1,7 @@
 """Gradients of one cell: against finite differences and tangents; batches, checkpoints, both beginnings."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_other_losses_on_the_same_run():
 
 def test_of_values_given():
     p = problem()
-    there = {"hh.gnabar": 0.1, "ena": 45.0, "cm": np.linspace(0.8, 1.2, 6)}
+    there: Any = {"hh.gnabar": 0.1, "ena": 45.0, "cm": np.linspace(0.8, 1.2, 6)}
     g = p.gradient(there)
     same(g, learn.FiniteDifference().gradient(p, there), EXACT)
     assert p.values["ena"] == [50.0] and g.value != p.gradient().value
@@ -84,7 +86,7 @@ def test_members_are_what_they_are_alone(through):
 
 @pytest.mark.parametrize(("checkpoints", "bisect"), [(8.0, False), (5.5, True)])
 def test_checkpoints_give_the_same_bits(checkpoints, bisect):
-    long = {"duration": 60.0}
+    long: Any = {"duration": 60.0}
     whole = problem(2, **long)
     assert whole.plan.tape.pieces == 1 and whole.plan.factor == 1.0
     row, checkpoint = whole.plan.tape.row, whole.plan.tape.checkpoint

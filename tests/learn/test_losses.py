@@ -1,5 +1,7 @@
 """Each loss: its value by a plain formula, its cotangents against finite differences of the loss itself."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,10 +11,10 @@ from heliox.learn.losses import Traces
 from heliox.learn.warping import soft_dtw_of
 
 B, N, S = 2, 3, 30
-T = 10.0 + 0.025 * np.arange(S)
+T: Any = 10.0 + 0.025 * np.arange(S)
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(B, N, S)).cumsum(axis=-1)
-WINDOW = {"start": float(T[4]), "stop": float(T[20])}
+X: Any = RNG.normal(size=(B, N, S)).cumsum(axis=-1)
+WINDOW: Any = {"start": float(T[4]), "stop": float(T[20])}
 
 
 def cube(x, t):
@@ -156,12 +158,12 @@ def test_shapes_that_do_not_fit(loss, match):
 
 def test_sums():
     a, b = learn.mse("v", 0.0), learn.mse("v", 1.0)
-    np.testing.assert_allclose(total(sum([a, b]), X), total(a, X) + total(b, X))
+    np.testing.assert_allclose(total(sum([a, b], 0.0 * a), X), total(a, X) + total(b, X))
     np.testing.assert_allclose(total(a + a, X), 2 * total(a, X))
     twice = (a + a).evaluate(traces(a))[1][a.reads[0]]
     np.testing.assert_allclose(twice, 2 * a.evaluate(traces(a))[1][a.reads[0]])
     assert "2 *" in repr(2 * a) and len((a + b).reads) == 2
     with pytest.raises(TypeError):
-        a + 1.0
+        a + 1.0  # type: ignore[operator]
     with pytest.raises(TypeError):
-        a * "x"
+        a * "x"  # type: ignore[operator]

@@ -82,7 +82,7 @@ def test_spike_count_through_its_surrogate():
 def test_what_is_played_has_no_say():
     sim = played(2)
     sim.detect(f"{FIRST}.dend(0.5).v", -20.0)
-    by = [*BY[:3], learn.Parameter("IClamp.amp", where="IClamp[2]")]
+    by: list[str | learn.Parameter] = [*BY[:3], learn.Parameter("IClamp.amp", where="IClamp[2]")]
     p = learn.Problem(sim, learn.mse("v", -50.0, where=f"{THIRD}.soma"), by, DURATION, progress=False)
     with pytest.warns(RuntimeWarning, match=r"IClamp.amp are exactly 0"):
         g = p.gradient()
