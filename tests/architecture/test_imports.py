@@ -58,6 +58,7 @@ OPTIONAL = {
     "bluepyopt",
     "efel",
     "pandas",
+    "scipy",
     "xarray",
     "ipywidgets",
     "IPython",
