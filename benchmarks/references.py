@@ -42,7 +42,7 @@ def pyramidal(name: str, folder: Path, math: str) -> Iterator[Row]:
         began = time.perf_counter()
         outcome = runs.perform(run, folder, math)
         took = time.perf_counter() - began
-        asked = ", ".join(f"{limit:.0e}" for _, limit in run.tolerance) + " mV"
+        asked = ", ".join(f"{limit:.0e}" for _, limit in outcome.run.tolerance) + " mV"
         spikes = f"{len(outcome.spikes)} of {len(outcome.expected)}" + (
             "" if outcome.same_spikes else ", in other steps"
         )

@@ -53,26 +53,24 @@ class Simulation:
         Members: copies of the model that run together and may differ in what `vary` names.
     vary : collection of str
         Variables that differ between members: parameters (``"hh.gnabar"``), GLOBALs (``"na_ion.nai0"``),
-        ``"celsius"``, ``"NetCon.weight"``, ``"NetCon.delay"``, ``"NetCon.threshold"``. States, v and random
-        streams always may; plays, where `play` is given values of members.
+        ``"celsius"``, ``"NetCon.weight"``, ``.delay``, ``.threshold``. States, v and streams always may.
     math : str
         ``"fast"``: own vectorising arithmetic, the same bits on every device; ``"libm"``: the C library's,
         NEURON's bits.
     order : str
-        Elimination order: ``"neuron"``.
+        ``"neuron"``
     threads : int, optional
         Default: one for small models, else all cores. Results do not depend on it.
     mode : str
-        ``"auto"`` (of use on CUDA only).
+        ``"auto"`` (of use on CUDA only)
     progress : bool
-        Show a bar in runs of more than two seconds.
+        A bar in runs of more than two seconds.
     adjoint : Adjoint, optional
-        What `heliox.learn` differentiates; it makes such simulations itself.
+        Of simulations that `heliox.learn` makes.
 
     Raises
     ------
     ModelError, DeviceError, UnsupportedError
-        With what would be legal.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""HelioX and its peers side by side on the same models, each task in a process of its own, one thread.
+"""HelioX and its peers side by side on the same models, one thread.
+
+Each run is a process of its own; the simulators take turns, and a figure is the median over the rounds.
 
     python -m benchmarks.peers --arbor PYTHON --jaxley PYTHON --swc CELL.swc
 
@@ -11,8 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
+from itertools import groupby
 from pathlib import Path
 
 from benchmarks.cpu import machine, save
@@ -67,7 +71,8 @@ def table(rows: list[dict], about: dict[str, str]) -> str:
     lines = [
         "# HelioX and its peers, CPU, one thread",
         "",
-        "`python -m benchmarks.peers`: medians of several runs, a process each, math=fast, float64, compilation apart.",
+        "`python -m benchmarks.peers`: medians of several runs in each of several processes that take turns, math=fast,",
+        "float64, compilation apart.",
         "Arbor solves another problem: its hh uses rational approximations, and every fork is a volume of its own.",
         "",
         ", ".join(f"{k} {v}" for k, v in about.items()),
@@ -89,19 +94,28 @@ def main() -> None:
     p.add_argument("--arbor", metavar="PYTHON")
     p.add_argument("--jaxley", metavar="PYTHON")
     p.add_argument("--swc", help="morphology of the hh cell")
-    p.add_argument("--nseg", type=int, default=3, help="segments a section in HelioX")
-    p.add_argument("--ncomp", type=int, default=4, help="compartments a branch in Jaxley")
-    p.add_argument("--repeat", type=int, default=3)
+    p.add_argument("--nseg", type=int, default=6, help="segments a section in HelioX")
+    p.add_argument("--ncomp", type=int, default=6, help="compartments a branch in Jaxley")
+    p.add_argument("--repeat", type=int, default=3, help="runs in a process")
+    p.add_argument("--rounds", type=int, default=3, help="processes of each simulator")
     a = p.parse_args()
     rows = []
     about = machine()
-    for task, simulator, python, script, options in tasks(a):
-        found = measure(python, script, options)
-        if simulator in ("neuron", "coreneuron"):
-            found["version"] = about["neuron"]
-        found["ns"] = 1e9 * found["seconds"] / (found["compartments"] * found["steps"])
-        rows.append({"task": task, "simulator": simulator, **found})
-        print(f"{task}: {simulator} {found['seconds']:.3f} s, {found['ns']:.2f} ns", flush=True)
+    for task, group in groupby(tasks(a), lambda x: x[0]):
+        runs: dict[str, list[dict]] = {}
+        processes = list(group)
+        for _ in range(a.rounds):
+            for _, simulator, python, script, options in processes:
+                runs.setdefault(simulator, []).append(measure(python, script, options))
+        for simulator, found in runs.items():
+            row = {"task": task, "simulator": simulator, **found[0]}
+            row["rounds_s"] = [x["seconds"] for x in found]
+            row["seconds"] = statistics.median(row["rounds_s"])
+            if simulator in ("neuron", "coreneuron"):
+                row["version"] = about["neuron"]
+            row["ns"] = 1e9 * row["seconds"] / (row["compartments"] * row["steps"])
+            rows.append(row)
+            print(f"{task}: {simulator} {row['seconds']:.3f} s, {row['ns']:.2f} ns", flush=True)
     save("peers", rows, about, table(rows, about))
 
 

@@ -88,7 +88,8 @@ def cell(a: argparse.Namespace) -> dict[str, Any]:
     sim.initialize(-65)
     v = sim.record(f"{soma}(0.5).v")
     out = run(sim, lambda: sim.initialize(-65), a)
-    segments = int((model.nodes.section >= 0).sum())
+    x = model.nodes.x
+    segments = int(((model.nodes.section >= 0) & (x > 0) & (x < 1)).sum())  # without the ends of sections
     return {
         "compartments": segments * a.members, "steps": round(a.tstop / a.dt), **out, "v_max": float(v.values.max()),
     }  # fmt: skip

@@ -76,8 +76,8 @@ class Schedule:
         kind = "bisection" if self.bisect else "one level"
         return (
             f"tape: {self.row} bytes a step, {self.steps} steps in {self.pieces} pieces of {self.piece}, "
-            f"{self.checkpoints} checkpoints of {self.checkpoint} bytes ({kind}); {self.bytes / 1e6:.2f} MB in all, "
-            f"{self.factor:.2f} forward steps a step"
+            f"{self.checkpoints} checkpoints of {self.checkpoint} bytes ({kind}); "
+            f"{self.bytes / 1e6:.2f} MB in all, {self.factor:.2f} forward steps a step"
         )
 
 
@@ -94,21 +94,16 @@ def schedule(steps: int, row: int, checkpoint: int, memory: int | None) -> Sched
     whole = Schedule(steps, steps, row, checkpoint)
     if whole.bytes <= limit:
         return whole
-    # pieces of k steps: k*row + ceil(steps/k)*checkpoint, smallest near sqrt(steps*checkpoint/row)
-    best = int(np.clip(np.sqrt(steps * checkpoint / row), 1, steps))
-    candidates = sorted({*(int(k) for k in np.geomspace(1, steps, 200)), best}, reverse=True)
-    for k in candidates:
-        s = Schedule(steps, k, row, checkpoint)
-        if s.bytes <= limit:
-            return s
-    for k in candidates:
-        s = Schedule(steps, k, row, checkpoint, bisect=True)
-        if s.bytes <= limit:
-            return s
+    counts = sorted({*range(1, min(steps, 100) + 1), *(int(n) for n in np.geomspace(1, steps, 200))})
+    for bisect in (False, True):
+        for n in counts:  # few pieces: little is done again
+            s = Schedule(steps, -(-steps // n), row, checkpoint, bisect)
+            if s.bytes <= limit:
+                return s
     least = Schedule(steps, 1, row, checkpoint, bisect=True)
     raise ModelError(
-        f"a gradient over {steps} steps needs at least {least.bytes} bytes here ({row} for a step on the tape, "
-        f"{checkpoint} for a checkpoint); {limit} are allowed"
+        f"a gradient over {steps} steps needs at least {least.bytes} bytes here ({row} for a step on the "
+        f"tape, {checkpoint} for a checkpoint); {limit} are allowed"
     )
 
 
@@ -137,8 +132,8 @@ class Differentiator:
     Attributes
     ----------
     B : (A_size + 1,) float64
-        Adjoints (or tangents) in the layout of the engine's ``A``: behind `backward`, of the state at the start of
-        the run and of parameters.
+        Adjoints (or tangents) in the layout of the engine's ``A``: behind `backward`, of the state at the
+        start of the run and of parameters.
     R, RB : (steps + 1, recorded)
         Recorded values, and their adjoints; columns as given to `record`.
     """
@@ -166,7 +161,7 @@ class Differentiator:
     # ------------------------------------------------------------------ what is recorded
 
     def record(self, addresses: NDArray[np.int64]) -> None:
-        """What `R` and `RB` hold: places in A (below 0: ``-1 - place`` in P), sorted by group inside."""
+        """What `R` and `RB` hold: places in A (below 0: ``-1 - place`` in P)."""
         base = self.plan.G[:, self._column("BASE")]
         group = np.where(addresses >= 0, np.searchsorted(base, addresses, side="right") - 1, 0)
         order = np.argsort(group, kind="stable")
@@ -186,7 +181,7 @@ class Differentiator:
     # ------------------------------------------------------------------ forward
 
     def forward(self, steps: int, progress: Callable[[int], None] | None = None) -> NDArray[np.float64]:
-        """Run `steps` from the present state; recorded values (steps + 1, columns), the first of the start."""
+        """Run `steps` from the present state; recorded values (steps + 1, columns), the start's first."""
         e = self.engine
         e.drain_spikes()
         self._first = e.snapshot()
@@ -280,6 +275,16 @@ class Differentiator:
         self.engine.restore(self._first)
         cache.call(self.engine.module.reverse_initial, *self._arguments(0, 0))
 
+    def coefficients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Behind `backward` with an `Adjoint` with geometry: adjoints of a and b, each (B, nodes)."""
+        p = self.plan
+        nodes = np.arange(len(p.model.nodes))
+        found = []
+        for name in ("A_BAR", "B_BAR"):
+            at = (p.G[: p.chunks, self._column(name)] + p.chunk_base)[p.node_chunk] + p.node_local
+            found.append(self.B[p.member_size * np.arange(p.batch)[:, None] + at[nodes]])
+        return found[0], found[1]
+
     def _pieces(self) -> Iterator[tuple[int, int]]:
         """Pieces from the last to the first, each taped when it is given."""
         s, e = self.schedule, self.engine
@@ -324,8 +329,9 @@ class Differentiator:
         e, p = self.engine, self.plan
         s = self.surrogate or Surrogate()
         return (
-            e.A, e.P, p.I, p.G, e.QF, e.QI, e.QN, e.SF, e.SI, p.FAN, p.CI, p.SR, e.R, e.RA, e.TP, e.LF, e.LI, e.T,
-            self.B, self.RB, self._SB, self._SP, p.order, n, self._start + first, first, p.dt, s.width,
+            e.A, e.P, p.I, p.G, e.QF, e.QI, e.QN, e.SF, e.SI, p.FAN, p.CI, p.SR, e.R, e.RA, e.TP, e.LF,
+            e.LI, e.T, self.B, self.RB, self._SB, self._SP, p.order, n, self._start + first, first, p.dt,
+            s.width,
             SURROGATES.index(s.kind),
         )  # fmt: skip
 
@@ -392,9 +398,10 @@ class Differentiator:
         bad = int(np.flatnonzero(~np.isfinite(self.B[:-1]))[0])
         place = locate(self.plan, bad)
         t = self.plan.dt * first
+        span = f"between {t:g} and {t + self.plan.dt * n:g} ms of the run"
         return NumericalError(
-            f"the adjoint of {place} became NaN or infinite in the reverse pass between {t:g} and "
-            f"{t + self.plan.dt * n:g} ms of the run; check the loss, and parameters at the edge of their range"
+            f"the adjoint of {place} became NaN or infinite in the reverse pass {span}; "
+            "check the loss, and parameters at the edge of their range"
         )
 
 

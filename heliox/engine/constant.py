@@ -30,6 +30,8 @@ def constant_matrix(
 def constant_conductance(s: VarStruct, driven: Collection[str]) -> bool:
     """Whether a mechanism adds nothing to the diagonal, or what parameters that no block writes give."""
     t = s.template
+    if t.name == "capacitance":
+        return "cm" not in driven
     if t.kind == "ion" or not t.currents:
         return True
     rule = t.functions.get("conductance")

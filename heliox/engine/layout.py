@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from heliox.engine.constant import constant_matrix
 from heliox.engine.diffusion import neighbours
-from heliox.engine.partition import Partition, cell_of_node, partition
+from heliox.engine.partition import Partition, cell_of_node, connected, partition
 from heliox.engine.plan import Placement, Plan, Row, inside
 from heliox.engine.references import Couplings, named_variables
 from heliox.engine.storage import orders, stretches
-from heliox.engine.tape import lay_tape
+from heliox.engine.tape import lay_tape, varied_trained
 from heliox.engine.vary import Vary
 from heliox.errors import ModelError
 from heliox.kernels.context import W
@@ -19,7 +19,7 @@ from heliox.kernels.mechanism_text import table_size
 from heliox.kernels.program import Adjoint, Program
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.blocks import EVENT_BLOCKS
-from heliox.mechanisms.fast import fast_form
+from heliox.mechanisms.fast import fast_form, without_tables
 from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout
 from heliox.model.model import Lists, Mechanism, Model
 from heliox.solver import diffusion
@@ -61,6 +61,8 @@ def make_plan(
     vary = vary or Vary()
     named, varied = named_variables(model), vary.mechanisms
     templates = [catalogue.resolve(model.definitions[m.name]) for m in model.mechanisms]
+    if adjoint is not None:
+        templates = [t if tabulated(m) else without_tables(t) for m, t in zip(model.mechanisms, templates)]
     if math == "fast":
         templates = [fast_form(t) for t in templates]
     structs = [
@@ -69,7 +71,8 @@ def make_plan(
     ]
     wanted = -(-threads // batch)
     if adjoint is not None:  # the reverse pass does not depend on threads, and meets nobody on its way
-        chunk_nodes, wanted = (len(model.nodes) + 1 if connected(model) else chunk_nodes), 1
+        whole = connected(model) or bool(varied_trained(structs, adjoint))
+        chunk_nodes, wanted = (len(model.nodes) + 1 if whole else chunk_nodes), 1
     part = partition(model, dt, chunk_nodes or CHUNK_NODES, wanted, delays)
     program = Program(
         tuple(structs), math, model.settings.secondorder, vary.celsius,
@@ -82,12 +85,9 @@ def make_plan(
     return _Builder(model, dt, batch, program, part, vary).build()
 
 
-def connected(model: Model) -> bool:
-    """Whether cells may hear of each other."""
-    c, s = model.connections, model.sources
-    heard = (c.source >= 0) & (c.mechanism >= 0)
-    own = np.array([v != "" for v in s.variable], bool)
-    return bool(len(model.transfers) or len(model.pointers.of) or own[c.source[heard]].any())
+def tabulated(m: Mechanism) -> bool:
+    """Whether the tables of a mechanism are used."""
+    return bool(float(m.globals.get("usetable", 1.0)))
 
 
 def writes_weights(s: VarStruct) -> bool:
@@ -483,6 +483,6 @@ class _Builder:
             if t.globals_:
                 globals_at[k] = self.P.take(sum(v.size for v in t.globals_.values()))
                 self.column(f"{t.name}_GLOBALS")[:] = globals_at[k]
-            if t.tables and float(self.model.mechanisms[k].globals.get("usetable", 1.0)):
+            if t.tables and tabulated(self.model.mechanisms[k]):
                 tables[k] = self.row(f"{t.name}_TABLE", table_size(s), self.program.tables_own(s))
         return tables, globals_at, varied_at

@@ -47,6 +47,14 @@ def cell_of_node(model: Model) -> NDArray[np.int32]:
     return of_root[jump]
 
 
+def connected(model: Model) -> bool:
+    """Whether cells may hear of each other."""
+    c, s = model.connections, model.sources
+    heard = (c.source >= 0) & (c.mechanism >= 0)
+    own = np.array([v != "" for v in s.variable], bool)
+    return bool(len(model.transfers) or len(model.pointers.of) or own[c.source[heard]].any())
+
+
 def _components(n: int, first: NDArray, second: NDArray) -> NDArray[np.int64]:
     """Label of the connected component of each of n things, the smallest member's index."""
     label = np.arange(n)

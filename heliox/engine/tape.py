@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from heliox.engine.plan import Placement
 from heliox.kernels.context import W
 from heliox.kernels.differentiated import Differentiated
+from heliox.kernels.program import Adjoint
+from heliox.mechanisms.varstruct import VarStruct
 
 if TYPE_CHECKING:
     from heliox.engine.layout import _Builder
@@ -53,6 +55,12 @@ def lay_tape(builder: _Builder, placements: list[Placement], couplings: Coupling
             row[columns[name]] = first + 2 * row[columns[name]]
         row[columns["RANGES"]], row[columns["RANGE_N"]] = first, len(runs)
         row[columns["ROW"]] = 1 + _length(runs)
+
+
+def varied_trained(structs: Sequence[VarStruct], adjoint: Adjoint) -> frozenset[tuple[str, str]]:
+    """What is trained and shared by all instances: its adjoint is a sum over all of them."""
+    shared = {(s.template.name, n) for s in structs for n in s.varied} | {("", "celsius")}
+    return adjoint.trained & shared
 
 
 def _length(runs: Iterable[Run]) -> int:

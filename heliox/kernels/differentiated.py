@@ -93,7 +93,20 @@ class Differentiated:
             or (n in t.ion_names and n in self.active_ions and n not in m.own)
             or n in weights
             or n in t.pointers
+            or n in self.globals(m)
         ]
+
+    def globals(self, m: VarStruct) -> dict[str, str]:
+        """GLOBALs, and celsius, by which is differentiated -> text of their place in A."""
+        name = m.template.name
+        out = {
+            n: f"_U(_G[_g, _{name}_VARIED]) + _U({at})"
+            for n, at in m.varied.items()
+            if (name, n) in self.spec.trained and m.template.globals_[n].size == 1
+        }
+        if self.program.celsius_own and ("", "celsius") in self.spec.trained:
+            out["celsius"] = "_U(_G[_g, _CELSIUS])"
+        return out
 
     def needed(self, m: VarStruct) -> set[str]:
         """Variables of instances that something reads after they were set."""

@@ -63,7 +63,7 @@ def event(context: Context, m: VarStruct, block: str) -> str:
 
 
 def logged(m: VarStruct, f: Function) -> list[str]:
-    """What a receiving block reads, as the log of events keeps it: all but streams, lists and the event's own."""
+    """What a receiving block reads, as the log of events keeps it: all but streams and lists."""
     t = m.template
     names = [n for n in f.params if n not in (*t.random, *t.lists, "t", "dt", "flag")]
     return expanded(names, t.array_sizes)

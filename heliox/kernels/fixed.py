@@ -35,14 +35,16 @@ RANDOM_NAMES = ("random_ipick", "random_uniform", "random_negexp", "random_norma
 CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
     events: (
         "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE",
-        "LOGGED", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "LOG_FULL", "SELF", "CONDITION", "GENERATION", "HOPS",
+        "LOGGED", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "LOG_FULL",
+        "SELF", "CONDITION", "GENERATION", "HOPS",
     ),
     effects: ("SEND", "EVENT", "MOVE", "WATCH", "MOST"),
     tree: ("ROOTS", "SINGLE", "ABREAST"),
     play: ("TARGET", "CURSOR", "POINTS", "STRIDE", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
 }  # fmt: skip
 CONSTANTS[tape] = (
-    "LOG_STEP", "LOG_PHASE", "LOG_TARGET", "LOG_CONNECTION", "LOG_SPIKE", "LOG_TIME", "LOG_FLAG", "LOG_EMITTED", "LOG_VALUES",
+    "LOG_STEP", "LOG_PHASE", "LOG_TARGET", "LOG_CONNECTION", "LOG_SPIKE",
+    "LOG_TIME", "LOG_FLAG", "LOG_EMITTED", "LOG_VALUES",
 )  # fmt: skip
 KERNELS: dict[ModuleType, tuple[str, ...]] = {
     tree: (

@@ -1,7 +1,7 @@
 """Derivatives of one block of one mechanism: a loop over instances, as `block_loop` writes the block's own.
 
-Mode ``vjp`` takes adjoints back through the block, ``jvp`` carries tangents forward. Both live in ``B``, in the
-layout of ``A``. A block's derivative runs where the arenas hold what the block itself reads.
+Mode ``vjp`` takes adjoints back through the block, ``jvp`` carries tangents forward. Both live in ``B``, in
+the layout of ``A``. A block's derivative runs where the arenas hold what the block itself reads.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import ast
 
 from heliox.errors import UnsupportedError
 from heliox.kernels.block_loop import BlockWriter
-from heliox.kernels.context import Context, assigned, elements, loads, read_by
+from heliox.kernels.context import Context, elements, loads, read_by
 from heliox.kernels.differentiated import Differentiated
 from heliox.kernels.lower import Slopes, function_text, looking_up, plain_text, table_calls
-from heliox.kernels.mechanism_text import looks_inside
+from heliox.kernels.mechanism_text import looks_inside, table_arguments
 from heliox.mechanisms import derivatives
 from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.blocks import SCALARS
@@ -35,10 +35,11 @@ def differentiated(d: Differentiated, m: VarStruct, block: str, mode: str) -> De
     of = list(f.returns) if block == "conductance" else d.of(m, f)
     if not of or (mode == "jvp" and not wrt and block != "initial"):
         return None
-    if looks_inside(m, block) or (looking_up(t) & f.calls):
+    tabulated = {a for x in t.tables if x.function in f.calls for a in table_arguments(m, x)}
+    if looks_inside(m, block) or (looking_up(t) & f.calls) or (tabulated & d.globals(m).keys()):
         raise UnsupportedError(
-            f"{t.name}: derivatives of {block} with a TABLE that is looked up inside another function are not "
-            f"available; set usetable_{t.name} = 0 before the freeze",
+            f"{t.name}: derivatives of {block} with a TABLE that is looked up inside another function, "
+            f"or depends on what is trained, are not available; set usetable_{t.name} = 0 before the freeze",
             mechanism=t.name,
         )
     if set(f.params) & set(t.random):
@@ -58,12 +59,18 @@ def differentiated(d: Differentiated, m: VarStruct, block: str, mode: str) -> De
 class LinearWriter(BlockWriter):
     """Writes the derivative of one block of one mechanism."""
 
-    def __init__(self, d: Differentiated, context: Context, m: VarStruct, block: str, mode: str) -> None:
+    mode: str
+
+    def _body(self, suffix: str, pad: str) -> list[str]:
+        """The derivative of one instance."""
+        raise NotImplementedError
+
+    def __init__(self, d: Differentiated, context: Context, m: VarStruct, block: str) -> None:
         super().__init__(context, m, block)
         self.effects = False  # derivatives have none: events are replayed from a log
-        self.d, self.mode, self.x = d, mode, SIGN[mode]
-        self.derivative = differentiated(d, m, block, mode)
-        self.slope = differentiated(d, m, "conductance", mode) if self.rule else None
+        self.d = d
+        self.derivative = differentiated(d, m, block, self.mode)
+        self.slope = differentiated(d, m, "conductance", self.mode) if self.rule else None
         self.active = d.own(m)
         of = self.derivative.of if self.derivative else ()
         wrt = [*(self.derivative.wrt if self.derivative else ()), *(self.slope.wrt if self.slope else ())]
@@ -71,6 +78,7 @@ class LinearWriter(BlockWriter):
         self.ions_out = [n for n in self.ion_reads if n in wrt]
         self.voltage = "v" in wrt or (self.accumulates and "v" in self.nodes)
         self.pointers_out = [n for n in self.pointers if n in wrt]
+        self.globals_out = [n for n in d.globals(m) if n in wrt]
         self.own_in = [
             n for n in self.f.returns if n in m.own and set(expanded([n], self.t.array_sizes)) & set(of)
         ]
@@ -79,7 +87,8 @@ class LinearWriter(BlockWriter):
         ]
         if self.pointers_written or (self.serial and self.ions_in):
             raise UnsupportedError(
-                f"{self.name}: derivatives of {block}, which writes what several instances may share, are not available",
+                f"{self.name}: derivatives of {block}, which writes what instances may share, "
+                "are not available",
                 mechanism=self.name,
             )
         for n in ("_bv", *(("_br", "_bd") if self.accumulates else ())):
@@ -91,6 +100,8 @@ class LinearWriter(BlockWriter):
             self._slot("area")
         for n in self.pointers_out:
             self._slot(f"_bp_{n}")
+        for n in self.globals_out:
+            self._slot(f"_bs_{n}")
         for n in self._slope_values():
             self._slot(n)
 
@@ -196,7 +207,7 @@ class LinearWriter(BlockWriter):
         for n in self.lists:
             at = f"_list_{n} + _U(2) * (_first + _j)"
             lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
-        lines += self._reverse(suffix, pad) if self.mode == "vjp" else self._forward(suffix, pad)
+        lines += self._body(suffix, pad)
         return "\n".join(lines)
 
     def _slots_of(self, n: str) -> list[tuple[str, str]]:
@@ -207,25 +218,6 @@ class LinearWriter(BlockWriter):
     ) -> str:
         left = f"{', '.join(results)} = " if results else ""
         return f"{pad}{left}{self.name}_{d.function.name}{suffix}({', '.join([*given, *bars])})"
-
-    # ------------------------------------------------------------------ adjoints
-
-    def _reverse(self, suffix: str, pad: str) -> list[str]:
-        d = self.derivative
-        assert d is not None
-        lines = []
-        for n in self.own_in:
-            lines += [f"{pad}_bar_{x} = _B[_o + {slot} + _j]" for x, slot in self._slots_of(n)]
-        if self.accumulates:
-            lines += self._reverse_currents(suffix, pad)
-        else:
-            lines += [f"{pad}_bar_{n} = {self.S(f'_bi_{n}')}" for n in self.ions_in]
-            values = self._tabled_names(suffix)
-            bars = [f"_bar_{r}" for r in d.of]
-            lines.append(
-                self._call(d, suffix, [*values, *self._given()], bars, [f"_bar_{p}" for p in d.wrt], pad)
-            )
-        return lines + self._reverse_stores(pad)
 
     def _given(self) -> list[str]:
         return expanded(read_by(self.m, self.f), self.t.array_sizes)
@@ -258,203 +250,6 @@ class LinearWriter(BlockWriter):
         names += [f"{n}_slope" for n in names]
         return [f"{n}_above" for n in names] if above else names
 
-    def _reverse_stores(self, pad: str) -> list[str]:
-        lines = []
-        for n in self.own_out:
-            for x, slot in self._slots_of(n):
-                op = "=" if n in self.f.returns else "+="
-                lines.append(f"{pad}_B[_o + {slot} + _j] {op} _bar_{x}")
-        for n in self.own_in:  # set without being read: nothing before depends on the old value
-            if n not in self.own_out:
-                lines += [f"{pad}_B[_o + {slot} + _j] = 0.0" for _, slot in self._slots_of(n)]
-        lines.append(f"{pad}{self.S('_bv')} = {'_bar_v' if self.voltage else '0.0'}")
-        lines += [f"{pad}{self.S(f'_bi_{n}')} = _bar_{n}" for n in self.ions_out]
-        lines += [f"{pad}{self.S(f'_bp_{n}')} = _bar_{n}" for n in self.pointers_out]
-        return lines
-
-    def _reverse_currents(self, suffix: str, pad: str) -> list[str]:
-        d = self.derivative
-        assert d is not None
-        scale = f" * {SCALE}" if self.t.kind == "point" else ""
-        share = " * (100.0 / area)" if self.t.kind == "point" else ""
-        lines = [f"{pad}_bt = {self.S('_br')}{scale}", f"{pad}_bg = {self.S('_bd')}{scale}"]
-        outs = list(
-            dict.fromkeys([*d.wrt, *(self.slope.wrt if self.slope else ()), *(["v"] if self.voltage else [])])
-        )
-        own_bars = [r for r in d.of if r not in self.t.currents]
-        lines += [f"{pad}_kept_{r} = _bar_{r}" for r in own_bars]
-        for c in self.t.currents:
-            terms = ["_bt"]
-            if c in self.ions_in:
-                terms.append(f"{self.S(f'_bi_{c}')}{share}")
-            if c in self.own_in:
-                terms.append(f"_bar_{c}")
-            lines.append(f"{pad}_total_{c} = {' + '.join(terms)}")
-        if self.rule is not None:
-            bars = [f"_total_{r}" if r in self.t.currents else f"_kept_{r}" for r in d.of]
-            lines.append(
-                self._call(
-                    d,
-                    suffix,
-                    [*self._tabled_names(suffix), *self._given()],
-                    bars,
-                    [f"_one_{p}" for p in d.wrt],
-                    pad,
-                )
-            )
-            parts = {p: [f"_one_{p}"] for p in d.wrt}
-            if self.slope is not None and self.slope.wrt:
-                results = [f"_two_{p}" for p in self.slope.wrt]
-                lines.append(
-                    self._call(
-                        self.slope, "", list(self.rule.params), ["_bg"] * len(self.slope.of), results, pad
-                    )
-                )
-                for p in self.slope.wrt:
-                    parts.setdefault(p, []).append(f"_two_{p}")
-        else:
-            parts = self._reverse_quotient(suffix, own_bars, lines, pad)
-        for p in outs:
-            lines.append(f"{pad}_bar_{p} = {' + '.join(parts.get(p, ['0.0']))}")
-        return lines
-
-    def _reverse_quotient(
-        self, suffix: str, own_bars: list[str], lines: list[str], pad: str
-    ) -> dict[str, list[str]]:
-        """The difference quotient: the block at v, then at v + 0.001, whose results the former reads."""
-        d = self.derivative
-        assert d is not None
-        given = self._given()
-        above = ["_v1" if a == "v" else a for a in given]
-        kept = [
-            n
-            for n in expanded(self.f.returns, self.t.array_sizes)
-            if n in expanded(self.f.params, self.t.array_sizes)
-        ]
-        lines.append(f"{pad}_v1 = v + 0.001" if "v" in self.nodes else f"{pad}_v1 = 0.0")
-        lines += [f"{pad}_before_{n} = {n}" for n in kept]
-        if kept:
-            first = [f"{n}_above" for n in self._values()[: len(self._values()) // 2]] if suffix else []
-            call = f"{self.name}_{self.block}{suffix}"
-            lines.append(f"{pad}{assigned(self.m, self.f)}{call}({', '.join([*first, *above])})")
-        bars = [f"_total_{r} - 1000.0 * _bg" if r in self.t.currents else f"_kept_{r}" for r in d.of]
-        lines.append(
-            self._call(
-                d, suffix, [*self._tabled_names(suffix), *given], bars, [f"_one_{p}" for p in d.wrt], pad
-            )
-        )
-        lines += [f"{pad}{n} = _before_{n}" for n in kept]
-        bars = [
-            "1000.0 * _bg" if r in self.t.currents else f"_one_{r}" if r in kept and r in d.wrt else "0.0"
-            for r in d.of
-        ]
-        lines.append(
-            self._call(
-                d,
-                suffix,
-                [*self._tabled_names(suffix, True), *above],
-                bars,
-                [f"_two_{p}" for p in d.wrt],
-                pad,
-            )
-        )
-        return {p: [f"_two_{p}"] if p in kept else [f"_one_{p}", f"_two_{p}"] for p in d.wrt}
-
-    # ------------------------------------------------------------------ tangents
-
-    def _forward(self, suffix: str, pad: str) -> list[str]:
-        d = self.derivative
-        assert d is not None
-        wrt = list(dict.fromkeys([*d.wrt, *(self.slope.wrt if self.slope else ())]))
-        lines = []
-        for p in wrt:
-            if p == "v":
-                lines.append(f"{pad}_dot_v = {self.S('_bv')}")
-            elif p in self.ions_out:
-                lines.append(f"{pad}_dot_{p} = {self.S(f'_bi_{p}')}")
-            elif p in self.pointers_out:
-                lines.append(f"{pad}_dot_{p} = {self.S(f'_bp_{p}')}")
-        for n in self.own_out:
-            lines += [f"{pad}_dot_{x} = _B[_o + {slot} + _j]" for x, slot in self._slots_of(n)]
-        dots = [f"_dot_{p}" for p in d.wrt]
-        if not self.accumulates:
-            given = [*self._tabled_names(suffix), *self._given()]
-            lines.append(self._call(d, suffix, given, dots, [f"_dot_{r}" for r in d.of], pad))
-            lines += [f"{pad}{self.S(f'_bi_{n}')} = _dot_{n}" for n in self.ions_in]
-        else:
-            lines += self._forward_currents(suffix, dots, pad)
-        for n in self.f.returns:
-            if n in self.m.own and n in self.active:
-                inside = n in self.own_in
-                lines += [
-                    f"{pad}_B[_o + {slot} + _j] = {f'_dot_{x}' if inside else '0.0'}"
-                    for x, slot in self._slots_of(n)
-                ]
-        return lines
-
-    def _forward_currents(self, suffix: str, dots: list[str], pad: str) -> list[str]:
-        d = self.derivative
-        assert d is not None
-        point = self.t.kind == "point"
-        scale = f" * {SCALE}" if point else ""
-        share = " * (100.0 / area)" if point else ""
-        given = self._given()
-        lines = []
-        total = " + ".join(f"_dot_{c}" for c in self.t.currents)
-        if self.rule is not None:
-            lines.append(
-                self._call(
-                    d, suffix, [*self._tabled_names(suffix), *given], dots, [f"_dot_{r}" for r in d.of], pad
-                )
-            )
-            lines.append(f"{pad}_bt = {total}")
-            if self.slope is not None and self.slope.wrt:
-                results = [f"_slope_{r}" for r in self.slope.of]
-                lines.append(
-                    self._call(
-                        self.slope,
-                        "",
-                        list(self.rule.params),
-                        [f"_dot_{p}" for p in self.slope.wrt],
-                        results,
-                        pad,
-                    )
-                )
-                lines.append(f"{pad}_bg = {' + '.join(results)}")
-            else:
-                lines.append(f"{pad}_bg = 0.0")
-        else:
-            sizes = self.t.array_sizes
-            kept = [n for n in expanded(self.f.returns, sizes) if n in expanded(self.f.params, sizes)]
-            above = ["_v1" if a == "v" else a for a in given]
-            lines.append(f"{pad}_v1 = v + 0.001" if "v" in self.nodes else f"{pad}_v1 = 0.0")
-            lines.append(
-                self._call(
-                    d,
-                    suffix,
-                    [*self._tabled_names(suffix, True), *above],
-                    dots,
-                    [f"_up_{r}" for r in d.of],
-                    pad,
-                )
-            )
-            if kept:
-                first = [f"{n}_above" for n in self._values()[: len(self._values()) // 2]] if suffix else []
-                call = f"{self.name}_{self.block}{suffix}"
-                lines.append(f"{pad}{assigned(self.m, self.f)}{call}({', '.join([*first, *above])})")
-            second = [f"_up_{p}" if p in kept and p in d.of else f"_dot_{p}" for p in d.wrt]
-            lines.append(
-                self._call(
-                    d, suffix, [*self._tabled_names(suffix), *given], second, [f"_dot_{r}" for r in d.of], pad
-                )
-            )
-            lines.append(f"{pad}_bt = {total}")
-            up = " + ".join(f"_up_{c}" for c in self.t.currents)
-            lines.append(f"{pad}_bg = ({up} - ({total})) * 1000.0")
-        lines += [f"{pad}{self.S('_br')} = _bt{scale}", f"{pad}{self.S('_bd')} = _bg{scale}"]
-        lines += [f"{pad}{self.S(f'_bi_{c}')} = _dot_{c}{share}" for c in self.ions_in]
-        return lines
-
     # ------------------------------------------------------------------ the loop
 
     def _loop(self, two: bool) -> str:
@@ -471,7 +266,10 @@ class LinearWriter(BlockWriter):
         return f"_pool_{ion} + {ion}_ion__{n}", f"_ion_{ion}"
 
     def _moves(self) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-        """Rows of the scratch to be filled before and emptied behind the block: (kind, row, address, list, factor)."""
+        """Rows of the scratch to be filled before and emptied behind the block.
+
+        Each is (kind, row, address, list of places, factor).
+        """
         sign = 1.0 if self.t.electrode else -1.0
         before: list[tuple[str, ...]] = []
         after: list[tuple[str, ...]] = []
@@ -519,8 +317,13 @@ class LinearWriter(BlockWriter):
             lines += [f"{pad}for _j in range(_m):", f"{pad}    {text}"]
         return lines
 
+    def _global_at(self, n: str) -> str:
+        return f"_B[{self.d.globals(self.m)[n]}]"
+
     def _gather(self, pad: str) -> list[str]:
         lines = super()._gather(pad)
+        for n in self.globals_out if self.mode == "jvp" else ():
+            lines += [f"{pad}for _j in range(_m):", f"{pad}    {self.S(f'_bs_{n}')} = {self._global_at(n)}"]
         if self.voltage and not (self.nodes or self.accumulates):
             lines.insert(0, f"{pad}# no node is read")
         for n in self.pointers_out if self.mode == "jvp" else ():
@@ -532,6 +335,8 @@ class LinearWriter(BlockWriter):
 
     def _scatter(self, pad: str) -> list[str]:
         lines = self._move(self._moves()[1], pad)
+        for n in self.globals_out if self.mode == "vjp" else ():
+            lines += [f"{pad}for _j in range(_m):", f"{pad}    {self._global_at(n)} += {self.S(f'_bs_{n}')}"]
         for n in self.pointers_out if self.mode == "vjp" else ():
             lines += [
                 f"{pad}for _j in range(_m):",

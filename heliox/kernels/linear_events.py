@@ -40,8 +40,8 @@ def receipt(d: Differentiated, context: Context, m: VarStruct, mode: str, made: 
 def _event(d: Differentiated, context: Context, m: VarStruct, out: Derivative, mode: str) -> str:
     """One event of the log, with the values that its receiver read.
 
-    Backwards it returns what the event was worth to the loss: the adjoint of a factor of its first weight. Forwards
-    that factor has the tangent of the spike that sent the event.
+    Backwards it returns what the event was worth to the loss: the adjoint of a factor of its first weight.
+    Forwards that factor has the tangent of the spike that sent the event.
     """
     t = m.template
     name, x = t.name, SIGN[mode]

@@ -21,7 +21,7 @@ NATIVE = {"min", "max"}
 
 @dataclass(frozen=True)
 class Slopes:
-    """Derivative of a tabulated helper by its argument, number `argument` of `arguments`: the slopes' names."""
+    """Derivative of a tabulated helper by its argument, number `argument` of `arguments`: names of slopes."""
 
     argument: int
     arguments: int
@@ -29,7 +29,7 @@ class Slopes:
     reverse: bool
 
     def product(self, given: list[ast.expr]) -> ast.expr:
-        """What stands for a call of the helper's vjp (or jvp) with these arguments and adjoints (tangents)."""
+        """What stands for a call of the helper's vjp (jvp) with these arguments and adjoints (tangents)."""
         if self.reverse:
             terms = [ast.BinOp(b, ast.Mult(), _name(n)) for b, n in zip(given[self.arguments :], self.names)]
             total = terms[0]

@@ -19,9 +19,9 @@ FIXED = (
 
 @dataclass(frozen=True)
 class Adjoint:
-    """What is differentiated: pairs (mechanism, variable).
+    """What is differentiated: pairs (mechanism, variable); ``("", "celsius")`` is the temperature.
 
-    ``trained``: parameters by which; ``watched``: variables that losses read. ``weights``: of connections too;
+    ``trained``: parameters by which; ``watched``: variables that losses read. ``weights``: connections' too;
     ``geometry``: the couplings a and b. ``tangent``: forward derivatives as well. ``coupled``: variables that
     transfers and pointers name.
     """

@@ -1,7 +1,7 @@
 """The steps of a window in reverse, and their tangents: both walk over the tape and the log of events.
 
-A row of the tape holds the state behind the first delivery of a step. From there the first half of the step is
-run again, which gives currents, pivots and increments; then the derivative of each phase is taken, in the
+A row of the tape holds the state behind the first delivery of a step. From there the first half of the step
+is run again, which gives currents, pivots and increments; then the derivative of each phase is taken, in the
 opposite order (``reverse``) or in the step's own (``tangent``).
 """
 
@@ -10,14 +10,17 @@ from __future__ import annotations
 from heliox.errors import UnsupportedError
 from heliox.kernels.context import ARGS, EVENTLESS, W
 from heliox.kernels.differentiated import Differentiated
-from heliox.kernels.linear import LinearWriter, differentiated
+from heliox.kernels.jvp import TangentWriter
+from heliox.kernels.linear import differentiated
 from heliox.kernels.linear_events import receipt, replay
 from heliox.kernels.loops import Loops
 from heliox.kernels.mechanism_text import slope
 from heliox.kernels.program import Program
+from heliox.kernels.vjp import AdjointWriter
 from heliox.mechanisms.varstruct import VarStruct
 
 REFUSED = ("before_breakpoint", "after_solve", "before_step")
+WRITERS = {"vjp": AdjointWriter, "jvp": TangentWriter}
 SOLVE = "_visit, _parent, _stretches, _stretch_n"
 CALL = f"{ARGS}, _T, _B, _RB, _SB, _SP, _order, _steps, _origin, _offset, _dt, _width, _kind"
 
@@ -34,6 +37,12 @@ class ReverseLoops:
         self._refuse()
 
     def _refuse(self) -> None:
+        currents = sorted(n for n in self.d.active_ions if n[:1] == "i")
+        if self.program.secondorder == 2 and currents:
+            raise UnsupportedError(
+                f"derivatives with secondorder 2 of models that read ion currents ({', '.join(currents)}) "
+                "are not available; use secondorder 0 or 1"
+            )
         for m in self.program.mechanisms:
             t = m.template
             for b in REFUSED:
@@ -79,7 +88,7 @@ class ReverseLoops:
                 continue
             if differentiated(self.d, m, block, mode) is None:
                 continue
-            writer = LinearWriter(self.d, self.loops.context, m, block, mode)
+            writer = WRITERS[mode](self.d, self.loops.context, m, block)
             out += writer.functions(made)
             out += writer.write()
             self.scratch = max(self.scratch, len(writer.slots))
@@ -155,7 +164,7 @@ def {name}({CALL}, _g):
         solved, followed = self._again()
         shelf = "_U(_G[_g, _SHELF])"
         lines = [
-            "while _e > 0 and _LI[_g, _e - 1, LOG_STEP] == _origin + _k + 1 and _LI[_g, _e - 1, LOG_PHASE] == 2:",
+            f"while _e > 0 and {_logged('_e - 1', '_k + 1', 2)}:",
             "    _e -= 1",
             *self._replayed(),
             "record_adjoint(_B, _RA, _RB, _G[_g, _REC0], _G[_g, _REC1], _offset + _k + 1)",
@@ -171,7 +180,6 @@ def {name}({CALL}, _g):
             ]
         lines += [
             f"transposed_right_side(_B, _rhs, _v, _n, {self.factor})",
-            *self._second_order_reverse(),
             f"transposed_eliminate(_A, _B, _P, _I, _rhs, _d, _b, {solve})",
             f"transposed_substitute(_A, _B, _P, _I, _rhs, _d, _a, {solve})",
             "diagonal_adjoint(_A, _B, _rhs, _d, _n)",
@@ -180,20 +188,21 @@ def {name}({CALL}, _g):
         ]
         if p.adjoint and p.adjoint.geometry:
             lines.append(
-                f"coefficient_adjoint(_A, _B, _I, _v, _rhs, _d, _base + _U(_G[_g, _A_BAR]), _base + _U(_G[_g, _B_BAR]), {solve})"
+                "coefficient_adjoint(_A, _B, _I, _v, _rhs, _d, "
+                f"_base + _U(_G[_g, _A_BAR]), _base + _U(_G[_g, _B_BAR]), {solve})"
             )
         if self._trains_cm():
             lines.append(f"capacitance_vjp({EVENTLESS}, _B, _g, _d, _cj)")
         lines += [
             *reversed(self._derivatives("current", "vjp")),
             *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
-            "while _e > 0 and _LI[_g, _e - 1, LOG_STEP] == _origin + _k and _LI[_g, _e - 1, LOG_PHASE] == 1:",
+            f"while _e > 0 and {_logged('_e - 1', '_k', 1)}:",
             "    _e -= 1",
             *self._replayed(),
             *self._detect("vjp"),
         ]
         body = "\n".join(f"        {x}" for x in lines)
-        return f"""{self._head("group_reverse", "Adjoints of group g, from the last step of its tape to the first.")}
+        return f"""{self._head("group_reverse", "Adjoints of group g, from the last step of its tape back.")}
     _e = _QN[_g, LOGGED]
     _s = _SP[_g, 0]
     _k = _steps
@@ -215,7 +224,7 @@ def {name}({CALL}, _g):
         return "_A" if self.program.thresholds_own else "_P"
 
     def _detect(self, mode: str) -> list[str]:
-        """Spikes of this step: the surrogate derivative takes the voltage that crossed for what they are worth."""
+        """Spikes of this step and the voltages that crossed, joined by the surrogate derivative."""
         if mode == "jvp":
             return [
                 "while _s < _SP[_g, 0] and _SP[_g, 3 * _s + 1] <= _origin + _k:",
@@ -250,15 +259,6 @@ def {name}({CALL}, _g):
                 out.append(f"{name}_state_vjp_loop({EVENTLESS}, _B, _S, _g, _t, _dt)")
         return [*lines, *out]
 
-    def _second_order_reverse(self) -> list[str]:
-        if self.program.secondorder != 2:
-            return []
-        return [
-            f"{m.template.name}_correct_vjp({EVENTLESS}, _B, _g, _rhs)"
-            for m in self.program.mechanisms
-            if m.template.kind == "ion" and self.d.own(m)
-        ]
-
     # ------------------------------------------------------------------ tangents
 
     def _group_tangent(self) -> str:
@@ -269,7 +269,7 @@ def {name}({CALL}, _g):
             "_row = _U(_G[_g, _TAPE]) + _U(_k) * _U(_G[_g, _ROW])",
             "tape_load(_A, _I, _TP, _base, _row, _ranges, _range_n)",
             *self._detect("jvp"),
-            "while _e < _events and _LI[_g, _e, LOG_STEP] == _origin + _k and _LI[_g, _e, LOG_PHASE] == 1:",
+            f"while _e < _events and {_logged('_e', '_k', 1)}:",
             f"    replay_jvp({ARGS}, _B, _SB, _g, _e)",
             "    _e += 1",
             *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
@@ -296,7 +296,7 @@ def {name}({CALL}, _g):
             *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
             *self._state_tangent(),
             "record_tangent(_B, _RA, _RB, _G[_g, _REC0], _G[_g, _REC1], _offset + _k + 1)",
-            "while _e < _events and _LI[_g, _e, LOG_STEP] == _origin + _k + 1 and _LI[_g, _e, LOG_PHASE] == 2:",
+            f"while _e < _events and {_logged('_e', '_k + 1', 2)}:",
             f"    replay_jvp({ARGS}, _B, _SB, _g, _e)",
             "    _e += 1",
         ]
@@ -351,6 +351,11 @@ def {name}({CALL}, _g):
             "    return 0",
         ]
         return "\n".join(lines)
+
+
+def _logged(event: str, step: str, phase: int) -> str:
+    """Whether an event of the log belongs to a step and a delivery."""
+    return f"_LI[_g, {event}, LOG_STEP] == _origin + {step} and _LI[_g, {event}, LOG_PHASE] == {phase}"
 
 
 def _part(name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 
+from heliox.mechanisms.specialise import stored
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.template import MechTemp
 
@@ -25,9 +26,12 @@ def conductance(t: MechTemp) -> Function | None:
     f = t.functions.get("current")
     if f is None or not t.currents or "conductance" in t.functions or set(f.params) & set(f.returns):
         return None
-    taken = (
-        {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name)} | set(f.params) | set(t.instance_names)
-    )
+    if "v" in stored(f.tree):
+        return None
+    declared = {*t.instance_names, *t.globals_, *t.ion_names, *t.constants, *f.params}
+    if any(f"g_{c}" in declared for c in t.currents):
+        return None  # the name of a result
+    taken = {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name)} | declared
     slopes = _Slopes()
     try:
         body = slopes.statements(copy.deepcopy(f.tree.body[:-1] if f.returns else f.tree.body))
@@ -42,7 +46,9 @@ def conductance(t: MechTemp) -> Function | None:
         body.append(_assign(f"g_{c}", value))
     live = {f"g_{c}" for c in targets}
     body = _needed(body, live)
-    _Local({n for s in body for n in _stored(s)} & set(t.instance_names)).rename(body)
+    if _calls(body, t) & {x.function for x in t.tables}:
+        return None  # a block of this kind looks nothing up
+    _Local({n for s in body for n in stored(s)} & set(t.instance_names)).rename(body)
     read = [n for n in f.params if n in live]
     returned = [_name(f"g_{c}") for c in targets]
     result: ast.expr = returned[0] if len(returned) == 1 else ast.Tuple([*returned], ast.Load())
@@ -92,10 +98,8 @@ class _Slopes:
         for e in ast.walk(s):
             if isinstance(e, ast.expr):
                 self.free(e)
-        if isinstance(s, ast.Assign):
-            stored = {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-            if not stored & self.steep:
-                return [s]
+        if isinstance(s, (ast.Assign, ast.AugAssign, ast.For)) and not stored(s) & self.steep:
+            return [s]
         raise NotAffine
 
     def branches(self, s: ast.If) -> ast.If:
@@ -111,7 +115,7 @@ class _Slopes:
 
     def certain(self, s: ast.If) -> bool:
         """Whether both arms set the same steep names."""
-        one, other = ({n for x in arm for n in _stored(x) if n in self.steep} for arm in (s.body, s.orelse))
+        one, other = ({n for x in arm for n in stored(x) if n in self.steep} for arm in (s.body, s.orelse))
         return one == other
 
     def free(self, e: ast.expr) -> None:
@@ -175,8 +179,12 @@ class _Local(ast.NodeTransformer):
         return node
 
 
-def _stored(s: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+def _calls(body: list[ast.stmt], t: MechTemp) -> set[str]:
+    """Helpers that these statements call, themselves or through others."""
+    found = {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name)} & set(t.helpers)
+    while more := {n for h in found for n in t.helpers[h].calls} & set(t.helpers) - found:
+        found |= more
+    return found
 
 
 def _needed(body: list[ast.stmt], live: set[str]) -> list[ast.stmt]:
@@ -194,9 +202,10 @@ def _needed(body: list[ast.stmt], live: set[str]) -> list[ast.stmt]:
             continue
         if isinstance(s, ast.Pass):
             continue
-        stored = _stored(s)
-        if stored & live:
-            live -= stored
+        changed = stored(s)
+        if changed & live:
+            if isinstance(s, ast.Assign) and all(isinstance(x, (ast.Name, ast.Tuple)) for x in s.targets):
+                live -= changed  # else in part, or not on every path
             live |= {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
             out.append(s)
     return out[::-1]

@@ -6,6 +6,8 @@ device does the same; results differ from the written formula in their last bits
 * divided by a number, or by what is the same for all instances: times its reciprocal;
 * several quotients by one divisor in a list of statements: one reciprocal;
 * ``cnexp(x, -1.0 / tau, inf / tau, dt)``: ``x + (1 - exp(-dt / tau)) * (inf - x)``.
+
+Quotients inside of floor, ceil and fmod stay as they are, but for powers of two.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from heliox.mechanisms.specialise import literal, number
-from heliox.mechanisms.subset import Function
+from heliox.mechanisms.specialise import literal, number, stored
+from heliox.mechanisms.subset import MATH, Function
+
+STEPS = ("floor", "ceil", "fmod")  # what a last bit of the argument may change by a whole
 
 
 def fewer(f: Function, constants: Mapping[str, float], uniform: Collection[str]) -> Function:
@@ -31,11 +35,10 @@ def fewer(f: Function, constants: Mapping[str, float], uniform: Collection[str])
         Names that mean the same for all instances where they are parameters: GLOBALs, celsius, dt.
     """
     tree = copy.deepcopy(f.tree)
-    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    local = stored | set(f.params)
+    changed = stored(tree)
+    local = changed | set(f.params)
     known = {n: x for n, x in constants.items() if n not in local}
-    names = local | {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-    work = _Fewer(known, {n for n in f.params if n in uniform and n not in stored}, names)
+    work = _Fewer(known, {n for n in f.params if n in uniform and n not in changed}, local | set(constants))
     tree.body = work.statements(tree.body)
     return Function(f.name, ast.unparse(ast.fix_missing_locations(tree)), f.file, f.line)
 
@@ -80,18 +83,18 @@ def _call(name: str, *args: ast.expr) -> ast.Call:
 class _Fewer:
     """Goes through lists of statements; `uniform` grows by locals that are made of uniform names."""
 
-    def __init__(self, constants: Mapping[str, float], uniform: set[str], taken: Collection[str]) -> None:
+    def __init__(self, constants: Mapping[str, float], uniform: set[str], taken: set[str]) -> None:
         self.constants = constants
         self.uniform = uniform
-        self.taken = set(taken)
-        self.count = 0
+        self.taken = taken
 
-    def new_name(self) -> str:
-        """A name for a reciprocal that the function does not have."""
-        while f"inverse_{self.count}_" in self.taken:
-            self.count += 1
-        self.count += 1
-        return f"inverse_{self.count - 1}_"
+    def name(self) -> str:
+        """A new one."""
+        k = 0
+        while f"inverse_{k}_" in self.taken:
+            k += 1
+        self.taken.add(f"inverse_{k}_")
+        return f"inverse_{k}_"
 
     def statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
         self.split(body)
@@ -109,7 +112,7 @@ class _Fewer:
                 s.value = replace.visit(s.value)
                 out += replace.before
             out.append(s)
-            changed = _stored(s)
+            changed = stored(s)
             made = {k: n for k, n in made.items() if not changed & _names_in(k)}
             self.follow(s, changed)
         return out
@@ -122,7 +125,7 @@ class _Fewer:
                 for n in ast.walk(s.value):
                     if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div):
                         self.split_one(n)
-            self.follow(s, _stored(s))
+            self.follow(s, stored(s))
         self.uniform = before
 
     def split_one(self, node: ast.BinOp) -> None:
@@ -159,7 +162,7 @@ class _Fewer:
                     seen[d] += 1
                     if seen[d] > 1:
                         out.add(d)
-            changed = _stored(s)
+            changed = stored(s)
             for d in [d for d in seen if changed & _names_in(d)]:
                 del seen[d]
         return out
@@ -180,6 +183,7 @@ class _Replace(ast.NodeTransformer):
     def __init__(self, work: _Fewer, times: set[str], made: dict[str, str]) -> None:
         self.work, self.times, self.made = work, times, made
         self.before: list[ast.stmt] = []
+        self.exact = False
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.IfExp:
         """Of one arm nothing is computed before the whole."""
@@ -188,12 +192,19 @@ class _Replace(ast.NodeTransformer):
         self.times = times
         return node
 
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        exact, self.exact = self.exact, self.exact or _steps(node)
+        self.generic_visit(node)
+        self.exact = exact
+        return node
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        if not isinstance(node.op, ast.Div):
+        value = self.work.value(node.right)
+        keep = self.exact and (value is None or abs(math.frexp(value)[0]) != 0.5)
+        if keep or not isinstance(node.op, ast.Div):
             self.generic_visit(node)
             return node
         text = ast.unparse(node.right)
-        value = self.work.value(node.right)
         if value is not None:
             inverse = 1.0 / value if value else math.inf
             if not math.isfinite(inverse) or inverse == 0.0:
@@ -211,7 +222,7 @@ class _Replace(ast.NodeTransformer):
         if text not in self.times:
             return node
         if text not in self.made:
-            name = self.work.new_name()
+            name = self.work.name()
             one = ast.BinOp(ast.Constant(1.0), ast.Div(), node.right)
             self.before.append(ast.Assign([ast.Name(name, ast.Store())], one))
             self.made[text] = name
@@ -221,22 +232,24 @@ class _Replace(ast.NodeTransformer):
         return ast.BinOp(node.left, ast.Mult(), inverse_name)
 
 
-def _stored(s: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-
-
 def _names_in(text: str) -> set[str]:
     return {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
 
 
+def _steps(n: ast.AST) -> bool:
+    return isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in STEPS
+
+
 def _divisors(e: ast.expr) -> list[str]:
-    """Divisors in an expression, outside of conditional ones."""
+    """Divisors in an expression that could be shared: outside of conditional ones, and free of calls that
+    may give another value each time."""
     out, work = [], [e]
     while work:
         n = work.pop()
-        if isinstance(n, ast.IfExp):
+        if isinstance(n, ast.IfExp) or _steps(n):
             continue
         if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div) and not isinstance(n.right, ast.Constant):
-            out.append(ast.unparse(n.right))
+            called = {x.func.id for x in ast.walk(n.right) if isinstance(x, ast.Call)}  # type: ignore[attr-defined]
+            out += [ast.unparse(n.right)] if called <= MATH else []
         work += [x for x in ast.iter_child_nodes(n) if isinstance(x, ast.expr)]
     return out

@@ -51,8 +51,8 @@ class _Specialise(ast.NodeTransformer):
         if f is None or name in self.fixed:
             return node
         values = tuple(number(a) for a in node.args)
-        stored = {n.id for n in ast.walk(f.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        values = tuple(None if p in stored else v for p, v in zip(f.params, values, strict=True))
+        changed = stored(f.tree)
+        values = tuple(None if p in changed else v for p, v in zip(f.params, values, strict=True))
         if all(v is None for v in values) or len(self.made) >= MOST:
             return node
         key = name, values
@@ -84,6 +84,16 @@ class _Put(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = self.known.get(node.id)
         return node if value is None else literal(value)
+
+
+def stored(s: ast.AST) -> set[str]:
+    """Names that are set in `s`, arrays of which an element is set too."""
+    out = set()
+    for n in ast.walk(s):
+        if isinstance(n, (ast.Name, ast.Subscript)) and isinstance(n.ctx, ast.Store):
+            name = n.value if isinstance(n, ast.Subscript) else n
+            out |= {name.id} if isinstance(name, ast.Name) else set()
+    return out
 
 
 def number(e: ast.expr) -> float | None:

@@ -1,9 +1,9 @@
 """The cable equation in reverse: the transposed system, and what it says of voltages and coefficients.
 
 ``B`` holds adjoints, in the layout of ``A``: those of v lie at v. The step solves ``M x = r`` and sets
-``v += factor*x``. With the adjoint of v after the step, ``M' l = factor*v_bar`` gives ``l``, the adjoint of the
-right-hand side; that of the diagonal is ``-l*x``. M' is M with a and b exchanged, so that the pivots of the
-forward elimination serve again.
+``v += factor*x``. With the adjoint of v after the step, ``M' l = factor*v_bar`` gives ``l``, the adjoint of
+the right-hand side; that of the diagonal is ``-l*x``. M' is M with a and b exchanged, so that the pivots of
+the forward elimination serve again.
 """
 
 # ruff: noqa: F821, E741  (U is supplied by the generated module's prelude; I is an arena)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,9 @@ class Run:
         Rest of an array's name -> path of the variable.
     tolerance : sequence of (float, float)
         Until this time (ms), this much (mV).
+    reordered : sequence of (float, float)
+        The same for arithmetic that forms sums in another order than NEURON, as `math="fast"` does; empty:
+        no other.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Run:
     tstop: float
     sites: Mapping[str, str]
     tolerance: tuple[tuple[float, float], ...]
+    reordered: tuple[tuple[float, float], ...] = ()
 
     def allowed(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
         """(samples,) mV."""
@@ -90,6 +94,8 @@ class Outcome:
 
 def perform(run: Run, folder: Path, math: str, tstop: float | None = None, **options: object) -> Outcome:
     """Make a run, whole or until `tstop` ms."""
+    if math == "fast" and run.reordered:
+        run = replace(run, tolerance=run.reordered)
     sim = Simulation(run.model(folder), math=math, progress=False, **options)  # type: ignore[arg-type]
     records = {name: sim.record(path) for name, path in run.sites.items()}
     sim.run(run.tstop if tstop is None else tstop)
@@ -173,7 +179,8 @@ L5PC = {
         Run("bacsyn", _l5pc(_PULSE, synapse=0.02), 250.0, _SOMA, _within(1e-8)),
         Run(
             "step", _l5pc((50.0, 500.0, 1.0)), 600.0,
-            _SOMA | {"v_axon1": "axon[1](0.5).v", "cai_soma": "soma[0](0.5).cai"}, _within(1e-8),
+            _SOMA | {"v_axon1": "axon[1](0.5).v", "cai_soma": "soma[0](0.5).cai"},
+            _within(1e-8), _within(1e-7),
         ),
     )
 }  # fmt: skip

@@ -119,6 +119,10 @@ def spiking_ring(cells: int = 3) -> Model:
     net.connect(stimulus, "ExpSyn[0]", weight=0.05, delay=0.3)
     for k in range(cells):
         net.connect(
-            f"Cell[{k}].soma(0.5)", f"ExpSyn[{(k + 1) % cells}]", weight=0.06, delay=0.7 + 0.1 * k, threshold=0.0
+            f"Cell[{k}].soma(0.5)",
+            f"ExpSyn[{(k + 1) % cells}]",
+            weight=0.06,
+            delay=0.7 + 0.1 * k,
+            threshold=0.0,
         )
     return untabled(net.model())

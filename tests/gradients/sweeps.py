@@ -11,9 +11,14 @@ from heliox.engine.adjoint import Differentiator, Surrogate, spec_of
 from heliox.engine.clock import psolve_steps
 from heliox.model.model import Model
 from heliox.model.names import Names
+from heliox.model.variable import Variable
 from heliox.simulation import Simulation
 
 STEPS = (2e-3, 1e-3)  # of central differences, of the whole direction; Richardson's formula takes both
+
+
+def _owner(model: Model, v: Variable) -> str:
+    return model.mechanisms[v.mechanism].name if v.mechanism >= 0 else ""
 
 
 class Sweeps:
@@ -38,8 +43,8 @@ class Sweeps:
     ) -> None:
         names = Names(model)
         picked = {n: names.select(n) for n in (*trained, *recorded)}
-        own = {n: v for n, v in picked.items() if v.kind == "mechanism"}
-        pairs = {n: (model.mechanisms[v.mechanism].name, v.name) for n, v in own.items()}
+        own = {n: v for n, v in picked.items() if v.kind in ("mechanism", "global")}
+        pairs = {n: (_owner(model, v), v.name) for n, v in own.items()}
         spec = spec_of(
             names,
             frozenset(pairs[n] for n in trained if n in pairs),
@@ -50,7 +55,12 @@ class Sweeps:
         )
         vary = [n for n in trained if picked[n].kind in ("mechanism", "connection", "global")]
         self.sim = Simulation(
-            model, batch=batch, vary=vary, adjoint=spec, progress=False, **options  # type: ignore[arg-type]
+            model,
+            batch=batch,
+            vary=vary,
+            adjoint=spec,
+            progress=False,
+            **options,  # type: ignore[arg-type]
         )
         if v_init is not None:
             self.sim.initialize(v_init)
@@ -107,13 +117,13 @@ class Sweeps:
 
     def difference(self, u: NDArray[np.float64], steps: tuple[float, float] = STEPS) -> float:
         """Derivative of the loss along `u`: central differences, extrapolated."""
-        coarse, fine = (
-            (self.value(h * u) - self.value(-h * u)) / (2 * h) for h in steps
-        )
+        coarse, fine = ((self.value(h * u) - self.value(-h * u)) / (2 * h) for h in steps)
         ratio = (steps[0] / steps[1]) ** 2
         return (ratio * fine - coarse) / (ratio - 1)
 
-    def components(self, name: str, count: int = 3, steps: tuple[float, float] = STEPS) -> tuple[float, float]:
+    def components(
+        self, name: str, count: int = 3, steps: tuple[float, float] = STEPS
+    ) -> tuple[float, float]:
         """Largest difference of some components of one group from finite differences; largest component."""
         B = self.reverse()
         at = self.places(name)
