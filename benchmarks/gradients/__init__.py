@@ -1,0 +1,1 @@
+"""Cost of gradients, and agreement with those of a peer."""
