@@ -179,7 +179,8 @@ L5PC = {
         Run("bacsyn", _l5pc(_PULSE, synapse=0.02), 250.0, _SOMA, _within(1e-8)),
         Run(
             "step", _l5pc((50.0, 500.0, 1.0)), 600.0,
-            _SOMA | {"v_axon1": "axon[1](0.5).v", "cai_soma": "soma[0](0.5).cai"}, _within(1e-8), _within(1e-7),
+            _SOMA | {"v_axon1": "axon[1](0.5).v", "cai_soma": "soma[0](0.5).cai"},
+            _within(1e-8), _within(1e-7),
         ),
     )
 }  # fmt: skip
