@@ -18,14 +18,17 @@ from heliox.engine.options import choose, choose_device
 from heliox.engine.plan import Plan
 from heliox.engine.recorder import Recorder, Recording
 from heliox.engine.reduction import Reduction
-from heliox.engine.registry import Handle, VariableRegistry
+from heliox.engine.registry import Handle, VariableRegistry, shortest
+from heliox.engine.vary import named, waveforms
 from heliox.errors import ModelError, NumericalError, UnsupportedError
 from heliox.kernels import threads as threading
+from heliox.kernels.program import Adjoint
 from heliox.model.model import BUILT, Model
 from heliox.model.names import Names
 from heliox.model.plays import with_play
 from heliox.model.selection import Where
 from heliox.model.tree import check as checked
+from heliox.model.variable import Variable
 from heliox.record.progress import Progress
 from heliox.record.results import save_results
 from heliox.record.shape import Shape
@@ -49,24 +52,25 @@ class Simulation:
     batch : int
         Members: copies of the model that run together and may differ in what `vary` names.
     vary : collection of str
-        Variables that differ between members: ``"hh.gnabar"``, ``"celsius"``, ``"NetCon.weight"``. States
-        always may.
+        Variables that differ between members: parameters (``"hh.gnabar"``), GLOBALs (``"na_ion.nai0"``),
+        ``"celsius"``, ``"NetCon.weight"``, ``.delay``, ``.threshold``. States, v and streams always may.
     math : str
         ``"fast"``: own vectorising arithmetic, the same bits on every device; ``"libm"``: the C library's,
         NEURON's bits.
     order : str
-        Elimination order: ``"neuron"``.
+        ``"neuron"``
     threads : int, optional
         Default: one for small models, else all cores. Results do not depend on it.
     mode : str
-        ``"auto"`` (of use on CUDA only).
+        ``"auto"`` (of use on CUDA only)
     progress : bool
-        Show a bar in runs of more than two seconds.
+        A bar in runs of more than two seconds.
+    adjoint : Adjoint, optional
+        Of simulations that `heliox.learn` makes.
 
     Raises
     ------
     ModelError, DeviceError, UnsupportedError
-        With what would be legal.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Simulation:
         threads: int | None = None,
         mode: str = "auto",
         progress: bool = True,
+        adjoint: Adjoint | None = None,
     ) -> None:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
@@ -99,10 +104,13 @@ class Simulation:
         self.batch = int(batch)
         self.math = math
         self.progress = progress
+        self.adjoint = adjoint
         many = len(model.nodes) * self.batch >= SMALL
         self.threads = threads or (threading.available() if many else 1)
         self._names = Names(model)
         self._vary = [vary] if isinstance(vary, str) else list(vary)
+        self._played: dict[int, tuple[NDArray, NDArray]] = {}  # plays that differ: times, values (B, points)
+        self._delays = model.connections.delay  # the least that was asked for
         self._membrane = False  # whether i_membrane_ is computed
         self._initialized: tuple[float | None] | None = None  # v of the last `initialize`, for a new plan
         self._assigned: list[tuple[str, Where, NDArray]] = []
@@ -112,17 +120,16 @@ class Simulation:
     # ------------------------------------------------------------------ making
 
     def _build(self) -> None:
-        mechanisms, celsius, weights = self._parse_vary()
         self.plan: Plan = make_plan(
             self.model,
             dt=self.dt,
             batch=self.batch,
-            vary=mechanisms,
-            celsius_own=celsius,
-            weights_own=weights,
+            vary=named(self._names, self._vary, self._played),
+            delays=self._delays,
             membrane=self._membrane,
             math=self.math,
             threads=self.threads,
+            adjoint=self.adjoint,
         )
         self.engine = Engine(self.plan, self.threads)
         if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet
@@ -133,32 +140,15 @@ class Simulation:
         self._recorder = Recorder(self.engine)
         self._spikes: list[tuple[NDArray, NDArray, NDArray]] = []
 
-    def _parse_vary(self) -> tuple[dict[str, set[str]], bool, bool]:
-        mechanisms: dict[str, set[str]] = {}
-        celsius = weights = False
-        for name in self._vary:
-            v = self._names.select(name)
-            if v.kind == "global" and v.name == "celsius":
-                celsius = True
-            elif v.kind == "connection" and v.name == "weight":
-                weights = True
-            elif v.kind == "mechanism":
-                mechanisms.setdefault(self.model.mechanisms[v.mechanism].name, set()).add(v.name)
-            elif v.kind != "node" or v.name != "v":
-                raise UnsupportedError(
-                    f"{name} cannot differ between members in this version; "
-                    "parameters, states, v, celsius and NetCon.weight can",
-                    variable=name,
-                )
-        return mechanisms, celsius, weights
-
     # ------------------------------------------------------------------ variables
 
     def var(self, name: str, where: Where = None) -> SimulationHandle:
         """A handle to a variable: ``sim.var("hh.gnabar", where="soma")``.
 
         ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run,
-        assigning a (B, n) array to a variable that members share adds it to `vary`.
+        assigning a (B, n) array to a variable that members share adds it to `vary`; so does (B, 1) for a
+        GLOBAL. A stream has the elements id1, id2, id3 and position: with
+        ``sim.var("NetStim.ranvar[2]")[...] = np.arange(B)[:, None]`` every member draws its own numbers.
         """
         return SimulationHandle(self, name, where)
 
@@ -241,8 +231,8 @@ class Simulation:
         ----------
         variable : str
             One variable: ``"IClamp[0].amp"``, ``"soma[0](0.5).hh.gnabar"``.
-        t, y : (n,)
-            Times in ms, ascending, and values in the unit of the variable.
+        t, y : (n,) or (B, n)
+            Times in ms, ascending, and values in the unit of the variable; of all members, or of each.
         continuous : bool
             Interpolate linearly, at every half step; before t[0] the value is y[0], behind t[-1] the last
             segment is extrapolated, and where two times are equal the mean of their values is taken.
@@ -263,7 +253,12 @@ class Simulation:
             )
         size = self.model.mechanisms[v.mechanism].values[v.name].ndim if v.mechanism >= 0 else 1
         name = f"{v.name}[{v.element}]" if size > 1 else v.name
-        self.model = checked(with_play(self.model, v.mechanism, int(v.indices[0]), name, t, y, continuous))
+        times, values, differing = waveforms(self.batch, variable, t, y)
+        self.model = checked(
+            with_play(self.model, v.mechanism, int(v.indices[0]), name, times, values, continuous)
+        )
+        if differing is not None:
+            self._played[len(self.model.plays) - 1] = differing
         self._rebuild()
 
     def detect(self, variable: str, threshold: float = 10.0, gid: int = -1) -> int:
@@ -289,6 +284,25 @@ class Simulation:
         self.model = self.model.replace(sources=sources)
         self._rebuild()
         return len(s)
+
+    def _differ(self, variable: Variable) -> None:
+        """Members that shared a variable get values of their own: a new plan."""
+        label = variable.whole
+        if self._ran:
+            raise ModelError(
+                f"{label} is shared by all members; "
+                f"make the Simulation with vary=[{label!r}] to let it differ",
+                variable=label,
+            )
+        named(self._names, [label])  # refuses what cannot differ
+        self._vary.append(label)
+        self._rebuild()
+
+    def _shorten(self, handle: Handle, key: Any, value: NDArray) -> None:
+        """A new plan where delays are to be set that are shorter than this one's window allows."""
+        self._delays = shortest(self._delays, handle, key, value)
+        if (self._delays < self.plan.partition.least).any():
+            self._rebuild()
 
     def _rebuild(self) -> None:
         """Plan anew before the first run, keeping recordings and what was assigned."""
@@ -424,8 +438,8 @@ class Simulation:
         Raises
         ------
         ModelError
-            For a snapshot of another model or batch, or made with another `vary`, `threads` or `dt`; for a
-            damaged file.
+            For a snapshot of another model or batch, or made with another `vary`, `threads` or `dt`, or other
+            plays; for a damaged file.
         """
         if isinstance(snap, str | os.PathLike):
             snap = Snapshot.load(snap)
@@ -473,15 +487,10 @@ class SimulationHandle:
         h = self.handle
         wants_members = h.store == "P" and sim.batch > 1 and x.ndim == 2 and x.shape[0] == sim.batch
         if wants_members:
-            label = h.variable.whole
-            if sim._ran:
-                raise ModelError(
-                    f"{label} is shared by all members; "
-                    f"make the Simulation with vary=[{label!r}] to let it differ",
-                    variable=label,
-                )
-            sim._vary.append(label)
-            sim._rebuild()
+            sim._differ(h.variable)
+            h = self.handle
+        if h.variable.kind == "connection" and h.variable.name == "delay" and not sim._ran:
+            sim._shorten(h, key, x)
             h = self.handle
         h[key] = x
         if not sim._ran:

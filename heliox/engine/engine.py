@@ -15,9 +15,10 @@ from heliox.engine.plan import Plan
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
 from heliox.kernels.codegen import module_text
+from heliox.kernels.event_loop import logged
 from heliox.mechanisms.blocks import EVENT_BLOCKS, MOST_EFFECTS
-from heliox.mechanisms.varstruct import hidden_names
-from heliox.solver import events
+from heliox.mechanisms.varstruct import STREAM, hidden_names
+from heliox.solver import events, tape
 
 QUEUE_ROOM = 256
 SPIKE_ROOM = 256
@@ -66,6 +67,9 @@ class Engine:
         self.T = np.zeros(groups)
         self.R = np.zeros((1, 0))
         self.RA = np.zeros((0, 3), np.int64)
+        self.TP = np.zeros(0)  # the tape and the log of events, where a gradient asks for them
+        self.LF = np.zeros((groups, 0, 0))
+        self.LI = np.zeros((groups, 0, tape.LOG_COLUMNS), np.int64)
         self.t = plan.model.settings.t
         self.limit = guard.LIMIT
         self.interrupted = False
@@ -103,7 +107,7 @@ class Engine:
         p = self.plan
         return (
             self.A, self.P, p.I, p.G, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, p.SR,
-            self.R, self.RA, self.T, self.EX, p.order, p.chunks, self._leaders(),
+            self.R, self.RA, self.TP, self.LF, self.LI, self.T, self.EX, p.order, p.chunks, self._leaders(),
             last, first, window_, exchanged, p.dt, self.limit, p.partition.lockstep,
         )  # fmt: skip
 
@@ -183,7 +187,8 @@ class Engine:
     def reset(self) -> None:
         """The frozen state, time, queue and random streams.
 
-        Parameters, varied weights and the temperature stay as they are.
+        Parameters, GLOBALs, varied weights, delays, thresholds, the temperature and the ids of streams stay
+        as they are.
         """
         kept = self._parameters()
         values = self.A[kept]
@@ -201,8 +206,10 @@ class Engine:
             for name in (set(place.struct.own) & set(t.parameters)) - state:
                 slots = range(place.struct.own[name], place.struct.own[name] + place.struct.size(name))
                 parts += [p.chunk_base[place.chunk] + place.own_offset(slot) for slot in slots]
-        if p.program.celsius_own:
-            parts.append(p.chunk_base + p.G[: p.chunks, p.program.columns["CELSIUS"]])
+            for name in t.random:  # the ids name a stream; its position is state
+                for slot in range(place.struct.own[name], place.struct.own[name] + STREAM.index("seq")):
+                    parts.append(p.chunk_base[place.chunk] + place.own_offset(slot))
+        parts += [row.places for row in (*p.head.values(), *p.varied_at.values()) if row.store == "A"]
         if p.program.weights_own:
             parts.append(self._kept_weights())
         flat = np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
@@ -336,14 +343,18 @@ class Engine:
             )
         full = status == events.QUEUE_FULL
         crowded = status == events.SPIKES_FULL
+        log_full = status == events.LOG_FULL
         if full.any():
             self._make_room(
                 2 * self.QF.shape[1] + int(self.plan.G[:, self.plan.program.columns["FANOUT"]].max(initial=0))
             )
         if crowded.any():
             self._make_spike_room(2 * self.SF.shape[1] + len(self.plan.SR))
-        self.QN[full | crowded, events.STATUS] = events.OK
-        return bool((full | crowded).any()) if finishing else bool((status == events.RUNAWAY).any())
+        if log_full.any():
+            self.make_log_room(2 * self.LI.shape[1])
+        mended = full | crowded | log_full
+        self.QN[mended, events.STATUS] = events.OK
+        return bool(mended.any()) if finishing else bool((status == events.RUNAWAY).any())
 
     def _check_status(self) -> None:
         if (self.QN[:, events.STATUS] != events.OK).any():
@@ -369,6 +380,21 @@ class Engine:
             extra = ((0, 0), (0, events_ - have), (0, 0))
             self.QF, self.QI = np.pad(self.QF, extra), np.pad(self.QI, extra)
 
+    def make_log_room(self, rows: int) -> None:
+        """Make room in the log of delivered events for `rows` of each group."""
+        p = self.plan.program
+        width = tape.LOG_VALUES + max(
+            (
+                len(logged(m, m.template.functions["receive"]))
+                for m in p.mechanisms
+                if "receive" in m.template.functions
+            ),
+            default=0,
+        )
+        extra = max(0, rows - self.LI.shape[1])
+        self.LI = np.pad(self.LI, ((0, 0), (0, extra), (0, 0)))
+        self.LF = np.pad(self.LF, ((0, 0), (0, extra), (0, width - self.LF.shape[2])))
+
     def _make_spike_room(self, spikes: int) -> None:
         have = self.SF.shape[1]
         if spikes > have:
@@ -382,9 +408,8 @@ class Engine:
         """
         p, e, plays = self.plan, self.plan.model.events, self.plan.model.plays
         c = p.model.connections
-        waiting: list[
-            tuple[float, int, int, int, int, float]
-        ] = []  # time, rank, chunk, target, connection, flag
+        waiting: list[tuple[NDArray, int, int, int, int, float]] = []
+        # time (members, or 1 where they share it), rank, chunk, target, connection, flag
         for k in range(len(e)):
             j = int(e.connection[k])
             mechanism, instance = int(e.mechanism[k]), int(e.instance[k])
@@ -395,17 +420,28 @@ class Engine:
             rank = k + (events.SELF if e.self_event[k] else 0)
             connection = int(p.connection_rank[j]) if j >= 0 else -1
             waiting.append(
-                (float(e.time[k]), rank, int(place.chunk[instance]), target, connection, float(e.flag[k]))
+                (e.time[k : k + 1], rank, int(place.chunk[instance]), target, connection, float(e.flag[k]))
             )
         for k, at in enumerate(p.plays):
             if plays.waiting[k]:
                 target = (len(p.placements) << 32) + at.number
-                time = float(plays.t[plays.ptr[k] + plays.cursor[k]])
+                point = int(plays.ptr[k] + plays.cursor[k])
+                time = p.vary.plays[k][0][:, plays.cursor[k]] if k in p.vary.plays else plays.t[[point]]
                 waiting.append((time, events.SELF + len(e) + k, at.chunk, target, -1, 0.0))
-        for time, rank, chunk, target, connection, flag in sorted(waiting):
-            for g in range(chunk, self.groups, p.chunks):
-                place_in_heap = int(self.QN[g, events.EVENTS])
-                self.QF[g, place_in_heap] = time, -1e300, flag
-                self.QI[g, place_in_heap] = rank, target, connection
-                self.QN[g, events.EVENTS] += 1
+        for chunk in range(p.chunks):
+            self._queue(chunk, sorted((x for x in waiting if x[2] == chunk), key=lambda x: x[1]))
         self.QN[:, events.SERIAL] = len(waiting)
+
+    def _queue(self, chunk: int, waiting: list[tuple[NDArray, int, int, int, int, float]]) -> None:
+        """Queue a chunk's events, in the order of their ranks, in each of its groups by their times."""
+        n, members = len(waiting), slice(chunk, None, self.plan.chunks)
+        if not n:
+            return
+        time = np.stack([np.broadcast_to(x[0], self.plan.batch) for x in waiting], axis=1)  # (B, n)
+        order = np.argsort(time, axis=1, kind="stable")
+        self.QF[members, :n, 0] = np.take_along_axis(time, order, axis=1)
+        self.QF[members, :n, 1] = -1e300
+        self.QF[members, :n, 2] = np.array([x[5] for x in waiting])[order]
+        for column, k in enumerate((1, 3, 4)):
+            self.QI[members, :n, column] = np.array([x[k] for x in waiting], np.int64)[order]
+        self.QN[members, events.EVENTS] = n

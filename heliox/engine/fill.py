@@ -25,18 +25,20 @@ def fill(plan: Plan, A: NDArray[np.float64], P: NDArray[np.float64]) -> None:
         for name, var in p.struct.template.globals_.items():
             at = plan.globals_at[k] + slots[name]
             P[at : at + var.size] = _global(p, m, name)
-    P[plan.head["celsius"]] = model.settings.celsius
-    if plan.program.celsius_own:
-        members[:, plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]]] = (
-            model.settings.celsius
-        )
+        for name, slot in p.struct.varied.items():
+            at = plan.varied_at[k].at + slot
+            members[:, at : at + p.struct.size(name)] = _global(p, m, name)
     _fill_plays(plan, members, P)
     for at, values in plan.constants:
         P[at : at + len(values)] = values
-    P[plan.head["key"]] = model.settings.random_key
     s, c = model.sources, model.connections
-    P[plan.head["threshold"] + np.arange(len(s))] = s.threshold
-    P[plan.head["delay"] + plan.connection_rank] = c.delay
+    delay = np.empty(len(c))
+    delay[plan.connection_rank] = c.delay
+    head: dict[str, float | NDArray] = {"threshold": s.threshold, "delay": delay}
+    head |= {"celsius": model.settings.celsius, "key": model.settings.random_key}
+    for name, x in head.items():
+        row = plan.head[name]
+        (members if row.store == "A" else P)[..., row.places] = x
     members[:, plan.detector_flag] = s.above[plan.SR[:, 0]].astype(float)
     address = weight_addresses(plan)
     kept = address >= 0  # connections without a target hold weights that nothing reads
@@ -49,7 +51,11 @@ def _fill_plays(plan: Plan, members: NDArray, P: NDArray) -> None:
     for k, at in enumerate(plan.plays):
         t, y = (x[p.ptr[k] : p.ptr[k + 1]] for x in (p.t, p.y))
         breaks = p.breaks[p.break_ptr[k] : p.break_ptr[k + 1]]
-        P[at.points : at.points + 2 * len(t)] = np.concatenate([t, y])
+        if k in plan.vary.plays:
+            points = np.concatenate(plan.vary.plays[k], axis=1)  # (B, times and values)
+        else:
+            points = np.concatenate([t, y])
+        P[at.points : at.points + points.size] = points.ravel()
         P[at.breaks : at.breaks + len(breaks)] = breaks
         cursor = plan.chunk_base[at.chunk] + at.cursor
         members[:, cursor], members[:, cursor + 1] = p.cursor[k], p.broken[k]

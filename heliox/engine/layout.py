@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.constant import constant_matrix
 from heliox.engine.diffusion import neighbours
-from heliox.engine.partition import Partition, cell_of_node, partition
-from heliox.engine.plan import Placement, Plan, inside
+from heliox.engine.partition import Partition, cell_of_node, connected, partition
+from heliox.engine.plan import Placement, Plan, Row, inside
 from heliox.engine.references import Couplings, named_variables
 from heliox.engine.storage import orders, stretches
+from heliox.engine.tape import lay_tape, varied_trained
+from heliox.engine.vary import Vary
 from heliox.errors import ModelError
 from heliox.kernels.context import W
 from heliox.kernels.mechanism_text import table_size
-from heliox.kernels.program import Program
+from heliox.kernels.program import Adjoint, Program
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.blocks import EVENT_BLOCKS
-from heliox.mechanisms.fast import fast_form
+from heliox.mechanisms.fast import fast_form, without_tables
 from heliox.mechanisms.varstruct import VarStruct, hidden_names, layout
 from heliox.model.model import Lists, Mechanism, Model
 from heliox.solver import diffusion
@@ -33,13 +33,13 @@ def make_plan(
     *,
     dt: float,
     batch: int = 1,
-    vary: Mapping[str, Collection[str]] | None = None,
-    celsius_own: bool = False,
-    weights_own: bool = False,
+    vary: Vary | None = None,
+    delays: NDArray[np.float64] | None = None,
     membrane: bool = False,
     math: str = "fast",
     threads: int = 1,
     chunk_nodes: int | None = None,
+    adjoint: Adjoint | None = None,
 ) -> Plan:
     """Lay a model out.
 
@@ -47,32 +47,47 @@ def make_plan(
     ----------
     dt : float
         ms
-    vary : mapping
-        mechanism -> its parameters that differ between members.
-    celsius_own, weights_own : bool
-        The temperature, the connection weights differ between members.
+    vary : Vary
+        What differs between members.
+    delays : (connections,)
+        ms; the least that members may have, by default those of the model.
     membrane : bool
         i_membrane_ is computed.
+    adjoint : Adjoint, optional
+        The plan is made for gradients too.
     threads : int
         At least so many chunks are wanted if the batch alone does not give them.
     """
-    vary = vary or {}
-    named = named_variables(model)
+    vary = vary or Vary()
+    named, varied = named_variables(model), vary.mechanisms
     templates = [catalogue.resolve(model.definitions[m.name]) for m in model.mechanisms]
+    if adjoint is not None:
+        templates = [t if tabulated(m) else without_tables(t) for m, t in zip(model.mechanisms, templates)]
     if math == "fast":
         templates = [fast_form(t) for t in templates]
     structs = [
-        layout(t, {*vary.get(m.name, ()), *named.get(m.name, ())})
+        layout(t, {*varied.get(m.name, ()), *named.get(m.name, ())})
         for m, t in zip(model.mechanisms, templates, strict=True)
     ]
-    weights_own = weights_own or any(writes_weights(s) for s in structs)
-    part = partition(model, dt, chunk_nodes or CHUNK_NODES, -(-threads // batch))
+    wanted = -(-threads // batch)
+    if adjoint is not None:  # the reverse pass does not depend on threads, and meets nobody on its way
+        whole = connected(model) or bool(varied_trained(structs, adjoint))
+        chunk_nodes, wanted = (len(model.nodes) + 1 if whole else chunk_nodes), 1
+    part = partition(model, dt, chunk_nodes or CHUNK_NODES, wanted, delays)
     program = Program(
-        tuple(structs), math, model.settings.secondorder, celsius_own, weights_own,
+        tuple(structs), math, model.settings.secondorder, vary.celsius,
+        weights_own=vary.weights or any(writes_weights(s) for s in structs),
+        delays_own=vary.delays, thresholds_own=vary.thresholds,
         plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
         parallel=threads > 1 and part.chunks * batch > 1, driven_cm="cm" in named.get("capacitance", ()),
+        adjoint=adjoint,
     )  # fmt: skip
-    return _Builder(model, dt, batch, program, part).build()
+    return _Builder(model, dt, batch, program, part, vary).build()
+
+
+def tabulated(m: Mechanism) -> bool:
+    """Whether the tables of a mechanism are used."""
+    return bool(float(m.globals.get("usetable", 1.0)))
 
 
 def writes_weights(s: VarStruct) -> bool:
@@ -109,25 +124,40 @@ class _Indices:
 
 
 class _Builder:
-    def __init__(self, model: Model, dt: float, batch: int, program: Program, part: Partition) -> None:
+    def __init__(
+        self, model: Model, dt: float, batch: int, program: Program, part: Partition, vary: Vary
+    ) -> None:
         self.model, self.dt, self.batch, self.program, self.part = model, dt, batch, program, part
+        self.vary = vary
         self.G = np.full((part.chunks, len(program.columns)), -1, np.int64)
         self.I = _Indices()
         self.P = _Space()
         self.own = [_Space() for _ in range(part.chunks)]
-        self.shelf = 0
+        self.member_columns: dict[str, int] = {}  # columns that hold a place in A of the group's member
         self.constants: list[tuple[int, NDArray[np.float64]]] = []
 
     def column(self, name: str) -> NDArray[np.int64]:
         return self.G[:, self.program.columns[name]]
 
+    def row(self, column: str, size: int, own: bool) -> Row:
+        """Room for numbers of the whole model, found by `column`; `own`: each member has its own.
+
+        A member's lie in the region of its first chunk.
+        """
+        at = self.own[0].take(size) if own else self.P.take(size)
+        if own:
+            self.member_columns[column] = at
+        else:
+            self.column(column)[:] = at
+        return Row("A" if own else "P", at, size)
+
     def build(self) -> Plan:
-        c = self.model.connections
+        options = self.program
         head = {
-            "celsius": self.P.take(1),
-            "key": self.P.take(1),
-            "threshold": self.P.take(len(self.model.sources)),
-            "delay": self.P.take(len(c)),
+            "celsius": self.row("CELSIUS", 1, options.celsius_own),
+            "key": self.row("KEY", 1, False),
+            "threshold": self.row("THRESHOLD", len(self.model.sources), options.thresholds_own),
+            "delay": self.row("DELAY", len(self.model.connections), options.delays_own),
         }
         self._nodes()
         placements = self._place()
@@ -141,15 +171,10 @@ class _Builder:
         if self.program.transfers:
             couplings.transfers()
         couplings.pointers()
-        if self.program.celsius_own:
-            self.column("CELSIUS")[:] = [s.take(1) for s in self.own]
-        else:
-            self.column("CELSIUS")[:] = head["celsius"]
-        self.column("KEY")[:] = head["key"]
-        self.column("THRESHOLD")[:] = head["threshold"]
-        self.column("DELAY")[:] = head["delay"]
+        if self.program.adjoint is not None:
+            lay_tape(self, placements, couplings)
         self.column("CHUNK")[:] = np.arange(self.part.chunks)
-        tables, globals_at = self._globals()
+        tables, globals_at, varied_at = self._globals()
         sizes = np.array([s.top for s in self.own], np.int64)
         base = np.concatenate([[0], np.cumsum(sizes)])
         member = int(base[-1])
@@ -157,10 +182,10 @@ class _Builder:
         G[:, self.program.columns["BASE"]] = (
             member * np.arange(self.batch)[:, None] + base[None, :-1]
         ).ravel()
-        # the shelf of transfers: one for each member, in the region of its first chunk
-        G[:, self.program.columns["SHELF"]] = (
-            np.repeat(member * np.arange(self.batch), self.part.chunks) + self.shelf
-        )
+        number = np.repeat(np.arange(self.batch), self.part.chunks)
+        G[:, self.program.columns["MEMBER"]] = number
+        for name, at in self.member_columns.items():
+            G[:, self.program.columns[name]] = member * number + at
         chunk = np.tile(np.arange(self.part.chunks), self.batch)
         order = np.argsort(chunk < self.part.chunks - self.part.leaders, kind="stable")
         I = np.concatenate([*self.I.parts, np.zeros(1, np.int32)])  # noqa: E741
@@ -168,8 +193,8 @@ class _Builder:
         driven = np.concatenate([np.empty(0, np.int64), *(base[:-1][c] + at for c, at in couplings.driven)])
         return Plan(
             self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk,
-            self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, head, tables,
-            globals_at, rank, weight_at, flag_at, plays, driven, self.constants,
+            self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, self.vary, head,
+            tables, globals_at, varied_at, rank, weight_at, flag_at, plays, driven, self.constants,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- nodes
@@ -191,6 +216,8 @@ class _Builder:
             mine = storage[first[c] : first[c + 1]]
             row = self.G[c]
             names = ["V", "RHS", "D", *(("SAVED_RHS", "SAVED_D") if self.program.membrane else ())]
+            if self.program.adjoint is not None and self.program.adjoint.geometry:
+                names += ["A_BAR", "B_BAR"]
             if self.program.begun:
                 names += ["BEGIN_D", *(("COUPLING",) if self.program.membrane else ())]
             for name in names:
@@ -446,20 +473,16 @@ class _Builder:
 
     # ---------------------------------------------------------------- globals and tables
 
-    def _globals(self) -> tuple[dict[int, int], dict[int, int]]:
-        tables, globals_at = {}, {}
+    def _globals(self) -> tuple[dict[int, Row], dict[int, int], dict[int, Row]]:
+        tables, globals_at, varied_at = {}, {}, {}
         for k, s in enumerate(self.program.mechanisms):
             t = s.template
+            if s.varied:
+                size = sum(t.globals_[name].size for name in s.varied)
+                varied_at[k] = self.row(f"{t.name}_VARIED", size, True)
             if t.globals_:
                 globals_at[k] = self.P.take(sum(v.size for v in t.globals_.values()))
                 self.column(f"{t.name}_GLOBALS")[:] = globals_at[k]
-            if t.tables and float(self.model.mechanisms[k].globals.get("usetable", 1.0)):
-                size = table_size(s)
-                if self.program.celsius_own:
-                    at = [space.take(size) for space in self.own]
-                    self.column(f"{t.name}_TABLE")[:] = at
-                    tables[k] = at[0]
-                else:
-                    tables[k] = self.P.take(size)
-                    self.column(f"{t.name}_TABLE")[:] = tables[k]
-        return tables, globals_at
+            if t.tables and tabulated(self.model.mechanisms[k]):
+                tables[k] = self.row(f"{t.name}_TABLE", table_size(s), self.program.tables_own(s))
+        return tables, globals_at, varied_at

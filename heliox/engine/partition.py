@@ -19,8 +19,9 @@ class Partition:
 
     ``cell`` and ``artificial[mechanism index]`` give the chunk of every cell and artificial cell; ``leaders``
     is the number of chunks (the last ones) that hold only artificial cells without input; ``window`` in steps
-    (0: chunks never hear of each other). ``lockstep``: transfers cross chunks, which therefore meet in the
-    middle of every step.
+    (0: chunks never hear of each other). ``least``: the smallest delay (ms) each connection may have in these
+    chunks and this window. ``lockstep``: transfers cross chunks, which therefore meet in the middle of every
+    step.
     """
 
     chunks: int
@@ -28,6 +29,7 @@ class Partition:
     artificial: dict[int, NDArray[np.int32]]
     leaders: int
     window: int
+    least: NDArray[np.float64]
     lockstep: bool = False
 
 
@@ -45,6 +47,14 @@ def cell_of_node(model: Model) -> NDArray[np.int32]:
     return of_root[jump]
 
 
+def connected(model: Model) -> bool:
+    """Whether cells may hear of each other."""
+    c, s = model.connections, model.sources
+    heard = (c.source >= 0) & (c.mechanism >= 0)
+    own = np.array([v != "" for v in s.variable], bool)
+    return bool(len(model.transfers) or len(model.pointers.of) or own[c.source[heard]].any())
+
+
 def _components(n: int, first: NDArray, second: NDArray) -> NDArray[np.int64]:
     """Label of the connected component of each of n things, the smallest member's index."""
     label = np.arange(n)
@@ -59,7 +69,9 @@ def _components(n: int, first: NDArray, second: NDArray) -> NDArray[np.int64]:
         label = new
 
 
-def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
+def partition(
+    model: Model, dt: float, target: int, at_least: int, delays: NDArray[np.float64] | None = None
+) -> Partition:
     """Cut a model into chunks of about `target` nodes, `at_least` many where its connections allow.
 
     Parameters
@@ -70,11 +82,17 @@ def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
         Nodes a chunk should hold (cache size).
     at_least : int
         Chunks wanted, or a multiple of it (threads).
+    delays : (connections,)
+        ms; by default those of the model.
     """
+    c = model.connections
+    delays = c.delay if delays is None else delays
+    joining = (c.source >= 0) & (c.mechanism >= 0)
     units, owner = _units(model)
     n_cells = len(model.cells.root)
     n_units = n_cells + sum(len(k) for k in units.values())
-    source, target_unit, delay = _edges(model, owner)
+    source, target_unit = _edges(model, owner, joining)
+    delay = delays[joining]
     has_input = np.zeros(n_units, bool)
     has_input[target_unit] = True
     transfers = model.transfers
@@ -103,11 +121,14 @@ def partition(model: Model, dt: float, target: int, at_least: int) -> Partition:
         window = max(1, int(np.floor(np.min((delay[cross] + late) / dt))))
     else:
         window = 0
+    least = np.zeros(len(c))
+    if cross.any():
+        least[np.flatnonzero(joining)[cross]] = np.minimum(window * dt - late, delay[cross])
     lockstep = bool((chunk[laid] != chunk[taken]).any())
     if lockstep:
         window = 1
     artificial = {m: chunk[u].astype(np.int32) for m, u in units.items()}
-    return Partition(chunks, chunk[:n_cells].astype(np.int32), artificial, leaders, window, lockstep)
+    return Partition(chunks, chunk[:n_cells].astype(np.int32), artificial, leaders, window, least, lockstep)
 
 
 def _owner_of(v: Variables, owner: list[NDArray], model: Model) -> NDArray[np.int64]:
@@ -136,20 +157,19 @@ def _units(model: Model) -> tuple[dict[int, NDArray], list[NDArray]]:
     return units, owner
 
 
-def _edges(model: Model, owner: list[NDArray]) -> tuple[NDArray, NDArray, NDArray]:
-    """Unit of source, unit of target and delay of every connection that has both."""
+def _edges(model: Model, owner: list[NDArray], keep: NDArray) -> tuple[NDArray, NDArray]:
+    """Unit of source and unit of target of the connections that have both."""
     s, c = model.sources, model.connections
     cells = cell_of_node(model)
     unit = np.full(len(s), -1)
     for k in np.unique(s.mechanism):
         here = s.mechanism == k
         unit[here] = cells[s.index[here]] if k < 0 else owner[k][s.index[here]]
-    keep = (c.source >= 0) & (c.mechanism >= 0)
     target = np.full(len(c), -1)
     for k in np.unique(c.mechanism[keep]):
         here = keep & (c.mechanism == k)
         target[here] = owner[k][c.instance[here]]
-    return unit[c.source[keep]], target[keep], c.delay[keep]
+    return unit[c.source[keep]], target[keep]
 
 
 def _attach_drivers(label: NDArray, driver: NDArray, source: NDArray, target: NDArray) -> NDArray:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.partition import Partition
+from heliox.engine.vary import Vary
 from heliox.kernels.context import W
 from heliox.kernels.program import Program
 from heliox.mechanisms.varstruct import VarStruct
@@ -47,13 +48,34 @@ def inside(local: NDArray, slots: int) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
+class Row:
+    """Where numbers of the whole model lie: once in ``"P"``, or once a member in ``"A"``.
+
+    ``at`` is relative to a member's base in A.
+    """
+
+    store: str
+    at: int
+    size: int
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """Address of each number."""
+        return self.at + np.arange(self.size)
+
+
+@dataclass(frozen=True)
 class PlayAt:
-    """Where a play lies: chunk, number there, cursor (relative to the chunk), points and breaks in P."""
+    """Where a play lies: chunk, number there, cursor (relative to the chunk), points and breaks in P.
+
+    The points of a member begin `stride` behind those of the one before it; 0: all share them.
+    """
 
     chunk: int
     number: int
     cursor: int
     points: int
+    stride: int
     breaks: int
 
 
@@ -65,7 +87,9 @@ class Plan:
     count float64; ``G`` is (B * chunks, columns), ``I`` int32, ``SR`` (detectors, 2), ``FAN`` (sources +
     1,), ``CI`` (connections, 5): target chunk, target, weight offset, active, k-th created. ``driven``:
     addresses that plays, transfers and written pointers set. ``constants``: lists and factors that no
-    variable names, with their place in P.
+    variable names, with their place in P. ``head``: celsius, key of the random streams, thresholds of
+    sources, delays of connections by their rank. ``globals_at``: GLOBALs that all share, in P; ``varied_at``:
+    those that differ, in A.
     """
 
     model: Model
@@ -85,9 +109,11 @@ class Plan:
     FAN: NDArray[np.int64]
     CI: NDArray[np.int64]
     order: NDArray[np.int64]
-    head: Mapping[str, int]
-    tables: Mapping[int, int]
+    vary: Vary
+    head: Mapping[str, Row]
+    tables: Mapping[int, Row]
     globals_at: Mapping[int, int]
+    varied_at: Mapping[int, Row]
     connection_rank: NDArray[np.int64]
     weight_at: NDArray[np.int64]
     detector_flag: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))

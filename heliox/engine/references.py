@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from heliox.engine.plan import Placement, PlayAt
 from heliox.errors import ModelError
 from heliox.model.model import Model, Variables
+from heliox.solver.play import PLAY
 
 if TYPE_CHECKING:
     from heliox.engine.layout import _Builder
@@ -32,6 +33,7 @@ class Couplings:
     def __init__(self, builder: _Builder, placements: list[Placement]) -> None:
         self.builder, self.placements = builder, placements
         self.chunks = builder.part.chunks
+        self.cursors: list[tuple[int, int]] = []  # chunk and offset of the two of each play
         self.driven: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []  # chunk and offset of what is set
 
     def _at(self, v: Variables, use: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -58,25 +60,30 @@ class Couplings:
         self.driven.append((chunk, target))
         size, broken = np.diff(p.ptr), np.diff(p.break_ptr)
         out = []
-        rows = np.zeros((len(p), 7), np.int64)
+        rows = np.zeros((len(p), PLAY), np.int64)
         numbers = np.zeros(self.chunks, np.int64)
         for k in range(len(p)):
             c = int(chunk[k])
+            stride = 2 * int(size[k]) if k in self.builder.vary.plays else 0
             at = PlayAt(
                 c, int(numbers[c]), self.builder.own[c].take(2),
-                self.builder.P.take(2 * int(size[k])), self.builder.P.take(int(broken[k])),
+                self.builder.P.take(stride * self.builder.batch or 2 * int(size[k])), stride,
+                self.builder.P.take(int(broken[k])),
             )  # fmt: skip
             numbers[c] += 1
             out.append(at)
-            rows[k] = target[k], at.cursor, at.points, size[k], at.breaks, broken[k], p.continuous[k]
+            self.cursors.append((c, at.cursor))
+            rows[k] = (
+                target[k], at.cursor, at.points, at.stride, size[k], at.breaks, broken[k], p.continuous[k],
+            )  # fmt: skip
         self._lists(chunk, rows, "PLAYS", "PLAY")
         return out
 
     def transfers(self) -> None:
-        """Pairs (variable, place on the shelf); the shelf lies in the region of the first chunk."""
+        """Pairs (variable, place on the shelf), which every member has."""
         t = self.builder.model.transfers
         place = np.arange(len(t))
-        shelf = self.builder.own[0].take(len(t))
+        self.builder.row("SHELF", len(t), True)
         for v, count, first, use in (
             (t.source, "LAID", "LAY", "a transfer reads"),
             (t.target, "TAKEN", "TAKE", "a transfer sets"),
@@ -85,7 +92,6 @@ class Couplings:
             if v is t.target:
                 self.driven.append((chunk, at))
             self._lists(chunk, np.stack([at, place], axis=1), count, first)
-        self.builder.shelf = shelf
 
     def pointers(self) -> None:
         """For every pointer of a mechanism, the offset of what each instance points at."""

@@ -9,20 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine.fill import weight_addresses
+from heliox.engine.plan import Row
+from heliox.engine.vary import READ_ONLY
 from heliox.errors import ModelError, UnsupportedError, nearest
-from heliox.mechanisms.varstruct import global_slots
+from heliox.mechanisms.varstruct import STREAM, global_slots
 from heliox.model.names import Names, Variable
 from heliox.model.selection import Where
 
 if TYPE_CHECKING:
     from heliox.engine.engine import Engine
-
-READ_ONLY = {
-    "i_membrane_": "it is computed in every step",
-    "area": "geometry is frozen",
-    "diam": "geometry is frozen",
-    "style": "ion styles are frozen",
-}
 
 
 class Handle:
@@ -149,8 +144,7 @@ class VariableRegistry:
         t = p.struct.template
         unit = t.instance_names[v.name].unit if v.name in t.instance_names else ""
         if v.name in p.struct.own:
-            at = p.own_offset(p.struct.own[v.name] + v.element) + plan.chunk_base[p.chunk]
-            return "A", at[v.indices], unit
+            return "A", self._instances(v)[v.indices], unit
         if v.name in p.struct.shared:
             return "P", p.shared_offset(p.struct.shared[v.name] + v.element)[v.indices], unit
         raise ModelError(
@@ -173,11 +167,30 @@ class VariableRegistry:
     def _connection(self, v: Variable) -> tuple[str, NDArray[np.int64], str]:
         plan = self.engine.plan
         if v.name == "delay":
-            return "P", plan.head["delay"] + plan.connection_rank[v.indices], "ms"
+            return self._row(plan.head["delay"], plan.connection_rank[v.indices], "ms")
+        if v.name == "threshold":
+            return self._threshold(v)
         at = weight_addresses(plan)[plan.model.connections.weight_ptr[v.indices] + v.element]
         if (at < 0).any():
             raise ModelError("a NetCon without a target has no weight to act on", variable="weight")
         return ("A" if plan.program.weights_own else "P"), at, ""
+
+    def _row(self, row: Row, k: NDArray | int, unit: str) -> tuple[str, NDArray[np.int64], str]:
+        return row.store, np.atleast_1d(row.at + k), unit
+
+    def _threshold(self, v: Variable) -> tuple[str, NDArray[np.int64], str]:
+        """Of the source of each connection: those of one source share it."""
+        plan = self.engine.plan
+        without = np.setdiff1d(v.indices, self.names.watching)
+        if without.size:
+            raise ModelError(
+                f"NetCon[{plan.model.connections.number[without[0]]}] has no threshold: "
+                "its source is an artificial cell, or missing",
+                variable="threshold",
+            )
+        source = plan.model.connections.source[v.indices]
+        watched = {plan.model.sources.mechanism[s] < 0 for s in source.tolist()}
+        return self._row(plan.head["threshold"], source, "mV" if watched == {True} else "")
 
     def _global(self, v: Variable) -> tuple[str, NDArray[np.int64], str]:
         plan = self.engine.plan
@@ -186,14 +199,11 @@ class VariableRegistry:
                 raise ModelError(
                     f"{v.name} is read from the simulation itself: sim.{v.name}", variable=v.name
                 )
-            if plan.program.celsius_own:
-                return "A", plan.chunk_base + plan.G[: plan.chunks, plan.program.columns["CELSIUS"]], "degC"
-            return "P", np.array([plan.head["celsius"]]), "degC"
+            return self._row(plan.head["celsius"], 0, "degC")
         place = plan.placements[v.mechanism]
         t = place.struct.template
         if v.name in place.struct.own:  # what the last instance left there, as NEURON's GLOBAL
-            at = place.own_offset(place.struct.own[v.name] + v.element) + plan.chunk_base[place.chunk]
-            return "A", at[-1:], t.globals_[v.name].unit
+            return "A", self._instances(v)[-1:], t.globals_[v.name].unit
         if v.name not in t.globals_:
             raise ModelError(
                 f"{t.name}.{v.name} is fixed when the model is planned; "
@@ -201,18 +211,26 @@ class VariableRegistry:
                 mechanism=t.name,
                 variable=v.name,
             )
-        return (
-            "P",
-            np.array([plan.globals_at[v.mechanism] + global_slots(t)[v.name] + v.element]),
-            t.globals_[v.name].unit,
-        )
+        unit = t.globals_[v.name].unit
+        if v.name in place.struct.varied:
+            slot = place.struct.varied[v.name] + v.element
+            return self._row(plan.varied_at[v.mechanism], slot, unit)
+        at = plan.globals_at[v.mechanism] + global_slots(t)[v.name] + v.element
+        return "P", np.array([at]), unit
+
+    def _instances(self, v: Variable) -> NDArray[np.int64]:
+        """Where the instances keep a variable of their own, relative to a member."""
+        plan = self.engine.plan
+        p = plan.placements[v.mechanism]
+        return p.own_offset(p.struct.own[v.name] + v.element) + plan.chunk_base[p.chunk]
 
     def assign(self, handle: Handle, key: Any, value: ArrayLike) -> None:
         """Write values.
 
         A shared variable takes one value for all members; see `Simulation.var` for values that differ.
         """
-        name = handle.variable.name
+        v = handle.variable
+        name = v.name
         if name in READ_ONLY:
             raise ModelError(
                 f"{name} cannot be set: {READ_ONLY[name]}; change it in NEURON and freeze again",
@@ -233,17 +251,62 @@ class VariableRegistry:
             raise ModelError(
                 f"{name}: values of shape {x.shape} do not fit {np.shape(at)}{shared}", variable=name
             ) from None
-        if name == "delay":
-            self._check_delay(x)
+        if v.kind == "connection" and name == "delay":
+            self._check_delay(v, np.broadcast_to(v.indices, handle.addresses.shape)[key], x)
+        if v.mechanism >= 0 and name in self.engine.plan.placements[v.mechanism].struct.template.random:
+            _check_stream(v, x)
         handle._arena[at] = x
+        if v.kind == "global" and v.mechanism >= 0 and handle.store == "A":
+            self._spread(handle)
         self.engine.tables_stale = True
 
-    def _check_delay(self, x: NDArray) -> None:
-        plan = self.engine.plan
-        least = max(plan.partition.window, 1) * plan.dt if plan.chunks > 1 else 0.0
-        if (x < 0).any() or (x < least).any():
+    def _spread(self, handle: Handle) -> None:
+        """A GLOBAL that blocks write is kept by every instance: all get what was assigned."""
+        v, plan = handle.variable, self.engine.plan
+        if v.name in plan.placements[v.mechanism].struct.own:
+            members = self.engine.A[:-1].reshape(plan.batch, plan.member_size)
+            members[:, self._instances(v)] = handle.values.reshape(plan.batch, -1)
+
+    def _check_delay(self, v: Variable, connection: NDArray[np.intp], x: NDArray[np.float64]) -> None:
+        """Delays of `connection`, not below what the chunks and the window of this plan allow."""
+        least = self.engine.plan.partition.least[connection]
+        if (x < least).any():
+            worst = int(np.argmax(least - x))
+            k, wanted = int(np.ravel(connection)[worst]), float(np.ravel(x)[worst])
+            number, need = self.engine.plan.model.connections.number[k], float(np.ravel(least)[worst])
             raise ModelError(
-                f"delay {float(x.min()):g} ms is below {least:g} ms, the window this plan was made for; "
-                "set it in NEURON and freeze again",
+                f"NetCon[{number}].delay {wanted:g} ms is below {need:g} ms"
+                + (
+                    ", which the plan of this run was made for; assign it before the first run of a new "
+                    "Simulation"
+                    if wanted >= 0.0
+                    else ""
+                ),
                 variable="delay",
             )
+
+
+def shortest(
+    delays: NDArray[np.float64], handle: Handle, key: Any, value: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The least delay of each connection (connections,), once `value` is assigned to ``handle[key]`` too."""
+    connection = np.broadcast_to(handle.variable.indices, handle.addresses.shape)[key]
+    try:
+        wanted = np.broadcast_to(value, np.shape(connection))
+    except ValueError:
+        return delays  # the assignment says what does not fit
+    if not (wanted >= 0.0).all():
+        return delays  # and what is no delay
+    out = delays.copy()
+    np.minimum.at(out, connection, wanted)
+    return out
+
+
+def _check_stream(v: Variable, x: NDArray[np.float64]) -> None:
+    """The ids of a stream have 32 bits, its position 34 (heliox.kernels.random)."""
+    bits = 34 if v.element == STREAM.index("seq") else 32
+    if (x < 0).any() or (x >= 2.0**bits).any() or (x != np.floor(x)).any():
+        raise ModelError(
+            f"{v.whole}: {STREAM[v.element]} of a random stream is a whole number from 0 to 2**{bits} - 1",
+            variable=v.name,
+        )

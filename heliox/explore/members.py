@@ -26,7 +26,9 @@ class Members:
     sets : mapping
         Variable -> its values in the sets, (n,) for all places alike or (n, places), in the unit of the
         variable. A variable is a name as `Simulation.var` takes it (``"hh.gnabar"``, ``"IClamp[0].amp"``), or
-        a pair of name and where (``("hh.gnabar", "soma")``).
+        a pair of name and where (``("hh.gnabar", "soma")``): what may differ between the members of a batch,
+        GLOBALs, delays, thresholds and ids of streams included. Plays are given to the simulation, by
+        `Simulation.play` with values of members.
     protocols : mapping, optional
         Name -> variable -> its value, for all places alike or (places,). What a protocol does not name stays
         as it is in the model.

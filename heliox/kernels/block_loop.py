@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import ast
 
-from heliox.kernels.arrays import expanded
 from heliox.kernels.context import (
     ARGS,
     EVENTLESS,
     NODE_ARRAYS,
-    QUEUE,
     Context,
     W,
     arguments,
@@ -26,6 +24,7 @@ from heliox.kernels.context import (
 )
 from heliox.kernels.lower import plain_text, table_calls
 from heliox.kernels.mechanism_text import looks_inside, tabled
+from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
 PASSED = "_I, _G, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _first, _sources"  # to blocks with effects
@@ -135,7 +134,8 @@ class BlockWriter:
                 lines.append(f"{pad}{self.S(f'_w_{r}')} = {r}")
         if self.effects:
             target = f"({self.context.code(m)} << 32) + _np.int64(_first + _j)"
-            lines.append(f"{pad}act({QUEUE}, _I[_sources + _first + _j], {target}, -1, _now, 0, _o, 0)")
+            source = "_I[_sources + _first + _j]"
+            lines.append(f"{pad}act({self.context.queue}, {source}, {target}, -1, _now, 0, _o, 0)")
         return "\n".join(lines)
 
     def _look_up(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
@@ -149,11 +149,12 @@ class BlockWriter:
             lines += [f"{pad}{n} = {self.S(n)}" for n in names if n in self.slots]
             lines += loads(self.m, [n for n in names if n not in self.slots], pad)
             at = f"{self.name}_{helper}_lookup((_TM, _tk)"
-            here = ", ".join(plain_text(a) for a in arguments_)
+            here = ", ".join(expanded(map(plain_text, arguments_), self.t.array_sizes))
             lines.append(f"{pad}{', '.join(values)} = {at}, {here})")
             lines += [f"{pad}{self.S(n)} = {n}" for n in values]
             if twice:
-                above = ", ".join(plain_text(a, {"v": "_v1"}) for a in arguments_)
+                texts = (plain_text(a, {"v": "_v1"}) for a in arguments_)
+                above = ", ".join(expanded(texts, self.t.array_sizes))
                 lines += [f"{pad}_v1 = v + 0.001"] if "v" in names else []
                 lines.append(f"{pad}{', '.join(values)} = {at}, {above})")
                 lines += [f"{pad}{self.S(f'{n}_above')} = {n}" for n in values]

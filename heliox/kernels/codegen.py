@@ -13,6 +13,7 @@ from heliox.kernels.context import W
 from heliox.kernels.event_loop import deliver
 from heliox.kernels.loops import Loops
 from heliox.kernels.program import Program
+from heliox.kernels.reverse import ReverseLoops
 
 
 def module_text(program: Program) -> str:
@@ -35,4 +36,6 @@ def module_text(program: Program) -> str:
     parts.append(conditions(loops.context))
     parts.append(deliver(loops.context))
     parts += window.texts(program, loops)
+    if program.adjoint:
+        parts += ReverseLoops(program, loops).texts()
     return "\n\n".join(p.rstrip() for p in parts) + "\n"

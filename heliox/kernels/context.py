@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from heliox.errors import UnsupportedError
-from heliox.kernels.arrays import LARGEST, element, expanded
 from heliox.kernels.lower import each_names
 from heliox.kernels.mechanism_text import looks_inside
 from heliox.kernels.program import Program
+from heliox.mechanisms.arrays import LARGEST, element, expanded
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import SCALE, VarStruct, global_slots
 
 W = 64  # instances of a block
 EVENTLESS = "_A, _P, _I, _G"
-ARGS = f"{EVENTLESS}, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA"
-QUEUE = "_A, _P, _S, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _G[_g, _CHUNK], _U(_G[_g, _DELAY])"
+ARGS = f"{EVENTLESS}, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _R, _RA, _TP, _LF, _LI"
 NODE_ARRAYS = {"v": ("_A", "_v"), "area": ("_P", "_area"), "diam": ("_P", "_diam")}
 
 
@@ -35,11 +34,22 @@ class Context:
     def global_value(self, m: VarStruct, name: str, g: str = "_g", k: int = 0) -> str:
         """Text that reads celsius or (element `k` of) a GLOBAL."""
         if name == "celsius":
-            if self.program.celsius_own:
-                return f"_A[_U(_G[{g}, _BASE]) + _U(_G[{g}, _CELSIUS])]"
-            return f"_P[_U(_G[{g}, _CELSIUS])]"
+            return f"{'_A' if self.program.celsius_own else '_P'}[_U(_G[{g}, _CELSIUS])]"
+        if name in m.varied:
+            return f"_A[_U(_G[{g}, _{m.template.name}_VARIED]) + _U({m.varied[name] + k})]"
         at = global_slots(m.template)[name] + k
         return f"_P[_U(_G[{g}, _{m.template.name}_GLOBALS]) + _U({at})]"
+
+    @property
+    def delays(self) -> str:
+        """The arena that holds the delays of connections."""
+        return "_A" if self.program.delays_own else "_P"
+
+    @property
+    def queue(self) -> str:
+        """What `act` takes first: the arenas, the queue, and where the delays are."""
+        arrays = f"_A, {self.delays}, _S, _QF, _QI, _QN, _SF, _SI, _FAN, _CI"
+        return f"{arrays}, _g, _G[_g, _CHUNK], _U(_G[_g, _DELAY])"
 
     def scalars(self, m: VarStruct, f: Function, pad: str) -> list[str]:
         """Loads of what is the same for all instances, other than the time."""
@@ -82,8 +92,7 @@ def assigned(m: VarStruct, f: Function) -> str:
 
 def table_place(context: Context, m: VarStruct) -> tuple[str, str]:
     """Arena and address of a mechanism's tables."""
-    at = f"_U(_G[_g, _{m.template.name}_TABLE])"
-    return ("_A", f"_base + {at}") if context.program.celsius_own else ("_P", at)
+    return "_A" if context.program.tables_own(m) else "_P", f"_U(_G[_g, _{m.template.name}_TABLE])"
 
 
 def elements(m: VarStruct, name: str) -> list[tuple[str, str]]:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from heliox.kernels.context import (
-    ARGS,
-    QUEUE,
-    Context,
-    arguments,
-    assigned,
-    stores,
-    written_by,
-)
+from heliox.kernels.context import ARGS, Context, arguments, assigned, stores, written_by
 from heliox.kernels.instance import at_instance, pointed, reads
+from heliox.mechanisms.arrays import expanded
+from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import VarStruct, hidden_names
 
 
@@ -41,6 +35,12 @@ def event(context: Context, m: VarStruct, block: str) -> str:
         mine = f"_np.int64({weights} + {own}) if _connection >= 0 else -1"
         lines.append(f"    _each = ({M}, {weights} + _U(_I[{first}]), _I[{first} + _U(1)], {mine})")
     lines += reads(context, m, f)
+    if context.program.adjoint and block == "receive":
+        lines.append("    if _LI.shape[1] > 0:")
+        lines += [
+            f"        _LF[_g, _QN[_g, LOGGED] - 1, LOG_VALUES + {k}] = {x}"
+            for k, x in enumerate(logged(m, f))
+        ] or ["        pass"]
     lines.append(f"    {assigned(m, f)}{name}_{block}({', '.join(arguments(m, f))})")
     lines += stores(m, written_by(m, f), "    ")
     for r in f.returns:
@@ -55,11 +55,18 @@ def event(context: Context, m: VarStruct, block: str) -> str:
         lines += [
             f"    _source = _I[_U(_G[_g, _{name}_SOURCE]) + _U(_inst)]",
             f"    _target = ({context.code(m)} << 32) + _inst",
-            f"    act({QUEUE}, _source, _target, _connection, t, _hops, {armed})",
+            f"    act({context.queue}, _source, _target, _connection, t, _hops, {armed})",
         ]
     if t.conditions and block == "receive":
         lines.append(f"    {name}_sides({ARGS}, _g, _inst, t, dt)")
     return "\n".join(lines)
+
+
+def logged(m: VarStruct, f: Function) -> list[str]:
+    """What a receiving block reads, as the log of events keeps it: all but streams and lists."""
+    t = m.template
+    names = [n for n in f.params if n not in (*t.random, *t.lists, "t", "dt", "flag")]
+    return expanded(names, t.array_sizes)
 
 
 def deliver(context: Context) -> str:
@@ -79,6 +86,14 @@ def deliver(context: Context) -> str:
         "        if _SF.shape[1] - _QN[_g, SPIKES] < MOST:",
         "            _QN[_g, STATUS] = SPIKES_FULL",
         "            return False",
+        *(
+            [
+                "        if _LI.shape[1] > 0 and not log_event(_QF, _QI, _QN, _LF, _LI, _g):",
+                "            return False",
+            ]
+            if context.program.adjoint
+            else []
+        ),
         "        _time = _QF[_g, 0, 0]",
         "        _flag = _QF[_g, 0, 2]",
         "        _hops = _QI[_g, 0, 0] >> GENERATION",
@@ -98,7 +113,9 @@ def deliver(context: Context) -> str:
             "            _row = _U(_G[_g, _PLAY]) + _U(_inst) * _U(PLAY)",
             "            _base = _U(_G[_g, _BASE])",
             "            _target = (_code << 32) + _inst",
-            "            point_reached(_A, _P, _I, _QF, _QI, _QN, _g, _base, _row, _target, _time, _hops)",
+            "            _member = _G[_g, _MEMBER]",
+            "            point_reached("
+            "_A, _P, _I, _QF, _QI, _QN, _g, _base, _row, _member, _target, _time, _hops)",
         ]
     lines += [
         "        if _QN[_g, STATUS] == LOST:",

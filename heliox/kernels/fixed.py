@@ -13,7 +13,19 @@ from typing import Any
 
 from heliox.kernels.cpu import U, inline, kernel
 from heliox.kernels.primitives import FAST, LIBM
-from heliox.solver import diffusion, effects, events, gather, membrane, play, transfer, tree, windows
+from heliox.solver import (
+    adjoint,
+    diffusion,
+    effects,
+    events,
+    gather,
+    membrane,
+    play,
+    tape,
+    transfer,
+    tree,
+    windows,
+)
 
 MATH_NAMES = (
     "exp", "expm1", "log", "log10", "log1p", "pow", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan",
@@ -23,12 +35,17 @@ RANDOM_NAMES = ("random_ipick", "random_uniform", "random_negexp", "random_norma
 CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
     events: (
         "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE",
-        "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "SELF", "CONDITION", "GENERATION", "HOPS",
+        "LOGGED", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "LOG_FULL",
+        "SELF", "CONDITION", "GENERATION", "HOPS",
     ),
     effects: ("SEND", "EVENT", "MOVE", "WATCH", "MOST"),
     tree: ("ROOTS", "SINGLE", "ABREAST"),
-    play: ("TARGET", "CURSOR", "POINTS", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
+    play: ("TARGET", "CURSOR", "POINTS", "STRIDE", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
 }  # fmt: skip
+CONSTANTS[tape] = (
+    "LOG_STEP", "LOG_PHASE", "LOG_TARGET", "LOG_CONNECTION", "LOG_SPIKE",
+    "LOG_TIME", "LOG_FLAG", "LOG_EMITTED", "LOG_VALUES",
+)  # fmt: skip
 KERNELS: dict[ModuleType, tuple[str, ...]] = {
     tree: (
         "zero", "clear", "begin_matrix", "axial", "axial_row", "couple", "couple_row", "eliminate",
@@ -45,10 +62,18 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     ),
     effects: ("note", "act"),
     windows: ("record", "settled", "halfway"),
+    tape: ("tape_save", "tape_load", "tape_part", "copy_run", "log_event"),
+    adjoint: (
+        "transposed_right_side", "transposed_eliminate", "transposed_eliminate_row", "transposed_substitute",
+        "transposed_substitute_row", "diagonal_adjoint", "axial_adjoint", "axial_adjoint_row",
+        "coefficient_adjoint", "increment_tangent", "axial_tangent", "record_adjoint", "record_tangent",
+        "surrogate", "lay_adjoint", "take_adjoint", "play_adjoint",
+    ),
 }  # fmt: skip
 INLINE: dict[ModuleType, tuple[str, ...]] = {
     tree: ("stretch",),
     events: ("before", "put", "move"),
+    play: ("points_of",),
     effects: (
         "_net_send", "_net_event", "_net_move", "_watch", "random_set_seq", *RANDOM_NAMES, "item", "length",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from heliox.kernels import fixed_loops
 from heliox.kernels.block_loop import BlockWriter
-from heliox.kernels.context import ARGS, EVENTLESS, Context
+from heliox.kernels.context import ARGS, EVENTLESS, Context, table_place
 from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import event
 from heliox.kernels.mechanism_text import table_arguments
@@ -47,7 +47,7 @@ class Loops:
     def fixed_calls(self) -> dict[str, list[str]]:
         """Phases that are no loop over mechanisms: the tree, plays, transfers, membrane currents."""
         p = self.context.program
-        play = "play(_A, _P, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], _t)"
+        play = "play(_A, _P, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], _G[_g, _MEMBER], _t)"
         shelf = "_U(_G[_g, _SHELF])"
         lay = f"lay_sources(_A, _I, _base, {shelf}, _U(_G[_g, _LAY]), _G[_g, _LAID])"
         take = f"take_targets(_A, _I, _base, {shelf}, _U(_G[_g, _TAKE]), _G[_g, _TAKEN])"
@@ -147,16 +147,19 @@ class Loops:
 
     def tabulate(self, pad: str) -> str:
         """Fill every NMODL TABLE from the present values of what it depends on."""
-        own, lines = self.context.program.celsius_own, []
+        lines: list[str] = []
         for m in self.context.program.mechanisms:
+            # a member's own table is filled for the first of its groups
+            groups = "0, _groups, _chunks" if self.context.program.tables_own(m) else "1"
             for table in m.template.tables:
-                name = m.template.name
-                at = f"_U(_G[_g, _{name}_TABLE])"
-                where = ("_A", f"_U(_G[_g, _BASE]) + {at}") if own else ("_P", at)
-                arguments = table_arguments(m, table)
-                values = ["_dt" if a == "dt" else self.context.global_value(m, a) for a in arguments]
+                name, where = m.template.name, table_place(self.context, m)
+                values = [
+                    "_dt" if a == "dt" else self.context.global_value(m, a, k=k)
+                    for a in table_arguments(m, table)
+                    for k in range(m.template.array_sizes.get(a, 1))
+                ]
                 lines += [
-                    f"for _g in range({'_groups' if own else '1'}):",
+                    f"for _g in range({groups}):",
                     f"    if _G[_g, _{name}_TABLE] >= 0:",
                     f"        {name}_{table.function}_fill({', '.join((*where, *values))})",
                 ]

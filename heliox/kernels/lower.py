@@ -7,15 +7,40 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
-from heliox.kernels.arrays import scalarise
+from heliox.mechanisms.arrays import scalarise
 from heliox.mechanisms.subset import EFFECTS, MATH, Function
 from heliox.mechanisms.template import MechTemp
 
 RENAMED = {"abs": "fabs"}
 EACH = "_e_"  # prefix of a connection's weights inside `for_connections`
 NATIVE = {"min", "max"}
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Derivative of a tabulated helper by its argument, number `argument` of `arguments`: names of slopes."""
+
+    argument: int
+    arguments: int
+    names: tuple[str, ...]
+    reverse: bool
+
+    def product(self, given: list[ast.expr]) -> ast.expr:
+        """What stands for a call of the helper's vjp (jvp) with these arguments and adjoints (tangents)."""
+        if self.reverse:
+            terms = [ast.BinOp(b, ast.Mult(), _name(n)) for b, n in zip(given[self.arguments :], self.names)]
+            total = terms[0]
+            for x in terms[1:]:
+                total = ast.BinOp(total, ast.Add(), x)
+            values: list[ast.expr] = [ast.Constant(0.0)] * self.arguments
+            values[self.argument] = total
+        else:
+            dot = given[self.arguments + self.argument]
+            values = [ast.BinOp(_name(n), ast.Mult(), dot) for n in self.names]
+        return values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
 
 
 class _Lower(ast.NodeTransformer):
@@ -28,6 +53,7 @@ class _Lower(ast.NodeTransformer):
         tabled: dict[str, tuple[str, ...]],
         looking_up: set[str],
         tabulated: set[str],
+        sloped: Mapping[str, Slopes],
     ):
         self.prefix, self.helpers, self.constants, self.effectful, self.tabled = (
             prefix,
@@ -36,7 +62,7 @@ class _Lower(ast.NodeTransformer):
             effectful,
             tabled,
         )
-        self.looking_up, self.tabulated = looking_up, tabulated
+        self.looking_up, self.tabulated, self.sloped = looking_up, tabulated, sloped
         self.exact = False  # inside range() and subscripts integers stay integers
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
@@ -78,6 +104,8 @@ class _Lower(ast.NodeTransformer):
         if name in self.tabled:
             values: list[ast.expr] = [_name(n) for n in self.tabled[name]]
             return values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
+        if name in self.sloped:
+            return self.sloped[name].product(args)
         if name in self.tabulated:
             return _call(f"{self.prefix}_{name}_either", [_name("_T"), *args])
         if name in self.helpers:
@@ -180,12 +208,16 @@ def function_text(
     tabled: dict[str, tuple[str, ...]] | None = None,
     *,
     inside: bool = False,
+    derivatives: Collection[str] = (),
+    sloped: Mapping[str, Slopes] | None = None,
 ) -> str:
     """Text of one function under a new `name`.
 
     A function that sends events gets the scratch `_S` as a parameter. `tabled` maps a tabulated helper to the
     names of its values: these are parameters too, and take the place of the call. With `inside` the
-    function looks tables up itself, and gets them as `_T`.
+    function looks tables up itself, and gets them as `_T`. `derivatives` are names of derivatives of
+    helpers, which it may call; those in `sloped` are replaced by products with slopes of tables, parameters
+    behind the values.
     """
     tree = copy.deepcopy(f.tree)
     if "for_connections" in f.calls:
@@ -198,12 +230,13 @@ def function_text(
     }
     constants = {k: v for k, v in template.constants.items() if k not in shadow}
     tabulated = {t.function for t in template.tables} if inside else set()
+    sloped = sloped or {}
+    helpers = {*template.helpers, *derivatives}
     _Lower(
-        template.name, set(template.helpers), constants, effectful, tabled, looking_up(template), tabulated
+        template.name, helpers, constants, effectful, tabled, looking_up(template), tabulated, sloped
     ).visit(tree)
-    first: list[ast.arg] = []
-    for helper in sorted(f.calls & set(tabled)):
-        first += [ast.arg(n) for n in tabled[helper]]
+    first = [ast.arg(n) for helper in sorted(tabled) for n in tabled[helper] if sloped or helper in f.calls]
+    first += [ast.arg(n) for helper in sorted(sloped) for n in sloped[helper].names]
     if f.has_effects or f.calls & effectful:
         first.append(ast.arg("_S"))
     if "for_connections" in f.calls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from heliox.kernels.lower import function_text, looking_up, looks_up_inside, table_calls
+from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.blocks import EVENT_BLOCKS
 from heliox.mechanisms.template import Table
 from heliox.mechanisms.varstruct import VarStruct
@@ -17,6 +18,7 @@ def columns(m: VarStruct) -> list[str]:
     out += [f"{t.name}_LIST_{n}" for n in t.lists]
     if t.diffusion:
         out += [f"{t.name}_{c}" for c in ("PLACES", "HIGHER", "WORK", "BELOW", "ABOVE")]
+    out += [f"{t.name}_VARIED"] if m.varied else []
     out += [f"{t.name}_INCOMING"] if "receive_each" in t.functions else []
     return out
 
@@ -82,7 +84,7 @@ def looks_inside(m: VarStruct, block: str) -> bool:
 def _either(m: VarStruct, table: Table) -> str:
     """A table as it is used inside a function: looked up where the model tabulates, else computed."""
     name, f = f"{m.template.name}_{table.function}", m.template.helpers[table.function]
-    params = ", ".join(f.params)
+    params = ", ".join(expanded(f.params, m.template.array_sizes))
     return "\n".join(
         [
             "@inline",
@@ -117,7 +119,7 @@ def functions(m: VarStruct) -> list[str]:
 
 def _lookup(m: VarStruct, table: Table) -> str:
     name, n = m.template.name, table.n
-    params = ", ".join(m.template.helpers[table.function].params)
+    params = ", ".join(expanded(m.template.helpers[table.function].params, m.template.array_sizes))
     count = table_outputs(m, table)
     lines = [
         "@inline",
@@ -137,6 +139,26 @@ def _lookup(m: VarStruct, table: Table) -> str:
     return "\n".join(lines)
 
 
+def slope(m: VarStruct, table: Table) -> str:
+    """Slopes of a table at a point: 0 outside, where it is constant."""
+    name, n, count = m.template.name, table.n, table_outputs(m, table)
+    params = ", ".join(m.template.helpers[table.function].params)
+    inverse = _inverse_width(table)
+    lines = [
+        "@inline",
+        f"def {name}_{table.function}_slope(_T, {params}):",
+        "    _M, _k = _T",
+        f"    _x = {inverse} * ({table.argument} - {table.lo!r})",
+        f"    _f = {inverse} if _x >= 0.0 and _x < {n}.0 else 0.0",
+        "    _x = 0.0 if _x < 0.0 else _x",
+        f"    _x = {n - 1}.0 if _x > {n - 1}.0 else _x",
+        "    _i = U(_x if _x == _x else 0.0)",
+        f"    _k = _k + U({table_offset(m, table)}) + _i * U({count})",
+    ]
+    values = ", ".join(f"_f * (_M[_k + U({count + j})] - _M[_k + U({j})])" for j in range(count))
+    return "\n".join([*lines, f"    return {values}"])
+
+
 def _inverse_width(table: Table) -> str:
     return repr(1.0 / ((table.hi - table.lo) / table.n))
 
@@ -144,9 +166,11 @@ def _inverse_width(table: Table) -> str:
 def _fill(m: VarStruct, table: Table) -> str:
     """Tabulate: abscissae by repeated addition, as NEURON does."""
     name, n = m.template.name, table.n
-    others = table_arguments(m, table)
+    sizes = m.template.array_sizes
+    others = expanded(table_arguments(m, table), sizes)
     outs = [f"_y{j}" for j in range(table_outputs(m, table))]
-    args = ", ".join("_x" if p == table.argument else p for p in m.template.helpers[table.function].params)
+    params = expanded(m.template.helpers[table.function].params, sizes)
+    args = ", ".join("_x" if p == table.argument else p for p in params)
     lines = [
         "@kernel",
         f"def {name}_{table.function}_fill(_M, _k{''.join(', ' + p for p in others)}):",

@@ -11,19 +11,38 @@ from heliox.mechanisms.varstruct import VarStruct
 FIXED = (
     "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "ORDER", "PARENT", "STRETCHES",
     "STRETCH_N", "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY",
-    "FANOUT", "FANMAX", "KEY", "ICAP", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE", "SAVED_RHS",
-    "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING",
+    "FANOUT", "FANMAX", "KEY", "ICAP", "MEMBER", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE",
+    "SAVED_RHS", "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING",
+    "RANGES", "RANGE_N", "ROW", "TAPE", "OWN_RANGES", "OWN_RANGE_N", "OWN_ROW", "A_BAR", "B_BAR",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """What is differentiated: pairs (mechanism, variable); ``("", "celsius")`` is the temperature.
+
+    ``trained``: parameters by which; ``watched``: variables that losses read. ``weights``: connections' too;
+    ``geometry``: the couplings a and b. ``tangent``: forward derivatives as well. ``coupled``: variables that
+    transfers and pointers name.
+    """
+
+    trained: frozenset[tuple[str, str]]
+    watched: frozenset[tuple[str, str]]
+    weights: bool = False
+    geometry: bool = False
+    tangent: bool = False
+    coupled: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
 class Program:
     """What the generator needs to know: mechanisms in order of execution, and options.
 
-    ``celsius_own``: celsius differs between members. ``weights_own``: connection weights change in a run or
-    differ between members. ``plays``, ``transfers``: there are any; ``membrane``: i_membrane_ is computed.
-    ``driven_cm``: something changes capacitances while the model runs.
-    ``parallel``: windows have an entry of their own, which runs groups side by side.
+    ``celsius_own``, ``delays_own``, ``thresholds_own``: they differ between members. ``weights_own``:
+    connection weights change in a run or differ between members. ``plays``, ``transfers``: there are any;
+    ``membrane``: i_membrane_ is computed. ``parallel``: windows have an entry of their own, which runs groups
+    side by side. ``adjoint``: the module has the reverse pass too. ``driven_cm``: something changes
+    capacitances while the model runs.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -31,11 +50,14 @@ class Program:
     secondorder: int = 0
     celsius_own: bool = False
     weights_own: bool = False
+    delays_own: bool = False
+    thresholds_own: bool = False
     plays: bool = False
     transfers: bool = False
     membrane: bool = False
     parallel: bool = False
     driven_cm: bool = False
+    adjoint: Adjoint | None = None
 
     @property
     def begun(self) -> bool:
@@ -48,4 +70,11 @@ class Program:
         names = list(FIXED)
         for m in self.mechanisms:
             names += mt.columns(m)
+            if self.adjoint and m.template.kind == "ion":
+                names += [f"{m.template.name}_{c}" for c in ("RANGES", "RANGE_N", "ROW")]
         return {n: k for k, n in enumerate(names)}
+
+    def tables_own(self, m: VarStruct) -> bool:
+        """Whether members have tables of their own: something that a table is made from differs."""
+        read = {a for table in m.template.tables for a in mt.table_arguments(m, table)}
+        return bool(read & {*m.varied, *(("celsius",) if self.celsius_own else ())})

@@ -23,7 +23,11 @@ TASKS = {
 _CALL = (
     f"{ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit, _lockstep"
 )
-_EXCHANGE = "exchange(_P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX, _groups, _chunks, _delay)"
+ROW = "_U(_G[_g, _TAPE]) + _U(_QN[_g, STEP] - _first) * _U(_G[_g, _ROW])"
+TAPE = [
+    "if _TP.shape[0] > 0:",
+    f"    tape_save(_A, _I, _TP, _base, {ROW}, _U(_G[_g, _RANGES]), _G[_g, _RANGE_N], _t)",
+]
 _SCRATCH = f"_S = _np.zeros(_U(SCRATCH * {W}))"
 
 
@@ -33,7 +37,7 @@ def texts(program: Program, loops: Loops) -> list[str]:
         f"SCRATCH = {loops.scratch}",
         _group_window(program, loops),
         _run(program, loops),
-        *([_PARALLEL] if program.parallel else []),
+        *([_parallel(loops)] if program.parallel else []),
     ]
 
 
@@ -59,6 +63,7 @@ def _group_window(program: Program, loops: Loops) -> str:
     more = {
         **loops.fixed_calls(),
         "advance_half": ["_t = _t + 0.5 * _dt"],
+        "tape": TAPE if program.adjoint else [],
         "update": [
             f"if update(_A, _v, _rhs, _n, {factor}, _limit) > 0:",
             "    _QN[_g, STATUS] = RUNAWAY",
@@ -71,6 +76,7 @@ def _group_window(program: Program, loops: Loops) -> str:
             "record(_A, _P, _R, _RA, _G[_g, _REC0], _G[_g, _REC1], _QN[_g, STEP] + 1 - _first)",
         ],
     }
+    thresholds = "_A" if program.thresholds_own else "_P"
     names = [phase.name for phase in step.STEP]
     first = _phases(loops, names[2 : step.CUT], more, " " * 8)
     second = _phases(loops, names[step.CUT : -1], more, " " * 12)
@@ -113,7 +119,8 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
                 _QN[_g, STATUS] = SPIKES_FULL
                 return
             detect(
-                _A, _P, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _g, _G[_g, _CHUNK],
+                _A, {thresholds}, {loops.context.delays},
+                _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _SR, _g, _G[_g, _CHUNK],
                 _base, _base + _U(_G[_g, _FLAGS]), _G[_g, _SRC0], _G[_g, _SRC1],
                 _U(_G[_g, _THRESHOLD]), _U(_G[_g, _DELAY]), _t,
             )
@@ -131,7 +138,12 @@ def _cj(program: Program) -> str:
     return "2.0 / _dt" if program.secondorder else "1.0 / _dt"
 
 
-def _windows(loop: str, pad: str) -> str:
+def _exchange(loops: Loops) -> str:
+    buffers = "_QF, _QI, _QN, _SF, _SI, _FAN, _CI, _EX"
+    return f"exchange({loops.context.delays}, {buffers}, _groups, _chunks, _G, _DELAY)"
+
+
+def _windows(loops: Loops, loop: str, pad: str) -> str:
     """Windows of all groups; `loop` is what runs the groups of a window: range, or prange side by side.
 
     One loop serves leaders, first halves of steps and the rest: each would be compiled with all it calls.
@@ -150,7 +162,7 @@ while True:
         if _stage == 1:
             if not halfway(_QN, _order, _low, _high, _until):
                 return _exchanged
-        elif not settled(_QN, _order, _low, _high, _until) or not {_EXCHANGE}:
+        elif not settled(_QN, _order, _low, _high, _until) or not {_exchange(loops)}:
             return _exchanged
     _exchanged = _until
     if _until == _last:
@@ -158,10 +170,10 @@ while True:
     return "\n".join(pad + line for line in text.splitlines())
 
 
-def _advance(program: Program) -> str:
+def _advance(program: Program, loops: Loops) -> str:
     if program.parallel:
         return "    # ADVANCE: advance_parallel"
-    return f"    if _task == ADVANCE:\n{_windows('range', ' ' * 8)}"
+    return f"    if _task == ADVANCE:\n{_windows(loops, 'range', ' ' * 8)}"
 
 
 def _run(program: Program, loops: Loops) -> str:
@@ -173,8 +185,9 @@ def _run(program: Program, loops: Loops) -> str:
     }
     pad = " " * 12
     bases = _bases(loops, pad)
-    code = len(program.mechanisms)
-    starting = f"begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], {code})"
+    code, exchange = len(program.mechanisms), _exchange(loops)
+    rows = "_U(_G[_g, _PLAY]), _G[_g, _PLAYS], _G[_g, _MEMBER]"
+    starting = f"begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, {rows}, {code})"
     begin = "\n".join(loops.begin(pad))
     started = [starting, f"deliver({ARGS}, _S, _g, _T[_g], _dt)"] if program.plays else []
     return f'''\
@@ -190,8 +203,7 @@ def run(_task, {_CALL}):
     from the state as it stands. TABULATE: every NMODL TABLE.
     """
     _groups = len(_order)
-    _delay = _U(_G[0, _DELAY])
-{_advance(program)}
+{_advance(program, loops)}
     {_SCRATCH}
     if _task == FINISH:
         for _k in range(_groups):
@@ -199,7 +211,7 @@ def run(_task, {_CALL}):
                 for _j in range(_leaders):
                     if _QN[_order[_j], STATUS] != OK:
                         return 0
-                if not {_EXCHANGE}:
+                if not {exchange}:
                     return 0
             _g = _order[_k]
             _cj = {_cj(program)}
@@ -210,7 +222,7 @@ def run(_task, {_CALL}):
             if deliver({ARGS}, _S, _g, _T[_g], _dt):
                 _QN[_g, PHASE] = 0
     elif _task == EXCHANGE:
-        return 1 if {_EXCHANGE} else 0
+        return 1 if {exchange} else 0
     elif _task == BEGIN:
         for _g in range(_groups):
             _base = _U(_G[_g, _BASE])
@@ -227,7 +239,7 @@ def run(_task, {_CALL}):
 {_phases(loops, step.INITIALIZE, groups, pad)}
         _spikes = 1
         while _spikes > 0:
-            if not {_EXCHANGE}:
+            if not {exchange}:
                 return 0
             for _g in range(_groups):
                 deliver({ARGS}, _S, _g, _T[_g], _dt)
@@ -247,10 +259,10 @@ def run(_task, {_CALL}):
     return 0'''
 
 
-_PARALLEL = f'''\
+def _parallel(loops: Loops) -> str:
+    return f'''\
 @parallel
 def advance_parallel({_CALL}):
     """The task ADVANCE, the groups of a window side by side."""
     _groups = len(_order)
-    _delay = _U(_G[0, _DELAY])
-{_windows("prange", "    ")}'''
+{_windows(loops, "prange", "    ")}'''

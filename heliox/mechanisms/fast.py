@@ -45,6 +45,15 @@ def fast_form(t: MechTemp) -> MechTemp:
     return MechTemp(t.name, t.kind, functions, helpers=helpers, **{name: getattr(t, name) for name in FIELDS})
 
 
+@cache
+def without_tables(t: MechTemp) -> MechTemp:
+    """A template that computes what `t` would look up."""
+    if not t.tables:
+        return t
+    fields = {name: getattr(t, name) for name in FIELDS} | {"tables": ()}
+    return MechTemp(t.name, t.kind, t.functions, helpers=t.helpers, **fields)
+
+
 def _called(functions: Iterable[Function], helpers: Mapping[str, Function]) -> set[str]:
     """Helpers that are called, by functions or by one another."""
     out: set[str] = set()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 from heliox.mechanisms.template import MechTemp, Var
 
@@ -16,7 +16,8 @@ class VarStruct:
 
     ``own`` variables change in a run or differ between members; ``shared`` ones are stored once. Both map a
     name to its first slot; `size` gives the number of consecutive slots (a random stream has four: id1, id2,
-    id3, sequence).
+    id3, sequence). ``varied``: GLOBALs that differ between members, and the first place of each in a row that
+    every member has.
     """
 
     template: MechTemp
@@ -24,6 +25,7 @@ class VarStruct:
     shared: dict[str, int]
     own_slots: int
     shared_slots: int
+    varied: dict[str, int] = field(default_factory=dict)
 
     def size(self, name: str) -> int:
         if name in self.template.random:
@@ -36,10 +38,15 @@ class VarStruct:
 SCALE = "_scale"  # 100/area of a point process: nA -> mA/cm2
 
 
+def row_slots(variables: Mapping[str, Var]) -> dict[str, int]:
+    """First place of each of some variables that lie in one row."""
+    sizes = [v.size for v in variables.values()]
+    return {n: sum(sizes[:k]) for k, n in enumerate(variables)}
+
+
 def global_slots(template: MechTemp) -> dict[str, int]:
     """First slot of every GLOBAL in the mechanism's shared row."""
-    sizes = [v.size for v in template.globals_.values()]
-    return {n: sum(sizes[:k]) for k, n in enumerate(template.globals_)}
+    return row_slots(template.globals_)
 
 
 def hidden_names(template: MechTemp) -> list[str]:
@@ -53,7 +60,7 @@ def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:
     Parameters
     ----------
     template : MechTemp
-    vary : names of parameters that differ between members (they become own).
+    vary : names of parameters and GLOBALs that differ between members (parameters become own).
     """
     written = template.writes()
     own: dict[str, int] = {}
@@ -78,4 +85,5 @@ def layout(template: MechTemp, vary: Collection[str] = ()) -> VarStruct:
     if template.kind == "point" and template.currents:
         shared[SCALE] = counts[1]
         counts[1] += 1
-    return VarStruct(template, own, shared, counts[0], counts[1])
+    varied = {n: v for n, v in template.globals_.items() if n in vary and n not in written}
+    return VarStruct(template, own, shared, counts[0], counts[1], row_slots(varied))

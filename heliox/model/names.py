@@ -297,10 +297,9 @@ class Names:
     def _whole_connections(self, ref: Reference, path: str) -> Variable:
         if ref.variable not in CONNECTION_VARIABLES:
             raise self._unknown(ref.variable, path, f"in {CONNECTION}", CONNECTION_VARIABLES)
-        if ref.variable == "delay":
-            return self._variable(
-                "connection", -1, "delay", np.arange(len(self.model.connections)), ref, 1, path
-            )
+        if ref.variable != "weight":
+            have = np.arange(len(self.model.connections)) if ref.variable == "delay" else self.watching
+            return self._variable("connection", -1, ref.variable, have, ref, 1, path)
         most = int(self.weight_counts.max(initial=1))
         have = np.flatnonzero(self.weight_counts > (ref.element or 0))
         return self._variable("connection", -1, "weight", have, ref, most, path)
@@ -328,14 +327,14 @@ class Names:
         return [f"{instance}.{tail}" for instance in self.instances(m, variable.indices)]
 
     def label(self, variable: Variable) -> str:
-        """``"hh.gnabar"`` of a variable, for messages."""
+        """``"hh.gnabar"``: the name of a variable everywhere, which `select` reads."""
+        m, name = variable.mechanism, variable.name
         if variable.kind == "connection":
-            return f"{CONNECTION}.{variable.name}"
-        return (
-            f"{self.model.mechanisms[variable.mechanism].name}.{variable.name}"
-            if variable.mechanism >= 0
-            else variable.name
-        )
+            return f"{CONNECTION}.{name}"
+        if m < 0:
+            return name
+        element = f"[{variable.element}]" if self._size(m, name) > 1 else ""
+        return f"{self.model.mechanisms[m].name}.{name}{element}"
 
     # --- tables of names
 
@@ -366,6 +365,13 @@ class Names:
     def weight_counts(self) -> NDArray[np.int64]:
         """(connections,) how many weights each connection has."""
         return np.diff(self.model.connections.weight_ptr)
+
+    @cached_property
+    def watching(self) -> NDArray[np.intp]:
+        """Connections whose source is a watched variable, and so has a threshold."""
+        source = self.model.connections.source
+        watched = np.array([*(name != "" for name in self.model.sources.variable), False], bool)
+        return np.flatnonzero(watched[source])  # without a source: -1
 
     def _member(self, m: int, variable: str, path: str) -> tuple[str, str]:
         """(kind, key) of a variable of mechanism `m`."""

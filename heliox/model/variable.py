@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NODE_VARIABLES = ("v", "area", "diam", "i_membrane_")
 SETTINGS = ("celsius", "t", "dt")
-CONNECTION_VARIABLES = ("weight", "delay")
+CONNECTION_VARIABLES = ("weight", "delay", "threshold")
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +55,7 @@ class Variable:
     @property
     def whole(self) -> str:
         """The variable everywhere, as `vary` names it: ``"hh.gnabar"``, ``"NetCon.weight"``, ``"v"``."""
-        if self.kind == "mechanism":
-            return f"{self._names.model.mechanisms[self.mechanism].name}.{self.name}"
-        return f"NetCon.{self.name}" if self.kind == "connection" else self.name
+        return self._names.label(self)
 
 
 def is_object(mechanism: Mechanism) -> bool:

@@ -35,7 +35,7 @@ class Snapshot(engine.Snapshot):
     """Everything that changes in a run: state, waiting events, random streams, time.
 
     Made by `Simulation.snapshot`. Not in it are parameters that all members share (they stay what they are in
-    the simulation that is restored), and what was recorded.
+    the simulation that is restored), the points of plays, and what was recorded.
 
     Attributes
     ----------
@@ -75,8 +75,17 @@ class Snapshot(engine.Snapshot):
         if self.layout != layout(plan) or not _alike(self.arrays, running.frozen.arrays):
             raise ModelError(
                 "the snapshot's state lies differently in memory; make the Simulation as the other was made: "
-                "the same vary, threads and dt, and i_membrane_ recorded in both or in none"
+                "the same vary, plays, threads and dt, and i_membrane_ recorded in both or in none"
             )
+        delay = plan.head["delay"]
+        if delay.store == "A":
+            members = self.arrays["A"][:-1].reshape(plan.batch, plan.member_size)
+            if (members[:, delay.places[plan.connection_rank]] < plan.partition.least).any():
+                raise ModelError(
+                    "the snapshot holds delays of members that are shorter than this simulation is planned "
+                    "for; assign NetCon.delay before the snapshot is restored",
+                    variable="NetCon.delay",
+                )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the snapshot to a file, which `Simulation.restore` reads: all of it, or nothing.
@@ -126,11 +135,18 @@ class Snapshot(engine.Snapshot):
 
 
 def layout(plan: Plan) -> str:
-    """SHA-256 of where everything that changes lies: equal for plans whose snapshots can be exchanged."""
+    """SHA-256 of where everything that changes lies, and of what members are played.
+
+    Equal for plans whose snapshots can be exchanged.
+    """
     h = hashlib.sha256(f"{plan.batch} {plan.member_size}".encode())
+    for rows in (plan.head, plan.tables, plan.varied_at):
+        h.update(str([(k, row.at) for k, row in rows.items() if row.store == "A"]).encode())
+    for k, points in plan.vary.plays.items():
+        h.update(f"play {k}".encode() + b"".join(x.tobytes() for x in points))
     arrays = [plan.chunk_base, plan.node_chunk, plan.node_local, plan.connection_rank]
     for p in plan.placements:
-        h.update(f"{p.struct.template.name} {sorted(p.struct.own.items())}".encode())
+        h.update(f"{p.struct.template.name} {sorted(p.struct.own.items())} {p.struct.varied}".encode())
         arrays += [p.chunk, p.local, p.own]
     for array in arrays:
         h.update(np.ascontiguousarray(array, np.int64).tobytes())

@@ -47,11 +47,12 @@ def _watch(S, k, flag):
 
 
 def act(
-    A, P, S, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay,
+    A, D, S, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay,
     source, target, connection, now, hops, armed, conditions,
 ):  # fmt: skip
     """Carry out what was noted.
 
+    ``D`` holds the delays of connections, from `delay` on.
     ``armed`` is where side and flag of an instance's `conditions` lie, a block width (64) apart. The first
     one armed in a call disarms the others and withdraws what they have sent; on which side it stands is found
     behind the call (side 3).
@@ -66,7 +67,7 @@ def act(
         kind, a, b = int(S[3 * j + 1]), S[3 * j + 2], S[3 * j + 3]
         if kind == EVENT:
             if source >= 0:
-                emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, a, hops)
+                emit(D, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, a, hops)
         elif kind == WATCH:
             if first:
                 for k in range(conditions):

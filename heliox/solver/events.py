@@ -11,10 +11,10 @@ Events are ordered by (time, time of emission, rank), which no schedule, thread 
 from __future__ import annotations
 
 # columns of QN
-EVENTS, SPIKES, SERIAL, STATUS, DELIVERED, STEP, PHASE = range(7)
-COLUMNS = 7
+EVENTS, SPIKES, SERIAL, STATUS, DELIVERED, STEP, PHASE, LOGGED = range(8)
+COLUMNS = 8
 # values of STATUS: the first four are mended by the host, LOST cannot happen unless a bound is wrong
-OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST = range(5)
+OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST, LOG_FULL = range(6)
 # a rank is (generation << 48) + class and place: connections come before self events, zero-delay hops after
 # what caused them
 SELF = 1 << 40
@@ -112,8 +112,11 @@ def withdraw(QF, QI, QN, g, target):
             k += 1
 
 
-def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
-    """Record a spike and queue its events for targets of this group; others wait for the exchange."""
+def emit(D, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
+    """Record a spike and queue its events for targets of this group; others wait for the exchange.
+
+    ``D`` is the arena that holds the delays of this member's connections, from `delay` on.
+    """
     k = QN[g, SPIKES]
     if k >= SF.shape[1]:
         QN[g, STATUS] = LOST
@@ -123,18 +126,20 @@ def emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generati
     QN[g, SPIKES] = k + 1
     for c in range(FAN[source], FAN[source + 1]):
         if CI[c, 0] == chunk and CI[c, 3] != 0:
-            wait = P[delay + U(c)]
+            wait = D[delay + U(c)]
             hops = generation + 1 if wait == 0.0 else 0
             push(QF, QI, QN, g, time + wait, time, 0.0, (hops << GENERATION) + c, CI[c, 1], c)
 
 
-def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
+def exchange(D, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, G, delays):
     """Queue the spikes emitted since the last exchange for targets in other groups of the same member.
 
+    Column `delays` of ``G`` says where in ``D`` the delays of a group's connections are.
     Groups that ran away get none. Returns False, to be called again, when a queue must be made larger first.
     """
     for g in range(groups):
         chunk = g % chunks
+        delay = U(G[g, delays])
         for k in range(EX[g], QN[g, SPIKES]):
             source, time = SI[g, k] & ((1 << HOPS) - 1), SF[g, k]
             generation = SI[g, k] >> HOPS
@@ -151,21 +156,26 @@ def exchange(P, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, delay):
                 if CI[c, 0] < 0 or CI[c, 0] == chunk or QN[h, STATUS] == RUNAWAY:
                     continue
                 if CI[c, 3] != 0:
-                    wait = P[delay + U(c)]
+                    wait = D[delay + U(c)]
                     rank = ((generation + 1 if wait == 0.0 else 0) << GENERATION) + c
                     push(QF, QI, QN, h, time + wait, time, 0.0, rank, CI[c, 1], c)
             EX[g] = k + 1
     return True
 
 
-def detect(A, P, QF, QI, QN, SF, SI, FAN, CI, SR, g, chunk, base, flags, first, last, threshold, delay, t):
-    """Threshold crossings of this group's sources, in NEURON's order; spikes are stamped t + 1e-10."""
+def detect(
+    A, H, D, QF, QI, QN, SF, SI, FAN, CI, SR, g, chunk, base, flags, first, last, threshold, delay, t,
+):  # fmt: skip
+    """Threshold crossings of this group's sources, in NEURON's order; spikes are stamped t + 1e-10.
+
+    ``H`` holds thresholds of sources, from `threshold` on, and ``D`` delays of connections, from `delay` on.
+    """
     for s in range(first, last):
         source = SR[s, 0]
         k = flags + U(s - first)
-        if A[base + U(SR[s, 1])] - P[threshold + U(source)] > 0.0:
+        if A[base + U(SR[s, 1])] - H[threshold + U(source)] > 0.0:
             if A[k] == 0.0:
                 A[k] = 1.0
-                emit(P, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, t + 1e-10, 0)
+                emit(D, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, t + 1e-10, 0)
         else:
             A[k] = 0.0

@@ -46,7 +46,10 @@ def network(
             full[name] = np.asarray(values.get(name, np.full(shape, var.default)), float)
         objects = template.kind in ("point", "artificial")
         number = np.arange(len(node) if objects else 0, dtype=np.int32)
-        defaults = {name: var.default for name, var in template.globals_.items()}
+        defaults = {
+            name: np.full(var.size, var.default) if var.size > 1 else var.default
+            for name, var in template.globals_.items()
+        }
         mechanisms.append(Mechanism(template.name, template.kind, node, full, defaults, number))
     last = len(mechanisms) - 1
     mechanism = [-1] * n + [last] * stims

@@ -12,6 +12,7 @@ import heliox
 from heliox.engine.engine import Engine
 from heliox.engine.fill import weight_addresses
 from heliox.engine.layout import make_plan
+from heliox.engine.vary import Vary
 from heliox.kernels.context import W
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.template import MechTemp, Var
@@ -91,9 +92,8 @@ def all_addresses(plan):
             P += [p.shared_offset(at + k) for k in range(p.struct.size(name))]
     A.append(plan.detector_flag)
     (A if plan.program.weights_own else P).append(addresses_of_weights(plan))
-    P += [np.array([plan.head[n]]) for n in ("celsius", "key")]
-    P.append(plan.head["threshold"] + np.arange(len(plan.model.sources)))
-    P.append(plan.head["delay"] + np.arange(len(plan.model.connections)))
+    for row in (*plan.head.values(), *plan.tables.values(), *plan.varied_at.values()):
+        (A if row.store == "A" else P).append(row.places)
     return A, P
 
 
@@ -120,7 +120,7 @@ def assert_disjoint(plan):
     st.booleans(),
     st.data(),
 )
-def test_no_two_variables_share_an_address(extra, segments, chunk_nodes, batch, weights_own, data):
+def test_no_two_variables_share_an_address(extra, segments, chunk_nodes, batch, own, data):
     """Any mechanisms on any nodes, in any cut, with one block or several."""
     total = sum(segments)
     more = []
@@ -132,9 +132,8 @@ def test_no_two_variables_share_an_address(extra, segments, chunk_nodes, batch, 
     cells = len(segments)
     edges = [(k, (k + 1) % cells, 1.0) for k in range(cells)] + [(cells, 0, 0.5)]
     model = network(segments, edges, 1, more)
-    plan = make_plan(
-        model, dt=0.025, batch=batch, chunk_nodes=chunk_nodes, weights_own=weights_own, vary={"pas": ["g"]}
-    )
+    vary = Vary({"pas": {"g"}}, weights=own, delays=own, thresholds=own, celsius=own)
+    plan = make_plan(model, dt=0.025, batch=batch, chunk_nodes=chunk_nodes, vary=vary)
     assert_disjoint(plan)
     assert plan.chunks == (1 if chunk_nodes == 10_000 else plan.chunks)
 
@@ -143,15 +142,19 @@ def test_no_two_variables_share_an_address(extra, segments, chunk_nodes, batch, 
 def test_addresses_of_real_models(h, chunk_nodes):
     kept = [branched(h), lattice(h)]
     model = heliox.from_neuron(-65)
-    for weights in (False, True):
+    for own in (False, True):
         plan = make_plan(
             model,
             dt=0.025,
             batch=3,
             chunk_nodes=chunk_nodes,
-            weights_own=weights,
-            celsius_own=weights,
-            vary={"hh": ["gnabar"], "ExpSyn": ["tau"]},
+            vary=Vary(
+                {"hh": {"gnabar"}, "ExpSyn": {"tau"}, "na_ion": {"nao0"}},
+                celsius=own,
+                weights=own,
+                delays=own,
+                thresholds=own,
+            ),
         )
         assert_disjoint(plan)
     del kept

@@ -129,13 +129,13 @@ def test_a_spike_is_queued_here_and_waits_for_the_exchange_elsewhere():
     q.emit(P, *rest, 3, 0, 0, 1, 11.0, 0)
     assert queue.SF[3, :2].tolist() == [10.0, 11.0] and queue.SI[3, :2].tolist() == [0, 1]
     assert [(e[0], e[4]) for e in (queue.pop(), queue.pop())] == [(11.0, 100), (11.0, 106)]
-    EX = np.zeros(chunks * members, np.int64)
-    assert q.exchange(P, *rest, EX, chunks * members, chunks, 0)
+    EX, G = np.zeros(chunks * members, np.int64), np.zeros((chunks * members, 1), np.int64)
+    assert q.exchange(P, *rest, EX, chunks * members, chunks, G, 0)
     assert queue.QN[:, q.EVENTS].tolist() == [0, 0, 0, 0, 2, 1]  # the other member hears nothing
     queue.g = 4
     assert [queue.pop()[0] for _ in range(2)] == [10.5, 11.0]
     assert EX[3] == 2
-    assert q.exchange(P, *rest, EX, chunks * members, chunks, 0)  # nothing is sent twice
+    assert q.exchange(P, *rest, EX, chunks * members, chunks, G, 0)  # nothing is sent twice
     assert queue.QN[:, q.EVENTS].sum() == 1
 
 
@@ -157,14 +157,14 @@ def test_an_exchange_without_room_goes_on_where_it_stopped():
     for k in range(4):
         queue.SF[0, k], queue.SI[0, k] = k, 0
     queue.QN[0, q.SPIKES] = 4
-    EX = np.zeros(3, np.int64)
+    EX, G = np.zeros(3, np.int64), np.zeros((3, 1), np.int64)
     exchange: Any = q.exchange
-    assert not exchange(P, *rest, EX, 3, 3, 0)
+    assert not exchange(P, *rest, EX, 3, 3, G, 0)
     assert queue.QN[1, q.STATUS] == q.QUEUE_FULL
     sent = int(EX[0])
     queue.QN[1, q.STATUS] = q.OK
     rest[0], rest[1] = (np.pad(x, ((0, 0), (0, 60), (0, 0))) for x in rest[:2])
-    assert exchange(P, *rest, EX, 3, 3, 0)
+    assert exchange(P, *rest, EX, 3, 3, G, 0)
     assert 0 < sent < EX[0] == 4 and queue.QN[1, q.EVENTS] == 4
     queue.QF, queue.QI, queue.g = rest[0], rest[1], 1
     assert [queue.pop()[0] for _ in range(4)] == [0.5, 1.5, 2.5, 3.5]
@@ -181,6 +181,7 @@ def test_detection_is_a_strict_upward_crossing(voltages, threshold):
         A[0] = v
         q.detect(
             A,
+            P,
             P,
             queue.QF,
             queue.QI,

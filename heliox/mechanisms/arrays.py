@@ -61,12 +61,12 @@ def _literal_length(value: ast.expr) -> int | None:
     if isinstance(value, ast.List):
         return len(value.elts)
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult) and isinstance(value.left, ast.List):
-        count = _constant(value.right)
+        count = constant_index(value.right)
         return None if count is None else len(value.left.elts) * count
     return None
 
 
-def _constant(node: ast.expr) -> int | None:
+def constant_index(node: ast.expr) -> int | None:
     """The value of an integer constant expression, else None."""
     if (
         isinstance(node, ast.Constant)
@@ -75,10 +75,10 @@ def _constant(node: ast.expr) -> int | None:
     ):
         return int(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        inner = _constant(node.operand)
+        inner = constant_index(node.operand)
         return None if inner is None else -inner
     if isinstance(node, ast.BinOp):
-        left, right = _constant(node.left), _constant(node.right)
+        left, right = constant_index(node.left), constant_index(node.right)
         if left is not None and right is not None:
             if isinstance(node.op, ast.Add):
                 return left + right
@@ -97,7 +97,7 @@ class _Scalars(ast.NodeTransformer):
     def statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
         out: list[ast.stmt] = []
         for s in body:
-            out += self._statement(s)
+            out += (_placed(new, s) for new in self._statement(s))
         return out
 
     def _statement(self, s: ast.stmt) -> list[ast.stmt]:
@@ -121,14 +121,18 @@ class _Scalars(ast.NodeTransformer):
         return [ast.Assign([self.visit(target)], self.visit(value))]
 
     def _literal(self, name: str, value: ast.expr) -> list[ast.stmt]:
-        items = value.elts if isinstance(value, ast.List) else value.left.elts * (_constant(value.right) or 0)  # type: ignore[attr-defined]
+        if isinstance(value, ast.List):
+            items = value.elts
+        else:
+            assert isinstance(value, ast.BinOp) and isinstance(value.left, ast.List)
+            items = value.left.elts * (constant_index(value.right) or 0)
         return [
             ast.Assign([ast.Name(element(name, k), ast.Store())], self.visit(copy.deepcopy(item)))
             for k, item in enumerate(items)
         ]
 
     def _element(self, name: str, index: ast.expr, value: ast.expr) -> list[ast.stmt]:
-        k = _constant(index)
+        k = constant_index(index)
         if k is not None:
             return [ast.Assign([ast.Name(element(name, k), ast.Store())], self.visit(value))]
         self.temporaries += 1
@@ -146,18 +150,18 @@ class _Scalars(ast.NodeTransformer):
     def _loop(self, s: ast.For) -> list[ast.stmt]:
         touched = any(isinstance(n, ast.Subscript) for n in ast.walk(s))
         breaks = any(isinstance(n, ast.Break) for b in s.body for n in ast.walk(b))
-        counts = [_constant(a) for a in s.iter.args]  # type: ignore[attr-defined]
+        counts = [constant_index(a) for a in s.iter.args]  # type: ignore[attr-defined]
         if not touched or breaks or None in counts:
             return [ast.For(s.target, s.iter, self.statements(s.body), [])]
         out: list[ast.stmt] = []
         for k in range(*counts):  # type: ignore[arg-type]
-            body = [_Substitute(s.target.id, k).visit(copy.deepcopy(b)) for b in s.body]  # type: ignore[attr-defined]
+            body = [Substitute(s.target.id, k).visit(copy.deepcopy(b)) for b in s.body]  # type: ignore[attr-defined]
             out += self.statements(body)
         return out
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         name = node.value.id  # type: ignore[attr-defined]
-        k = _constant(node.slice)
+        k = constant_index(node.slice)
         if k is not None:
             return ast.Name(element(name, k), node.ctx)
         index = self.visit(node.slice)
@@ -195,7 +199,14 @@ class _Scalars(ast.NodeTransformer):
         return node
 
 
-class _Substitute(ast.NodeTransformer):
+def _placed(new: ast.stmt, old: ast.stmt) -> ast.stmt:
+    """`new`, pointing at the line of the statement it came from."""
+    return new if hasattr(new, "lineno") else ast.copy_location(new, old)
+
+
+class Substitute(ast.NodeTransformer):
+    """Puts a number in the place of a loop's counter."""
+
     def __init__(self, name: str, value: int) -> None:
         self.name, self.value = name, value
 

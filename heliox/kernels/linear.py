@@ -1,0 +1,345 @@
+"""Derivatives of one block of one mechanism: a loop over instances, as `block_loop` writes the block's own.
+
+Mode ``vjp`` takes adjoints back through the block, ``jvp`` carries tangents forward. Both live in ``B``, in
+the layout of ``A``. A block's derivative runs where the arenas hold what the block itself reads.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from heliox.errors import UnsupportedError
+from heliox.kernels.block_loop import BlockWriter
+from heliox.kernels.context import Context, elements, loads, read_by
+from heliox.kernels.differentiated import Differentiated
+from heliox.kernels.lower import Slopes, function_text, looking_up, plain_text, table_calls
+from heliox.kernels.mechanism_text import looks_inside, table_arguments
+from heliox.mechanisms import derivatives
+from heliox.mechanisms.arrays import expanded
+from heliox.mechanisms.blocks import SCALARS
+from heliox.mechanisms.derivatives import Derivative
+from heliox.mechanisms.quotients import fewer
+from heliox.mechanisms.varstruct import SCALE, VarStruct
+
+EVENTLESS = "_A, _P, _I, _G, _B"
+SIGN = {"vjp": "_bar_", "jvp": "_dot_"}
+
+
+def differentiated(d: Differentiated, m: VarStruct, block: str, mode: str) -> Derivative | None:
+    """The derivative of a block, in the arithmetic of the program; None where nothing of it is active."""
+    t = m.template
+    f = t.functions[block]
+    if t.kind == "artificial":
+        return None  # it acts by events, and only there
+    wrt = d.wrt(m, f)
+    of = list(f.returns) if block == "conductance" else d.of(m, f)
+    if not of or (mode == "jvp" and not wrt and block != "initial"):
+        return None
+    tabulated = {a for x in t.tables if x.function in f.calls for a in table_arguments(m, x)}
+    if looks_inside(m, block) or (looking_up(t) & f.calls) or (tabulated & d.globals(m).keys()):
+        raise UnsupportedError(
+            f"{t.name}: derivatives of {block} with a TABLE that is looked up inside another function, "
+            f"or depends on what is trained, are not available; set usetable_{t.name} = 0 before the freeze",
+            mechanism=t.name,
+        )
+    if set(f.params) & set(t.random):
+        raise UnsupportedError(
+            f"{t.name}: derivatives of {block}, which draws random numbers, are not available",
+            mechanism=t.name,
+        )
+    make = derivatives.vjp if mode == "vjp" else derivatives.jvp
+    out = make(t, block, wrt, of)
+    if d.program.math == "fast":
+        uniform = {*SCALARS, *(set(t.globals_) - t.writes() - set(m.own))}
+        helpers = {n: fewer(h, t.constants, uniform) for n, h in out.helpers.items()}
+        out = Derivative(fewer(out.function, t.constants, uniform), helpers, out.wrt, out.of, out.lost)
+    return out
+
+
+class LinearWriter(BlockWriter):
+    """Writes the derivative of one block of one mechanism."""
+
+    mode: str
+
+    def _body(self, suffix: str, pad: str) -> list[str]:
+        """The derivative of one instance."""
+        raise NotImplementedError
+
+    def __init__(self, d: Differentiated, context: Context, m: VarStruct, block: str) -> None:
+        super().__init__(context, m, block)
+        self.effects = False  # derivatives have none: events are replayed from a log
+        self.d = d
+        self.derivative = differentiated(d, m, block, self.mode)
+        self.slope = differentiated(d, m, "conductance", self.mode) if self.rule else None
+        self.active = d.own(m)
+        of = self.derivative.of if self.derivative else ()
+        wrt = [*(self.derivative.wrt if self.derivative else ()), *(self.slope.wrt if self.slope else ())]
+        self.ions_in = [n for n in self.ion_writes if n in of and n in d.active_ions]
+        self.ions_out = [n for n in self.ion_reads if n in wrt]
+        self.voltage = "v" in wrt or (self.accumulates and "v" in self.nodes)
+        self.pointers_out = [n for n in self.pointers if n in wrt]
+        self.globals_out = [n for n in d.globals(m) if n in wrt]
+        self.own_in = [
+            n for n in self.f.returns if n in m.own and set(expanded([n], self.t.array_sizes)) & set(of)
+        ]
+        self.own_out = [
+            n for n in m.own if n in self.active and set(expanded([n], self.t.array_sizes)) & set(wrt)
+        ]
+        if self.pointers_written or (self.serial and self.ions_in):
+            raise UnsupportedError(
+                f"{self.name}: derivatives of {block}, which writes what instances may share, "
+                "are not available",
+                mechanism=self.name,
+            )
+        for n in ("_bv", *(("_br", "_bd") if self.accumulates else ())):
+            self._slot(n)
+        for n in (*self.ions_in, *self.ions_out):
+            self._slot(f"_bi_{n}")
+        if "area" not in self.nodes and self._shares_area():
+            self.nodes.append("area")
+            self._slot("area")
+        for n in self.pointers_out:
+            self._slot(f"_bp_{n}")
+        for n in self.globals_out:
+            self._slot(f"_bs_{n}")
+        for n in self._slope_values():
+            self._slot(n)
+
+    def _shares_area(self) -> bool:
+        return bool(self.accumulates and self.t.kind == "point" and self.ion_currents)
+
+    def _slope_values(self) -> list[str]:
+        values = [f"{n}_slope" for names in self.looked_up.values() for n in names]
+        twice = self.accumulates and self.rule is None
+        return values + [f"{n}_above" for n in values] if twice else values
+
+    # ------------------------------------------------------------------ functions
+
+    def functions(self, made: set[str]) -> list[str]:
+        """Texts of the derivatives and of the helpers they call, those not `made` yet."""
+        out = []
+        for d in (self.derivative, self.slope):
+            if d is None:
+                continue
+            names = {*d.helpers, d.function.name}
+            for f in d.helpers.values():
+                if f.name not in made and f.name not in self._sloped():
+                    made.add(f.name)
+                    out.append(
+                        f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}"
+                    )
+            f = d.function
+            if f.name in made:
+                continue
+            made.add(f.name)
+            if not (self.looked_up and d is self.derivative):
+                out.append(f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}")
+                continue
+            out += self._computing(d, names, made)
+            text = function_text(
+                self.t,
+                f,
+                f"{self.name}_{f.name}_tabled",
+                self.looked_up,
+                derivatives=names,
+                sloped=self._sloped(),
+            )
+            out.append(f"@inline\n{text}")
+        return out
+
+    def _computing(self, d: Derivative, names: set[str], made: set[str]) -> list[str]:
+        """The same without tables: the tabulated helper's derivative, and the function."""
+        out = []
+        for n in self._sloped():
+            if n in d.helpers and n not in made:
+                made.add(n)
+                out.append(
+                    f"@inline\n{function_text(self.t, d.helpers[n], f'{self.name}_{n}', derivatives=names)}"
+                )
+        f = d.function
+        out.append(f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}")
+        return out
+
+    def _sloped(self) -> dict[str, Slopes]:
+        """Derivatives of tabulated helpers -> slopes that take their place."""
+        out = {}
+        for helper, values in self.looked_up.items():
+            table = next(x for x in self.t.tables if x.function == helper)
+            params = self.t.helpers[helper].params
+            names = tuple(f"{n}_slope" for n in values)
+            out[f"{helper}_{self.mode}"] = Slopes(
+                params.index(table.argument), len(params), names, self.mode == "vjp"
+            )
+        return out
+
+    # ------------------------------------------------------------------ the block
+
+    def write(self) -> list[str]:
+        if self.derivative is None:
+            return []
+        variants = [self._block("", {})]
+        if self.looked_up:
+            variants.append(self._block("_tabled", self.looked_up))
+        return [*variants, self._loop(len(variants) > 1)]
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}_{self.block}_{self.mode}"
+
+    def _block(self, suffix: str, looked_up: dict[str, tuple[str, ...]]) -> str:
+        f, m = self.f, self.m
+        table = ", _TM, _tk" if looked_up else ""
+        lines = [
+            "@kernel",
+            f"def {self.label}_block{suffix}(_A, _P, _S, _B, _o, _p, _m{table}{self._extra()}):",
+        ]
+        pad = "        "
+        lines += self._look_up(looked_up, pad)
+        if looked_up:
+            lines += self._look_up_slopes(looked_up, pad)
+        lines.append("    for _j in range(_m):")
+        values = [*self._values(), *self._slope_values()] if looked_up else []
+        lines += [f"{pad}{n} = {self.S(n)}" for n in values]
+        for n in (*self.nodes, *self.ion_reads, *self.pointers):
+            lines.append(f"{pad}{n} = {self.S(n)}")
+        wanted = [*f.params, *(self.rule.params if self.rule else ())]
+        lines += loads(m, [*wanted, SCALE] if self.accumulates and self.t.kind == "point" else wanted, pad)
+        for n in self.lists:
+            at = f"_list_{n} + _U(2) * (_first + _j)"
+            lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
+        lines += self._body(suffix, pad)
+        return "\n".join(lines)
+
+    def _slots_of(self, n: str) -> list[tuple[str, str]]:
+        return elements(self.m, n)
+
+    def _call(
+        self, d: Derivative, suffix: str, given: list[str], bars: list[str], results: list[str], pad: str
+    ) -> str:
+        left = f"{', '.join(results)} = " if results else ""
+        return f"{pad}{left}{self.name}_{d.function.name}{suffix}({', '.join([*given, *bars])})"
+
+    def _given(self) -> list[str]:
+        return expanded(read_by(self.m, self.f), self.t.array_sizes)
+
+    def _look_up_slopes(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
+        """Slopes of tables, in a loop of their own like the values."""
+        lines = []
+        for helper, values in looked_up.items():
+            given = (table_calls(self.f, {helper}) or {})[helper]
+            names = sorted({x.id for a in given for x in ast.walk(a) if isinstance(x, ast.Name)})
+            lines += ["    for _j in range(_m):"]
+            lines += [f"{pad}{n} = {self.S(n)}" for n in names if n in self.slots]
+            lines += loads(self.m, [n for n in names if n not in self.slots], pad)
+            at = f"{self.name}_{helper}_slope((_TM, _tk)"
+            slopes = [f"{n}_slope" for n in values]
+            lines.append(f"{pad}{', '.join(slopes)} = {at}, {', '.join(plain_text(a) for a in given)})")
+            lines += [f"{pad}{self.S(n)} = {n}" for n in slopes]
+            if f"{slopes[0]}_above" in self.slots:
+                above = ", ".join(plain_text(a, {"v": "_v1"}) for a in given)
+                lines += [f"{pad}_v1 = v + 0.001"] if "v" in names else []
+                lines.append(f"{pad}{', '.join(slopes)} = {at}, {above})")
+                lines += [f"{pad}{self.S(f'{n}_above')} = {n}" for n in slopes]
+        return lines
+
+    def _tabled_names(self, suffix: str, above: bool = False) -> list[str]:
+        """Values and slopes that a tabled derivative takes first."""
+        if not suffix:
+            return []
+        names = [n for helper in sorted(self.looked_up) for n in self.looked_up[helper]]
+        names += [f"{n}_slope" for n in names]
+        return [f"{n}_above" for n in names] if above else names
+
+    # ------------------------------------------------------------------ the loop
+
+    def _loop(self, two: bool) -> str:
+        text = super()._loop(two)
+        head, rest = text.split("\n", 2)[1:]
+        head = f"def {self.label}_loop({EVENTLESS}, _S, _g, _t, _dt):"
+        rest = rest.replace(f"{self.name}_{self.block}_block", f"{self.label}_block")
+        rest = rest.replace("(_A, _P, _S, _o, _p", "(_A, _P, _S, _B, _o, _p")
+        return "\n".join(["@kernel", head, rest])
+
+    def _bars_at(self, n: str) -> tuple[str, str]:
+        """Where adjoints of an ion variable lie: address, index list."""
+        ion = self.t.ion_names[n]
+        return f"_pool_{ion} + {ion}_ion__{n}", f"_ion_{ion}"
+
+    def _moves(self) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+        """Rows of the scratch to be filled before and emptied behind the block.
+
+        Each is (kind, row, address, list of places, factor).
+        """
+        sign = 1.0 if self.t.electrode else -1.0
+        before: list[tuple[str, ...]] = []
+        after: list[tuple[str, ...]] = []
+        ions_in = [(f"_bi_{n}", *self._bars_at(n)) for n in self.ions_in]
+        ions_out = [(f"_bi_{n}", *self._bars_at(n)) for n in self.ions_out]
+        currents = set(self.ion_currents) if self.accumulates else set()
+        if self.mode == "vjp":
+            if self.accumulates:
+                before += [
+                    ("load", "_br", "_rhs", "_node", repr(sign)),
+                    ("load", "_bd", "_d", "_node", repr(-sign)),
+                ]
+            before += [("load", r, at, index, "1.0") for r, at, index in ions_in]
+            for n, (_, at, index) in zip(self.ions_in, ions_in, strict=True):
+                if n not in currents:
+                    before.append(("zero", "", at, index, ""))
+            after += [("add", r, at, index, "1.0") for r, at, index in ions_out]
+            if self.voltage:
+                after.append(("add", "_bv", "_v", "_node", "1.0"))
+        else:
+            if self.voltage:
+                before.append(("load", "_bv", "_v", "_node", "1.0"))
+            before += [("load", r, at, index, "1.0") for r, at, index in ions_out]
+            if self.accumulates:
+                after += [
+                    ("add", "_br", "_rhs", "_node", repr(sign)),
+                    ("add", "_bd", "_d", "_node", repr(-sign)),
+                ]
+            for n, (r, at, index) in zip(self.ions_in, ions_in, strict=True):
+                after.append(("add" if n in currents else "store", r, at, index, "1.0"))
+        return before, after
+
+    def _move(self, moves: list[tuple[str, ...]], pad: str) -> list[str]:
+        lines = []
+        for kind, row, at, index, factor in moves:
+            place = f"_B[{at} + _U(_I[{index} + _first + _j])]"
+            s = self.S(row) if row else ""
+            scaled = s if factor == "1.0" else f"{factor} * {s}"
+            text = {
+                "load": f"{s} = {place}" if factor == "1.0" else f"{s} = {factor} * {place}",
+                "zero": f"{place} = 0.0",
+                "add": f"{place} += {scaled}",
+                "store": f"{place} = {scaled}",
+            }[kind]
+            lines += [f"{pad}for _j in range(_m):", f"{pad}    {text}"]
+        return lines
+
+    def _global_at(self, n: str) -> str:
+        return f"_B[{self.d.globals(self.m)[n]}]"
+
+    def _gather(self, pad: str) -> list[str]:
+        lines = super()._gather(pad)
+        for n in self.globals_out if self.mode == "jvp" else ():
+            lines += [f"{pad}for _j in range(_m):", f"{pad}    {self.S(f'_bs_{n}')} = {self._global_at(n)}"]
+        if self.voltage and not (self.nodes or self.accumulates):
+            lines.insert(0, f"{pad}# no node is read")
+        for n in self.pointers_out if self.mode == "jvp" else ():
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    {self.S(f'_bp_{n}')} = _B[_base + _U(_I[_to_{n} + _first + _j])]",
+            ]
+        return lines + self._move(self._moves()[0], pad)
+
+    def _scatter(self, pad: str) -> list[str]:
+        lines = self._move(self._moves()[1], pad)
+        for n in self.globals_out if self.mode == "vjp" else ():
+            lines += [f"{pad}for _j in range(_m):", f"{pad}    {self._global_at(n)} += {self.S(f'_bs_{n}')}"]
+        for n in self.pointers_out if self.mode == "vjp" else ():
+            lines += [
+                f"{pad}for _j in range(_m):",
+                f"{pad}    _B[_base + _U(_I[_to_{n} + _first + _j])] += {self.S(f'_bp_{n}')}",
+            ]
+        return lines
