@@ -218,8 +218,8 @@ class _Builder:
             names = ["V", "RHS", "D", *(("SAVED_RHS", "SAVED_D") if self.program.membrane else ())]
             if self.program.adjoint is not None and self.program.adjoint.geometry:
                 names += ["A_BAR", "B_BAR"]
-            if self.program.begun:
-                names += ["BEGIN_D", *(("COUPLING",) if self.program.membrane else ())]
+            # libm needs no beginning of the diagonal; so snapshots of both arithmetics fit
+            names += ["BEGIN_D", *(("COUPLING",) if self.program.membrane else ())]
             for name in names:
                 row[self.program.columns[name]] = self.own[c].take(len(mine))
             for name in ("CA", "CB", "AREA", "DIAM"):

@@ -203,9 +203,8 @@ class BlockWriter:
             lines.append(f"{pad}_gm = (_i1 - _i0) {per}")
             slopes = {c: f"(_d_{c} - {c}) {per}" for c in self.ion_currents}
         else:
-            lines.append(
-                f"{pad}{assigned(self.m, self.rule)}{self.name}_conductance({', '.join(self.rule.params)})"
-            )
+            call = f"{self.name}_conductance({', '.join(self._rule_arguments())})"
+            lines.append(f"{pad}{assigned(self.m, self.rule)}{call}")
             lines.append(f"{pad}_gm = {' + '.join(self.rule.returns)}")
             slopes = {c: f"g_{c}" if f"g_{c}" in self.rule.returns else "0.0" for c in self.ion_currents}
         point = self.t.kind == "point"
@@ -216,6 +215,11 @@ class BlockWriter:
             if second:
                 lines.append(f"{pad}{self.S(f'_d_{c}')} = {slopes[c]}{share}")
         return lines
+
+    def _rule_arguments(self) -> list[str]:
+        """What `conductance` reads."""
+        assert self.rule is not None
+        return expanded(self.rule.params, self.t.array_sizes)
 
     def _loop(self, two: bool) -> str:
         name, t = self.name, self.t

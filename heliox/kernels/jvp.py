@@ -68,7 +68,7 @@ class TangentWriter(LinearWriter):
                     self._call(
                         self.slope,
                         "",
-                        list(self.rule.params),
+                        self._rule_arguments(),
                         [f"_dot_{p}" for p in self.slope.wrt],
                         results,
                         pad,

@@ -81,7 +81,7 @@ class AdjointWriter(LinearWriter):
                 results = [f"_two_{p}" for p in self.slope.wrt]
                 lines.append(
                     self._call(
-                        self.slope, "", list(self.rule.params), ["_bg"] * len(self.slope.of), results, pad
+                        self.slope, "", self._rule_arguments(), ["_bg"] * len(self.slope.of), results, pad
                     )
                 )
                 for p in self.slope.wrt:

@@ -16,7 +16,9 @@ from heliox.model.names import Names
 from heliox.model.selection import Where
 from heliox.model.variable import Variable
 
-LEGAL = "parameters (RANGE) and states of mechanisms, v, cm, ion variables and NetCon.weight can"
+LEGAL = (
+    "parameters (RANGE, GLOBAL) and states of mechanisms, v, cm, celsius, ion variables and NetCon.weight can"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +119,7 @@ def refuse(model: Model, p: Parameter, v: Variable) -> None:
     """UnsupportedError for a variable that carries no derivative, with what does."""
     why = ""
     if v.kind == "global":
-        why = "it is a GLOBAL"
+        why = _refused_global(model, v)
     elif v.kind == "connection" and v.name != "weight":
         why = "it acts on the times of events"
     elif v.kind == "node" and v.name != "v":
@@ -130,6 +132,16 @@ def refuse(model: Model, p: Parameter, v: Variable) -> None:
             why = f"{t.name} is an artificial cell, which acts by events only"
     if why:
         raise UnsupportedError(f"no gradient by {p.name}: {why}; {LEGAL}", variable=p.name)
+
+
+def _refused_global(model: Model, v: Variable) -> str:
+    """Why a GLOBAL carries no derivative, or nothing."""
+    if v.mechanism < 0:
+        return "" if v.name == "celsius" else "it belongs to the method"
+    t = catalogue.resolve(model.definitions[model.mechanisms[v.mechanism].name])
+    if v.name not in t.globals_ or t.globals_[v.name].size > 1:
+        return "it is a switch, or an array that all instances share"
+    return "blocks of the mechanism set it" if v.name in t.writes() else ""
 
 
 def initial_state(model: Model, v: Variable) -> bool:

@@ -24,6 +24,9 @@ def twin(
     for t in trained:
         if t.variable.kind == "mechanism":
             by.add((model.mechanisms[t.variable.mechanism].name, t.variable.name))
+        elif t.variable.kind == "global":
+            owner = model.mechanisms[t.variable.mechanism].name if t.variable.mechanism >= 0 else ""
+            by.add((owner, t.variable.name))
     for read, v in reads:
         if v.kind == "mechanism" and v.name != "i_cap":
             watched.add((model.mechanisms[v.mechanism].name, v.name))
@@ -32,7 +35,7 @@ def twin(
                 f"losses read voltages and variables of mechanisms, not {read.variable}",
                 variable=read.variable,
             )
-    own = [t.variable.whole for t in trained if t.variable.kind in ("mechanism", "connection")]
+    own = [t.variable.whole for t in trained if t.variable.kind in ("mechanism", "connection", "global")]
     spec = spec_of(
         names,
         frozenset(by),

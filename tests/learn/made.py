@@ -17,6 +17,7 @@ BY: list[str | learn.Parameter] = [
     "IClamp.amp",
     "cm",
     "ena",
+    "celsius",
 ]
 STATES: list[str | learn.Parameter] = ["hh.m", "v"]
 

@@ -145,8 +145,7 @@ def test_what_a_run_of_the_simulation_gives_through_initialize():
     ("by", "match"),
     [
         ("hh.gnabr", "did you mean"),
-        ("hh.usetable", "GLOBAL"),
-        ("celsius", "GLOBAL"),
+        ("hh.usetable", "switch"),
         ("diam", "geometry"),
         (["hh.gnabar", learn.Parameter("hh.gnabar", where="soma")], "in part the same"),
         ([], "no parameters"),
