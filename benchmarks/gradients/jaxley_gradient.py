@@ -3,9 +3,10 @@
     python jaxley_gradient.py CELL.swc --ncomp 5 --levels 2
     python jaxley_gradient.py TREE.json --every --save GRADIENT.npz
 
-Loss: mean square of the voltage in the soma less that of 0.9 times the first conductance. Trained: that conductance of
-the whole cell, or (`--every`) all conductances of every compartment. `--levels`: nested checkpoints as in its tutorials,
-0 for none. Compilation is apart; seconds are CPU seconds of the process, which has one thread.
+Loss: mean square of the voltage in the soma less that of 0.9 times the first conductance. Trained: that
+conductance of the whole cell, or (`--every`) all conductances of every compartment. `--levels`: nested
+checkpoints as in its tutorials, 0 for none. Compilation is apart; seconds are CPU seconds of the process,
+which has one thread.
 """
 
 import argparse
@@ -134,10 +135,11 @@ def main():
     temp = getattr(gradient.memory_analysis(), "temp_size_in_bytes", 0)
     n = len(cell.nodes)
     print(json.dumps({
-        "version": jx.__version__, "jax": jax.__version__, "compartments": n, "steps": steps, "seconds": s, "runs": found,
-        "wall": {k: statistics.median(v) for k, v in wall.items()}, "ratio": s["gradient"] / s["forward"],
-        "lengths": lengths, "compile_s": compiled, "bytes": temp, "bytes_per_compartment_step": temp / (n * steps),
-        "before_mib": before, "peak_mib": peak, "loss": float(value),
+        "version": jx.__version__, "jax": jax.__version__, "compartments": n, "steps": steps, "seconds": s,
+        "runs": found, "wall": {k: statistics.median(v) for k, v in wall.items()},
+        "ratio": s["gradient"] / s["forward"], "lengths": lengths, "compile_s": compiled, "bytes": temp,
+        "bytes_per_compartment_step": temp / (n * steps), "before_mib": before, "peak_mib": peak,
+        "loss": float(value),
     }))  # fmt: skip
 
 

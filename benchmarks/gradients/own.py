@@ -1,7 +1,7 @@
 """The tasks of `benchmarks.gradients` in HelioX. One task a process; prints JSON.
 
-    python -m benchmarks.gradients.own swc --swc CELL.swc --nseg 5 --memory 5000000
-    python -m benchmarks.gradients.own tree TREE.json --save GRADIENT.npz
+python -m benchmarks.gradients.own swc --swc CELL.swc --nseg 5 --memory 5000000
+python -m benchmarks.gradients.own tree TREE.json --save GRADIENT.npz
 """
 
 from __future__ import annotations
@@ -47,14 +47,18 @@ class Task:
     """
 
     def __init__(
-        self, model: Model, trained: Sequence[str], place: str, tstop: float, v_init: float, math: str = "fast"
+        self,
+        model: Model,
+        trained: Sequence[str],
+        place: str,
+        tstop: float,
+        v_init: float,
+        math: str = "fast",
     ) -> None:
         spec = spec_of(Names(model), frozenset(_pair(t) for t in trained), frozenset())
         self.trained, self.tstop, self.v_init = list(trained), tstop, v_init
         self.plain = heliox.Simulation(model, threads=1, progress=False, math=math)
-        self.sim = heliox.Simulation(
-            model, vary=trained, adjoint=spec, threads=1, progress=False, math=math
-        )
+        self.sim = heliox.Simulation(model, vary=trained, adjoint=spec, threads=1, progress=False, math=math)
         self.place = self.sim.registry.handle(f"{place}.v").addresses.ravel()
         self.sim.initialize(v_init)
         self.start = self.sim.engine.snapshot()
@@ -80,7 +84,7 @@ class Task:
         return float((difference**2).mean())
 
     def places(self, name: str) -> NDArray[np.int64]:
-        """Places in ``A`` of a variable of all segments, section by section as they were created, from 0 to 1."""
+        """Places in ``A`` of a variable of all segments: sections as they were created, from 0 to 1."""
         model, handle = self.sim.model, self.sim.registry.handle(name)
         m = next(m for m in model.mechanisms if m.name == name.partition(".")[0])
         section = [int(model.sections.name[s].rpartition("[")[2][:-1]) for s in model.nodes.section[m.node]]
@@ -141,7 +145,7 @@ def hay(a: argparse.Namespace) -> Task:
 
 
 def tree(a: argparse.Namespace) -> Task:
-    """A cell of cylinders, with the channels of Jaxley; target: the trace of 0.9 times the sodium conductance."""
+    """A cell of cylinders with Jaxley's channels; target: the trace of 0.9 times the first conductance."""
     from benchmarks.gradients.channels import hh
 
     t = trees.read(a.tree)
@@ -161,7 +165,7 @@ def tree(a: argparse.Namespace) -> Task:
     value = g.values.copy()
     g[...] = 0.9 * value
     other = task.sim.engine.snapshot()
-    d = task.differentiator()
+    d = task.differentiator(a.target_memory)
     task.start, start = other, task.start
     task.target = task.forward(d).copy()
     task.start = start
@@ -213,6 +217,7 @@ def main() -> None:
     p.add_argument("--tstop", type=float, default=20.0)
     p.add_argument("--memory", type=int, default=5_000_000, help="bytes of the gradient with checkpoints")
     p.add_argument("--limit", type=int, default=4_000_000_000, help="bytes of the one without")
+    p.add_argument("--target-memory", type=int, default=2_000_000, help="bytes of the run of a tree's target")
     p.add_argument("--math", default="fast")
     p.add_argument("--repeat", type=int, default=5)
     p.add_argument("--save", help="file for voltages and gradient of a tree")

@@ -40,7 +40,8 @@ def from_swc(swc: str, ncomp: int) -> dict[str, Any]:
         order.append(waiting.pop(0))
         waiting += [k for k in range(len(sections.name)) if sections.parent[k] == order[-1]]
     branches = [
-        [order.index(int(sections.parent[k])) if k != order[0] else -1, float(sections.L[k]), diam[k]] for k in order
+        [order.index(int(sections.parent[k])) if k != order[0] else -1, float(sections.L[k]), diam[k]]
+        for k in order
     ]
     return {"branches": branches, "ncomp": ncomp, "amp": 2.0, "tstop": 20.0}
 
