@@ -16,6 +16,12 @@ from heliox.model.model import Model
 MODS = Path(__file__).parents[1] / "nmodl" / "mods"
 
 
+SYNAPSES = [
+    "hh.gnabar", "hh.gkbar", "hh.gl", "hh.el", "pas.g", "pas.e", "IClamp.amp", "AlphaSynapse.gmax",
+    "ExpSyn.tau", "ExpSyn.e", "Exp2Syn.tau2", "NetCon.weight", "v", "hh.m", "hh.h", "hh.n", "cm",
+]  # fmt: skip
+
+
 def untabled(model: Model) -> Model:
     """Without tables: their kinks stop finite differences."""
     made = [
@@ -53,11 +59,11 @@ def with_synapses() -> Model:
     return untabled(net.model())
 
 
-def with_family(family: str, names: tuple[str, ...]) -> tuple[Model, list[str]]:
-    """A tree with channels of a family everywhere, and the names of their conductances."""
+def with_channels(names: tuple[str, ...]) -> tuple[Model, list[str]]:
+    """A tree with all of these channels everywhere, and the names of their conductances."""
     c = tree(hh=False)
     for n in names:
-        c.insert(f"{family}.{n}")
+        c.insert(n)
     c.place("IClamp", "soma(0.5)", delay=0.5, dur=10, amp=0.3)
     c.v_init, c.celsius = -70.0, 34.0
     model = c.model()

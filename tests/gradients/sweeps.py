@@ -134,3 +134,17 @@ class Sweeps:
             u[at[k]] = max(abs(float(self.start.arrays["A"][at[k]])), 1e-3)
             worst = max(worst, abs(self.difference(u, steps) / u[at[k]] - B[at[k]]))
         return worst, float(np.abs(B[at]).max())
+
+
+EXACT = 1e-11
+CLOSE = 1e-6  # of the largest component of a group, against finite differences
+
+
+def check(s: Sweeps, steps: tuple[float, float] = STEPS, only: Collection[str] | None = None) -> None:
+    """Both sweeps agree, and finite differences with them."""
+    for seed in (1, 2):
+        assert s.mismatch(seed) < EXACT
+    for n in only or s.trained:
+        worst, largest = s.components(n, 2, steps)
+        assert largest > 0.0, f"nothing depends on {n}"
+        assert worst <= CLOSE * largest, f"{n}: {worst:.2e} of {largest:.2e}"

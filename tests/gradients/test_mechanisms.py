@@ -1,0 +1,46 @@
+"""Gradients by mechanisms: the reverse sweep against the forward one, and against finite differences."""
+
+import pytest
+
+from heliox.errors import UnsupportedError
+from tests.gradients import models
+from tests.gradients.sweeps import EXACT, Sweeps, check
+
+
+@pytest.mark.parametrize("families", [("l5pc", "hpc"), ("worm",)], ids="-".join)
+def test_families_of_channels(families):
+    names = tuple(f"{x}.{n}" for x in families for n in models.family(x))
+    assert len(names) > 10
+    model, trained = models.with_channels(names)
+    calcium = ("ca_ion.cai",) if any(m.name == "ca_ion" for m in model.mechanisms) else ()
+    s = Sweeps(model, [*trained, "v"], ("v", *calcium), v_init=-60.0, tstop=3.0)
+    check(s, (4e-2, 2e-2), only=[*trained[::3], "v"])
+
+
+def test_methods_of_integration():
+    """cnexp, euler, derivimplicit, KINETIC with sparse, pools that channels read: from mod files."""
+    names = ("implicit", "scheme", "explicit", "gates", "gated", "sk", "calcium", "pool")
+    s = Sweeps(
+        models.with_mods(names),
+        ["v", "explicit.g", "gates.gnabar", "implicit.g", "scheme.gbar"],
+        v_init=-65.0,
+    )
+    check(s, (2e-2, 1e-2))
+
+
+def test_globals_and_temperature():
+    """What all instances share: the sum over all of them, in their order."""
+    trained = ["implicit.k1", "implicit.e", "scheme.q", "scheme.gbar", "v"]
+    check(Sweeps(models.with_mods(("implicit", "scheme")), trained, v_init=-65.0), (2e-2, 1e-2))
+    check(Sweeps(models.untabled(models.tree().model()), ["celsius", "hh.gl"], v_init=-65.0))
+
+
+def test_tables():
+    """Where rates are interpolated the slope of the table is the derivative."""
+    s = Sweeps(models.tree().model(), ["hh.gnabar", "v"], v_init=-65.0)
+    assert s.mismatch() < EXACT
+
+
+def test_what_cannot_be_differentiated_is_named():
+    with pytest.raises(UnsupportedError, match=r"before.*not available|not available.*before"):
+        Sweeps(models.with_mods(("before",)), ["v"], v_init=-65.0)

@@ -1,0 +1,61 @@
+"""Gradients of whole models: synapses, couplings along and between cells, stimuli, spikes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from heliox.engine.adjoint import Surrogate
+from tests.gradients import models
+from tests.gradients.models import SYNAPSES
+from tests.gradients.sweeps import CLOSE, EXACT, Sweeps, check
+
+
+@pytest.mark.parametrize("secondorder", [0, 2])
+def test_branched_cell_with_synapses(secondorder):
+    model = models.with_synapses()
+    model = model.replace(settings=dataclasses.replace(model.settings, secondorder=secondorder))
+    check(Sweeps(model, SYNAPSES, v_init=-65.0), only=SYNAPSES if secondorder == 0 else ("hh.gnabar", "cm"))
+
+
+def test_couplings_along_the_cable():
+    """Adjoints of a and b: through them diameters, lengths and axial resistances act."""
+    s = Sweeps(models.with_synapses(), ["v"], v_init=-65.0, geometry=True, tangent=False)
+    s.reverse()
+    e, plan = s.sim.engine, s.sim.plan
+    for name, bars in zip(("a", "b"), s.d.coefficients(), strict=True):
+        for node in (3, 7, 9):
+            at = int(plan.node_address(name, np.array([node]))[0])
+            x = e.P[at]
+
+            def value(factor, at=at, x=x):
+                e.P[at] = factor * x
+                out = s.value(np.zeros_like(e.A))
+                e.P[at] = x
+                return out
+
+            coarse, fine = ((value(1 + h) - value(1 - h)) / (2 * h * x) for h in (2e-3, 1e-3))
+            assert abs((4 * fine - coarse) / 3 - bars[0, node]) < CLOSE * np.abs(bars).max()
+
+
+def test_gap_junctions():
+    check(Sweeps(models.gap_ring(), ["hh.gnabar", "Gap.g", "IClamp.amp", "v"], v_init=-65.0), (4e-4, 2e-4))
+
+
+def test_plays_and_clamps():
+    trained = ["hh.gnabar", "SEClamp.amp1", "SEClamp.rs", "pas.g", "v"]
+    check(Sweeps(models.played(), trained, ("v", "SEClamp.i"), v_init=-65.0), (4e-4, 2e-4))
+
+
+def test_network_with_delays():
+    """Spike times as they are; with a surrogate they have a derivative too, which both sweeps take."""
+    trained = ["hh.gnabar", "NetCon.weight", "ExpSyn.tau", "v"]
+    s = Sweeps(models.spiking_ring(), trained, v_init=-65.0, tstop=8.0)
+    assert s.R.max() > 0.0
+    check(s, (1e-4, 5e-5))
+    through = Sweeps(
+        models.spiking_ring(), trained, v_init=-65.0, tstop=8.0, surrogate=Surrogate("triangle", 40.0)
+    )
+    assert through.mismatch() < EXACT
+    weights = s.places("NetCon.weight")
+    assert not np.allclose(s.reverse()[weights], through.reverse()[weights])
