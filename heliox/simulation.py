@@ -18,6 +18,7 @@ from heliox.engine.options import choose, choose_device
 from heliox.engine.plan import Plan
 from heliox.engine.recorder import Recorder, Recording
 from heliox.engine.reduction import Reduction
+from heliox.engine.stepwise import StepEngine
 from heliox.engine.registry import Handle, VariableRegistry, shortest
 from heliox.engine.vary import named, waveforms
 from heliox.errors import ModelError, NumericalError, UnsupportedError
@@ -90,7 +91,7 @@ class Simulation:
     ) -> None:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
-        choose_device(device)
+        self._backend = choose_device(device, math, adjoint is not None)
         if order != "neuron":
             raise UnsupportedError(f"order {order!r} is not available in this version; use order='neuron'")
         if batch < 1 or batch != int(batch):
@@ -128,10 +129,13 @@ class Simulation:
             delays=self._delays,
             membrane=self._membrane,
             math=self.math,
-            threads=self.threads,
+            threads=1 if self._backend else self.threads,
+            chunk_nodes=1 if self._backend else None,
             adjoint=self.adjoint,
         )
-        self.engine = Engine(self.plan, self.threads)
+        self.engine = (
+            StepEngine(self.plan, self._backend) if self._backend else Engine(self.plan, self.threads)
+        )
         if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet
             self.engine.initialize()
             self.engine.drain_spikes()

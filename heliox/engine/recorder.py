@@ -121,8 +121,6 @@ def _voided(
 class Recorder:
     """Drives the engine's recording table and collects samples, a piece of a run at a time."""
 
-    PIECE = 256  # samples between two collections: the buffer stays in the cache
-
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.recordings: list[Recording | Reduction] = []
@@ -130,7 +128,8 @@ class Recorder:
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
         """Advance `steps` and collect; no steps take the first samples only. Returns the steps done."""
         window = max(1, self.engine.plan.partition.window)
-        piece = max(1, (self.PIECE if self.recordings else 100 * self.PIECE) // window) * window
+        places = sum(r.handle.addresses.size for r in self.recordings)
+        piece = max(1, self.engine.piece(places) // window) * window
         done = 0
         rows = self._arrange(min(piece, steps))
         for r in self.recordings:

@@ -61,6 +61,11 @@ def load(text: str) -> ModuleType:
     return module
 
 
+def content(text: str) -> str:
+    """Hash of a generated text and of all that it imports, the same with every compiler and on every machine."""
+    return hashlib.sha256(f"{text}\n{__version__}".encode() + _prelude()).hexdigest()
+
+
 def call(entry: Any, *given: Any) -> int:
     """Call an entry of a generated module.
 

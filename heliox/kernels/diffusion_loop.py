@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heliox.kernels.context import ARGS, Context, W, arguments
+from heliox.kernels.context import EVENTLESS, Context, W, arguments
 from heliox.kernels.instance import at_instance, reads
 from heliox.mechanisms.template import Diffusion
 from heliox.mechanisms.varstruct import VarStruct
@@ -20,7 +20,7 @@ def diffusion(context: Context, m: VarStruct, x: Diffusion) -> str:
     return "\n".join(
         [
             "@kernel",
-            f"def {name}_{x.function}_loop({ARGS}, _g, t, dt):",
+            f"def {name}_{x.function}_loop({EVENTLESS}, _g, t, dt):",
             f"    _count = _U(_G[_g, _{name}_N])",
             f"    _work = _U(_G[_g, _BASE]) + _U(_G[_g, _{name}_WORK])",
             "    for _i in range(_count):",

@@ -69,8 +69,8 @@ def logged(m: VarStruct, f: Function) -> list[str]:
     return expanded(names, t.array_sizes)
 
 
-def deliver(context: Context) -> str:
-    """`deliver`: due events of a group in their order; `initialize_connections`."""
+def deliver(context: Context, *, initial: bool = True) -> str:
+    """`deliver`: due events of a group in their order; with `initial` also `initialize_connections`."""
     receivers = [m for m in context.program.mechanisms if "receive" in m.template.functions]
     lines = [
         "@kernel",
@@ -121,10 +121,12 @@ def deliver(context: Context) -> str:
         "        if _QN[_g, STATUS] == LOST:",
         "            return False",
         "    return True",
-        "",
-        "",
     ]
+    if not initial:
+        return "\n".join(lines)
     lines += [
+        "",
+        "",
         "@kernel",
         f"def initialize_connections({ARGS}, _S, _g, _t, _dt):",
         '    """NET_RECEIVE INITIAL of every connection of this group, in creation order."""',

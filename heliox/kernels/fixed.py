@@ -7,20 +7,24 @@ over: ``globals().update(fast)``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import FunctionType, ModuleType
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
+from heliox.kernels import device
 from heliox.kernels.cpu import U, inline, kernel
-from heliox.kernels.primitives import FAST, LIBM
+from heliox.kernels.primitives import FAST, LIBM, for_cuda
 from heliox.solver import (
     adjoint,
     diffusion,
     effects,
     events,
     gather,
+    lanes,
     membrane,
     play,
+    publish,
     tape,
     transfer,
     tree,
@@ -35,7 +39,7 @@ RANDOM_NAMES = ("random_ipick", "random_uniform", "random_negexp", "random_norma
 CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
     events: (
         "EVENTS", "SPIKES", "SERIAL", "STATUS", "DELIVERED", "STEP", "PHASE",
-        "LOGGED", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "LOG_FULL",
+        "LOGGED", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "LOG_FULL", "LIST_FULL",
         "SELF", "CONDITION", "GENERATION", "HOPS",
     ),
     effects: ("SEND", "EVENT", "MOVE", "WATCH", "MOST"),
@@ -62,6 +66,10 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     ),
     effects: ("note", "act"),
     windows: ("record", "settled", "halfway"),
+    lanes: (
+        "axial_node", "couple_node", "eliminate_lanes", "substitute_lanes", "update_lanes",
+    ),
+    publish: ("publish", "pull", "row_of"),
     tape: ("tape_save", "tape_load", "tape_part", "copy_run", "log_event"),
     adjoint: (
         "transposed_right_side", "transposed_eliminate", "transposed_eliminate_row", "transposed_substitute",
@@ -97,13 +105,20 @@ def _over_libm(x, d):
     return x / d
 
 
-def _globals(math: str, arithmetic: ModuleType, own: dict[str, Callable[..., float]]) -> dict[str, Any]:
+def _globals(
+    math: str,
+    arithmetic: ModuleType,
+    own: dict[str, Callable[..., float]],
+    inline: Callable[..., Any] = inline,
+    kernel: Callable[..., Any] = kernel,
+    given: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
     def made(function: Callable[..., Any], name: str) -> FunctionType:
         out = FunctionType(function.__code__, space, name)
         out.__qualname__ = f"{math}.{name}"  # names of machine code: equal ones are taken for the same
         return out
 
-    space: dict[str, Any] = {"__name__": __name__, "U": U}
+    space: dict[str, Any] = {"__name__": __name__, "U": U, **given}
     space |= {n: getattr(arithmetic, n) for n in MATH_NAMES}
     space["exp"] = arithmetic.exp_to_700
     space |= {f"_{n}": getattr(arithmetic, n) for n in RANDOM_NAMES}
@@ -113,11 +128,47 @@ def _globals(math: str, arithmetic: ModuleType, own: dict[str, Callable[..., flo
     for decorate, table in ((kernel, KERNELS), (inline, INLINE)):
         for module, names in table.items():
             for n in names:
-                space[n] = decorate(made(getattr(module, n), n))
+                if n not in space:
+                    space[n] = decorate(made(getattr(module, n), n))
     for n in ("__name__", "__builtins__"):  # a module that takes these globals over keeps its own
         space.pop(n, None)
     return space
 
 
-fast = _globals("fast", FAST, {"_inverse": _inverse_fast, "_over": _over_fast})
-libm = _globals("libm", LIBM, {"_inverse": _inverse_libm, "_over": _over_libm})
+# where one thread does what many do on a device
+def _barrier():
+    pass
+
+
+def _next_place(PN, half, member):
+    k = PN[half, member]
+    PN[half, member] = k + 1
+    return k
+
+
+FAST_PIVOTS = {"_inverse": _inverse_fast, "_over": _over_fast}
+ALONE = {"barrier": _barrier, "next_place": _next_place}
+fast = _globals("fast", FAST, {**FAST_PIVOTS, **ALONE})
+libm = _globals("libm", LIBM, {"_inverse": _inverse_libm, "_over": _over_libm, **ALONE})
+
+
+@cache
+def stepwise() -> dict[str, Any]:
+    """`fast` for kernels that make one phase each, on the CPU."""
+    return _globals("stepwise", FAST, {**FAST_PIVOTS, **ALONE, "emit": publish.emit_own})
+
+
+@cache
+def cuda() -> dict[str, Any]:
+    """`fast` as device functions of CUDA."""
+    toolkit = device.toolkit()
+
+    def barrier():
+        toolkit.syncthreads()
+
+    def next_place(PN, half, member):
+        return toolkit.atomic.add(PN, (half, member), 1)
+
+    given = {"barrier": device.function(barrier), "next_place": device.function(next_place)}
+    own = {**FAST_PIVOTS, "emit": publish.emit_own}
+    return _globals("cuda", for_cuda(), own, device.function, device.outline, given)

@@ -109,7 +109,7 @@ class Loops:
                 if p.secondorder == 2 and m.template.kind == "ion":
                     out.append(f"{name}_correct({EVENTLESS}, _g, _rhs)")
             elif phase == "diffuse":
-                out += [f"{name}_{x.function}_loop({ARGS}, _g, _t, _dt)" for x in m.template.diffusion]
+                out += [f"{name}_{x.function}_loop({EVENTLESS}, _g, _t, _dt)" for x in m.template.diffusion]
             elif phase in m.template.functions:
                 out.append(self._call(m, phase))
         if phase == "initial":  # artificial cells come after everything on nodes

@@ -14,7 +14,7 @@ from __future__ import annotations
 EVENTS, SPIKES, SERIAL, STATUS, DELIVERED, STEP, PHASE, LOGGED = range(8)
 COLUMNS = 8
 # values of STATUS: the first four are mended by the host, LOST cannot happen unless a bound is wrong
-OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST, LOG_FULL = range(6)
+OK, QUEUE_FULL, SPIKES_FULL, RUNAWAY, LOST, LOG_FULL, LIST_FULL = range(7)
 # a rank is (generation << 48) + class and place: connections come before self events, zero-delay hops after
 # what caused them
 SELF = 1 << 40

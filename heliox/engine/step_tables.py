@@ -1,0 +1,180 @@
+"""What kernels of a step need besides the plan: who stands where in the tree, who works on what, who hears whom.
+
+See docs/design.md, section 8. Node tables go over all nodes by (chunk, storage place).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine.plan import Plan
+from heliox.kernels.context import W
+from heliox.kernels.stages import Kernel
+from heliox.kernels.step_kernels import own_columns
+from heliox.solver import dhs
+
+MOST_LANES = 256
+WARP = 32
+
+
+@dataclass
+class StepTables:
+    """``H`` (chunks, columns), ``K`` int32 and, per member, room for `room` results of point processes.
+
+    ``width``: threads that work on a tree. ``FAN`` and the sixth column of ``CI``: connections inside a
+    source's chunk; ``TF``, ``TC``, ``FC``: those to others (`heliox.solver.publish`).
+    """
+
+    H: NDArray[np.int64]
+    K: NDArray[np.int32]
+    room: int
+    width: int
+    FAN: NDArray[np.int64]
+    CI: NDArray[np.int64]
+    TF: NDArray[np.int64]
+    TC: NDArray[np.int64]
+    FC: NDArray[np.int64]
+
+
+class _Lists:
+    def __init__(self) -> None:
+        self.parts: list[NDArray] = []
+        self.top = 0
+
+    def add(self, values: NDArray) -> int:
+        at = self.top
+        self.parts.append(np.asarray(values, np.int32).ravel())
+        self.top += self.parts[-1].size
+        return at
+
+
+def step_tables(plan: Plan, rows: Callable[[int], int]) -> StepTables:
+    """The tables of a plan; ``rows(k)``: results that an instance of point mechanism k has."""
+    columns = own_columns(plan.program)
+    H = np.full((plan.chunks, len(columns)), -1, np.int64)
+    lists = _Lists()
+    n = len(plan.model.nodes)
+    count = np.bincount(plan.node_chunk, minlength=plan.chunks) if n else np.zeros(plan.chunks, int)
+    first = np.concatenate([[0], np.cumsum(count)])
+    position = first[plan.node_chunk] + plan.node_local if n else np.empty(0, np.int64)
+    parent = plan.model.nodes.parent
+    parents = np.full(n, -1, np.int64)
+    parents[position] = np.where(parent >= 0, plan.node_local[parent], -1) if n else parents
+    H[:, columns["PARENTS"]] = lists.add(parents) + first[:-1]
+    child = np.flatnonzero(parent >= 0)  # ascending NEURON index, which a stable sort by parent keeps
+    ptr, order = _grouped(position[parent[child]], n)
+    H[:, columns["CHILDREN"]] = lists.add(ptr) + first[:-1]
+    H[:, columns["LIST"]] = lists.add(plan.node_local[child[order]])
+    width = _schedules(plan, H, columns, lists, count)
+    room = 0
+    for k, (m, p) in enumerate(zip(plan.model.mechanisms, plan.placements, strict=True)):
+        name = p.struct.template.name
+        if m.kind in ("density", "ion"):
+            at = np.full(n, -1, np.int64)
+            at[position[m.node]] = p.local
+            H[:, columns[f"{name}_AT"]] = lists.add(at) + first[:-1]
+        elif m.kind == "point":
+            by_local = np.argsort(p.local, kind="stable")
+            ptr, order = _grouped(position[m.node[by_local]], n)
+            H[:, columns[f"{name}_FIRST"]] = lists.add(ptr) + first[:-1]
+            H[:, columns[f"{name}_EACH"]] = lists.add(p.local[by_local[order]])
+            size = rows(k) * p.count
+            H[:, columns[f"{name}_X"]] = room + np.cumsum(size) - size
+            room += int(size.sum())
+    K = np.concatenate([*lists.parts, np.zeros(1, np.int32)])
+    return StepTables(H, K, room, width, *_heard(plan))
+
+
+def _grouped(key: NDArray, n: int) -> tuple[NDArray, NDArray]:
+    """(n + 1,) where the members of each group begin, and the members by group, in their order."""
+    order = np.argsort(key, kind="stable")
+    return np.searchsorted(key[order], np.arange(n + 1)), order
+
+
+def _schedules(
+    plan: Plan, H: NDArray, columns: dict[str, int], lists: _Lists, count: NDArray
+) -> int:
+    """Write the schedule of each chunk; equal trees share one. Returns the threads of a block."""
+    by_chunk = np.argsort(plan.node_chunk, kind="stable") if count.sum() else np.empty(0, np.intp)
+    first = np.concatenate([[0], np.cumsum(count)])
+    known: dict[bytes, tuple[list[NDArray[np.int32]], int]] = {}
+    laid: dict[bytes, int] = {}
+    widest = WARP
+    for c in range(plan.chunks):
+        nodes = by_chunk[first[c] : first[c + 1]]  # ascending NEURON index
+        parent = plan.model.nodes.parent[nodes]
+        tree = np.where(parent >= 0, np.searchsorted(nodes, parent), -1).astype(np.int32)
+        key = tree.tobytes()
+        if key not in known:
+            width = _lanes(tree)
+            known[key] = (dhs.schedule(tree, width) if len(tree) else [], width)
+        steps, width = known[key]
+        widest = max(widest, width)
+        table = np.full((len(steps), width), -1, np.int32)
+        for s, taken in enumerate(steps):
+            table[s, : len(taken)] = plan.node_local[nodes[taken]]
+        shown = table.tobytes()
+        if shown not in laid:
+            laid[shown] = lists.add(table)
+        H[c, columns["STEPS_AT"]] = laid[shown]
+        H[c, columns["STEPS"]] = len(steps)
+        H[c, columns["WIDTH"]] = width
+    return widest
+
+
+def _lanes(tree: NDArray[np.int32]) -> int:
+    """Threads for a tree: the mean number of nodes in a level, rounded up to a power of two, a warp at least."""
+    if not len(tree):
+        return WARP
+    mean = len(tree) / (int(dhs.levels(tree).max()) + 1)
+    return int(min(MOST_LANES, max(WARP, 2 ** int(np.ceil(np.log2(max(mean, 1.0)))))))
+
+
+def tiles(plan: Plan, kernel: Kernel) -> NDArray[np.int32]:
+    """Rows (mechanism, chunk, first instance or node): what each block of a kernel works on."""
+    rows = []
+    if kernel.over == "nodes":
+        rows.append(_tiles(0, plan.G[: plan.chunks, plan.program.columns["NODES"]], W))
+    else:
+        for p in kernel.parts:
+            together = p.how in ("serial", "diffuse")
+            rows.append(_tiles(p.mechanism, plan.placements[p.mechanism].count, 0 if together else W))
+    return np.concatenate(rows) if rows else np.empty((0, 3), np.int32)
+
+
+def _tiles(code: int, count: NDArray, width: int) -> NDArray[np.int32]:
+    number = -(-count // width) if width else (count > 0).astype(np.int64)
+    chunk = np.repeat(np.arange(len(count)), number)
+    place = np.arange(len(chunk)) - np.repeat(np.cumsum(number) - number, number)
+    return np.stack([np.full(len(chunk), code), chunk, place * width], axis=1).astype(np.int32)
+
+
+def _heard(plan: Plan) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
+    """``FAN``, ``CI``, ``TF``, ``TC``, ``FC``."""
+    s, sources = plan.model.sources, len(plan.model.sources)
+    home = np.zeros(sources, np.int64)
+    for k in np.unique(s.mechanism) if sources else ():
+        here = s.mechanism == k
+        chunk = plan.node_chunk if k < 0 else plan.placements[k].chunk
+        home[here] = chunk[s.index[here]]
+    source = np.repeat(np.arange(sources), np.diff(plan.FAN))
+    CI = np.zeros((len(plan.CI), 6), np.int64)
+    CI[:, :5] = plan.CI
+    connection = np.arange(len(source))
+    to = plan.CI[: len(source), 0]
+    own = connection[to == home[source]] if sources else connection[:0]
+    FAN = np.searchsorted(source[own], np.arange(sources + 1))
+    CI[: len(own), 5] = own
+    far = connection[(to >= 0) & (to != home[source])] if sources else connection[:0]
+    far = far[np.lexsort((far, to[far], source[far]))]
+    key = np.stack([source[far], to[far]], axis=1)
+    new = np.ones(len(far), bool)
+    new[1:] = (key[1:] != key[:-1]).any(axis=1)
+    begin = np.flatnonzero(new)
+    TC = np.stack([to[far[begin]], begin, np.append(begin[1:], len(far))[: len(begin)]], axis=1)
+    TF = np.searchsorted(source[far[begin]], np.arange(sources + 1))
+    return tuple(np.ascontiguousarray(x, np.int64) for x in (FAN, CI, TF, TC.reshape(-1, 3), far))  # type: ignore[return-value]

@@ -1,0 +1,270 @@
+"""An engine whose step is a series of kernels on a device: streams joined by events, captured as a graph.
+
+Initialization and what else happens between runs is the CPU engine's; a run is the device's, and the host
+meets it only at its portions' ends (docs/design.md, section 8).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine import guard
+from heliox.engine.engine import CALL_SECONDS, Engine
+from heliox.engine.mirror import Mirror, Mirrored
+from heliox.engine.plan import Plan
+from heliox.engine.step_tables import WARP, step_tables, tiles
+from heliox.kernels.context import W
+from heliox.kernels.stages import Stages
+from heliox.kernels.step_kernels import CONTROLS, FIRST, HALT, MOVED
+from heliox.kernels.step_module import module_text, names, step_kernels
+from heliox.solver import events
+
+GRAPH_STEPS = (64, 8, 1)  # steps that a graph holds
+LIST_ROOM = 1024  # spikes a member may emit in a step, to begin with
+SIDE_STREAMS = 4
+MOST_MEMBERS = 65_535  # rows of a grid
+CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R")  # by a run
+SAMPLES = 4096  # of a recording between two collections, and
+SAMPLE_BYTES = 1 << 28  # what they may take
+
+
+class StepEngine(Engine):
+    """Runs a plan kernel by kernel.
+
+    Parameters
+    ----------
+    plan : Plan
+    backend
+        `heliox.kernels.cuda_backend.CudaBackend`, or its stand-in `heliox.kernels.one_by_one.HostBackend`.
+    fused : bool
+        Mechanisms of one stage run in one kernel; else each in its own, on several streams.
+    """
+
+    A, P, QF, QI, QN = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
+    SF, SI, EX, T, R, RA = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
+
+    def __init__(self, plan: Plan, backend: Any, *, fused: bool = True) -> None:
+        self.backend = backend
+        self.mirror = Mirror(backend, untransferred=("R",))
+        super().__init__(plan)
+        self.kernels = step_kernels(plan.program, fused=fused)
+        signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
+        self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures)
+        self._signatures = signatures
+        self._stream = backend.stream()
+        self._side = [backend.stream() for _ in range(SIDE_STREAMS)]
+        self._lay()
+        self._version = -1
+
+    def _lay(self) -> None:
+        """What never changes, on the device."""
+        plan, up, zeros = self.plan, self.backend.upload, self.backend.zeros
+        writers = {k: self.kernels.stager.writer(k, "current") for k, m in enumerate(plan.program.mechanisms)
+                   if m.template.kind == "point" and "current" in m.template.functions}  # fmt: skip
+        tables = step_tables(plan, lambda k: len(writers[k].returned) if k in writers else 0)
+        self.tables = tables
+        members = plan.batch
+        self._fixed = {
+            "_I": up(plan.I), "_K": up(tables.K), "_H": up(tables.H), "_FAN": up(tables.FAN),
+            "_CI": up(tables.CI), "_SR": up(plan.SR), "_TF": up(tables.TF), "_TC": up(tables.TC),
+            "_FC": up(tables.FC), "_X": zeros((tables.room * members + 1,), np.float64),
+            "_CTL": zeros((CONTROLS,), np.int64), "_SC": zeros((self.groups, W), np.float64),
+            "_PN": zeros((2, members), np.int32), "_PULLED": zeros((self.groups, 2), np.int64),
+            "_TP": up(self.TP), "_LF": up(self.LF), "_LI": up(self.LI),
+        }  # fmt: skip
+        self._lists(LIST_ROOM if plan.chunks > 1 else 1)
+        self._looks = self._watched().copy()
+        self._fixed["_G"] = up(plan.G)
+        self._tiles = {k.name: up(tiles(plan, k)) for k in self.kernels.kernels}
+        nodes = next(k for k in self.kernels.kernels if k.over == "nodes")
+        self._tiles["begin_step"] = self._tiles[nodes.name]
+
+    def _lists(self, room: int) -> None:
+        """Lists of spikes between groups, with room for so many of each member."""
+        shape = (2, self.plan.batch, room)
+        old = self._fixed.get("_PF"), self._fixed.get("_PI")
+        for name, had, dtype in (("_PF", old[0], np.float64), ("_PI", old[1], np.int64)):
+            new = np.zeros(shape, dtype)
+            if had is not None:
+                new[:, :, : had.shape[2]] = had.get()
+            self._fixed[name] = self.backend.upload(new)
+        self.mirror.version += 1
+
+    def _watched(self) -> NDArray[np.int64]:
+        """Columns of G that recordings set."""
+        return self.plan.G[:, [self.plan.program.columns[c] for c in ("REC0", "REC1", "ICAP")]]
+
+    # ------------------------------------------------------------------ launches
+
+    def _launches(self) -> None:
+        """Prepack every launch, and capture the graphs of steps, anew where device arrays have changed."""
+        if self._version == self.mirror.version and self._limit == self.limit:
+            return
+        plan = self.plan
+        self._limit = self.limit
+        leaders = plan.partition.leaders
+        first, last = plan.chunks - leaders, plan.chunks
+
+        def stages(given: Stages) -> list[list[Callable[[Any], None]]]:
+            return [[x for k in stage if (x := self._launch(k.name, W))] for stage in given]
+
+        def ends(name: str, last_: int) -> list[list[Callable[[Any], None]]]:
+            out = []
+            if leaders:
+                out.append([self._groups(name, WARP, (first, last), 1, last_)])
+            return [*out, [self._groups(name, WARP, (0, first), 0, last_)]]
+
+        step = [*ends("events", 0), *stages(self.kernels.first_half)]
+        step.append([self._groups("solve", self.tables.width, (0, plan.chunks))])
+        if plan.program.transfers:
+            step.append([self._groups("take_shelf", W, (0, plan.chunks))])
+        self._step = [stage for stage in [*step, *stages(self.kernels.second_half)] if stage]
+        self._begin = [[x] if (x := self._launch("begin_step", W)) else []]
+        self._finish = ends("events", 1)
+        if plan.chunks > 1:
+            self._finish.append([self._groups("exchange_all", WARP, (0, first), 0, 1)])
+        self._graphs = {}
+        for n in GRAPH_STEPS:
+            with self.backend.capture(self._stream) as maker:
+                for _ in range(n):
+                    self._issue(self._step)
+            self._graphs[n] = maker.graph
+        self._version = self.mirror.version
+
+    def _arguments_of(self, name: str, given: dict[str, Any]) -> list[Any]:
+        plan = self.plan
+        known = {
+            **self._fixed, **{f"_{n}": a for n, a in self.mirror.device.items()}, "_chunks": plan.chunks,
+            "_room": self.tables.room, "_dt": plan.dt, "_limit": self.limit, **given,
+        }  # fmt: skip
+        return [known[n] for n in self._signatures[name]]
+
+    def _launch(self, name: str, block: int) -> Callable[[Any], None] | None:
+        table = self._tiles[name]
+        if not table.shape[0]:
+            return None
+        given = self._arguments_of(name, {"_TT": table})
+        return self.backend.launcher(self._compiled[name], (table.shape[0], self.plan.batch), block, given)
+
+    def _groups(
+        self, name: str, block: int, chunks: tuple[int, int], leads: int = 0, last: int = 0
+    ) -> Callable[[Any], None]:
+        given = self._arguments_of(name, {"_from": chunks[0], "_leads": leads, "_last": last})
+        grid = (chunks[1] - chunks[0], self.plan.batch)
+        return self.backend.launcher(self._compiled[name], grid, block, given)
+
+    def _issue(self, stages: list[list[Callable[[Any], None]]]) -> None:
+        """Stages in their order; kernels of one stage side by side, on streams joined by events."""
+        main = self._stream
+        for stage in stages:
+            if len(stage) == 1:
+                stage[0](main)
+                continue
+            begun = main.record()
+            side = self._side[: len(stage) - 1]
+            for stream in side:
+                stream.wait(begun)
+            for k, launch in enumerate(stage):
+                launch(main if k == 0 else side[(k - 1) % len(side)])
+            for stream in side:
+                main.wait(stream.record())
+
+    # ------------------------------------------------------------------ running
+
+    def advance(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
+        first = done = self.step
+        last = first + steps
+        control = np.zeros(CONTROLS, np.int64)
+        control[FIRST] = first
+        self._enter(control)
+        self._issue(self._begin)
+        while done < last and not self.interrupted:
+            stop = min(last, done + self._portion(1))
+            began = time.perf_counter()
+            self._replay(stop - done)
+            now = self._settle()
+            self._learn_rate(now - done, time.perf_counter() - began)
+            if self._mended() or self._all_failed():
+                break
+            if progress is not None and now > done:
+                progress(now - done)
+            done = now
+        self._issue(self._finish)
+        self._settle()
+        while self._mended(finishing=True):
+            self._issue(self._finish)
+            self._settle()
+        for name in ("_PN", "_PULLED"):
+            self._fixed[name].fill_zero()
+        T = self.mirror.look("T")
+        self.t = float(T.max()) if len(T) else self.t
+        guard.raise_if_all_failed(self)
+        return self.finished_steps - first
+
+    def _enter(self, control: NDArray[np.int64]) -> None:
+        """Bring the device up to date."""
+        watched = self._watched()
+        if not np.array_equal(watched, self._looks):
+            self._looks = watched.copy()
+            self._fixed["_G"].put(self.plan.G)
+        self.mirror.upload()
+        self._fixed["_CTL"].put(control)
+        self._launches()
+
+    def _replay(self, steps: int) -> None:
+        for n in GRAPH_STEPS:
+            for _ in range(steps // n):
+                self._graphs[n].launch(self._stream)
+            steps %= n
+
+    def _settle(self) -> int:
+        """Wait for the device; returns the step that all groups have made."""
+        self._stream.synchronize()
+        self.mirror.touched -= set(CHANGED)
+        self.mirror.behind |= set(CHANGED)
+        QN = self.mirror.look("QN")
+        made = QN[:, events.STEP] + (QN[:, events.PHASE] == MOVED)  # counted when the next one begins
+        return int(made.reshape(self.plan.batch, self.plan.chunks).min(axis=1).max(initial=0))
+
+    def _all_failed(self) -> bool:
+        return len(guard.first_groups(self)) == self.plan.batch
+
+    def _mended(self, finishing: bool = False) -> bool:
+        """Make buffers larger where the device has halted for that, and let it go on.
+
+        Returns, when `finishing`, whether there was something to mend.
+        """
+        control = self._fixed["_CTL"].get()
+        if not control[HALT]:
+            return False
+        status = self.QN[:, events.STATUS]
+        full = status == events.LIST_FULL
+        if full.any():
+            room = self._fixed["_PF"].shape[2]
+            self._fixed["_PN"].put(np.minimum(self._fixed["_PN"].get(), np.int32(room)))
+            self._lists(2 * room)
+            status[full] = events.OK
+        self._mend()
+        control[HALT] = 0
+        self._enter(control)
+        return finishing
+
+    # ------------------------------------------------------------------ between runs
+
+    def piece(self, places: int) -> int:
+        return max(64, min(SAMPLES, SAMPLE_BYTES // (8 * places))) if places else 100 * SAMPLES
+
+    def sample(self, k: int) -> None:
+        RA, look = self.mirror.look("RA"), self.mirror.look
+        at = k + RA[:, 2]
+        own = RA[:, 0] >= 0
+        values = np.empty(len(RA))
+        values[own] = look("A")[RA[own, 0]]
+        values[~own] = look("P")[-1 - RA[~own, 0]]
+        here = at % RA[:, 1] == 0
+        self.R[at[here] // RA[here, 1], np.flatnonzero(here)] = values[here]

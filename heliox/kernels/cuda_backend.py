@@ -1,0 +1,64 @@
+"""CUDA as what runs the kernels of a step: compiled for the device at hand, launched without Numba's dispatcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from numpy.typing import DTypeLike, NDArray
+
+from heliox.kernels import cache, device
+from heliox.kernels.step_module import TYPES
+
+
+class CudaBackend:
+    """A GPU (the stand-in is `heliox.kernels.one_by_one.HostBackend`)."""
+
+    target = "cuda"
+
+    def __init__(self, name: str) -> None:
+        self.device = device.find(name)
+        self.name = self.device.name
+
+    @property
+    def allocated(self) -> int:
+        return self.device.allocated
+
+    @property
+    def peak(self) -> int:
+        return self.device.peak
+
+    def kernels(self, text: str, signatures: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Kernels by name, compiled unless they are found in the cache."""
+        return {
+            n: self.device.kernel(image)
+            for n, image in images(text, signatures, self.device.capability).items()
+        }
+
+    def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> device.DeviceArray:
+        return self.device.zeros(shape, dtype)
+
+    def upload(self, host: NDArray) -> device.DeviceArray:
+        return self.device.upload(host)
+
+    def stream(self) -> device.Stream:
+        return self.device.stream()
+
+    def launcher(
+        self, kernel: device.Kernel, grid: tuple[int, int], block: int, arguments: list[Any]
+    ) -> Callable[[device.Stream], None]:
+        return device.Launch(kernel, grid, block, arguments).on
+
+    def capture(self, stream: device.Stream) -> Any:
+        return self.device.capture(stream)
+
+
+def images(
+    text: str, signatures: Mapping[str, list[str]], capability: tuple[int, int]
+) -> dict[str, device.Image]:
+    """Every kernel of a CUDA module as machine code of a capability; needs no GPU."""
+    module, key = cache.load(text), cache.content(text)
+    return {
+        n: device.compiled(getattr(module, n), [TYPES[x] for x in s], capability, key)
+        for n, s in signatures.items()
+    }

@@ -1,0 +1,158 @@
+"""A step as kernels: which loops run side by side, and which must wait for one another.
+
+A stage is a tuple of kernels that may run at the same time; stages follow each other in NEURON's order
+(`heliox.solver.step`). A kernel over instances works on several mechanisms that do not touch each other's
+variables; one over nodes walks through the mechanisms of a node in model order, so that sums of a node are
+formed by one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from heliox.kernels.context import Context
+from heliox.kernels.instance_loop import InstanceWriter
+
+
+@dataclass(frozen=True)
+class Part:
+    """One block of one mechanism in a kernel.
+
+    ``how``: ``"each"`` (a thread an instance), ``"serial"`` (one thread a group), ``"point"`` (a thread an
+    instance, results into the scratch), ``"sum"`` (of a node's instances from there), ``"node"`` (what lies at
+    most once on a node), ``"diffuse"``.
+    """
+
+    mechanism: int
+    block: str
+    how: str
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """``over``: ``"instances"`` or ``"nodes"``; ``first``, ``last``: of the kernels over nodes of a step."""
+
+    name: str
+    over: str
+    parts: tuple[Part, ...]
+    first: bool = False
+    last: bool = False
+
+
+Stages = tuple[tuple[Kernel, ...], ...]
+
+
+class Stager:
+    """Finds the stages of a program; kernels are split by mechanism where `fused` is false."""
+
+    def __init__(self, context: Context, *, fused: bool = True) -> None:
+        self.context, self.fused = context, fused
+        self.mechanisms = context.program.mechanisms
+        self._number = 0
+
+    def writer(self, k: int, block: str) -> InstanceWriter:
+        return InstanceWriter(self.context, self.mechanisms[k], block)
+
+    def first_half(self) -> Stages:
+        """From `before_breakpoint` to the couplings along the cable; the solution is another kernel."""
+        return (*self.blocks("before_breakpoint"), *self._currents())
+
+    def second_half(self) -> Stages:
+        """From `state` to `before_step`."""
+        return (
+            *self.blocks("state"), *self._diffusion(), *self.blocks("after_solve"), *self.blocks("before_step"),
+        )  # fmt: skip
+
+    def blocks(self, block: str) -> Stages:
+        """Stages of a block of all mechanisms that have it."""
+        levels: list[list[Part]] = []
+        seen: list[tuple[int, set[str], set[str]]] = []  # level, ion variables read, set
+        floor = 0
+        for k in self._having(block):
+            w = self.writer(k, block)
+            read, written = set(w.ion_reads), set(w.ion_writes)
+            if w.fenced:
+                level = floor = len(levels)
+                floor += 1
+            else:
+                after = [x for x, r, s in seen if written & (r | s) or read & s]
+                level = max([floor, *(x + 1 for x in after)])
+            seen.append((level, read, written))
+            levels += [[] for _ in range(level + 1 - len(levels))]
+            levels[level].append(Part(k, block, "serial" if w.alone else "each"))
+        return tuple(self._over_instances(block, parts) for parts in levels)
+
+    def _having(self, block: str) -> Iterable[int]:
+        for k, m in enumerate(self.mechanisms):
+            if block in m.template.functions and m.template.name != "capacitance":
+                yield k
+
+    def _over_instances(self, name: str, parts: Iterable[Part]) -> tuple[Kernel, ...]:
+        pieces = [tuple(parts)] if self.fused else [(p,) for p in parts]
+        out = []
+        for piece in pieces:
+            out.append(Kernel(f"{name}_{self._number}", "instances", piece))
+            self._number += 1
+        return tuple(out)
+
+    def _diffusion(self) -> Stages:
+        parts = [
+            Part(k, x.function, "diffuse")
+            for k, m in enumerate(self.mechanisms)
+            for x in m.template.diffusion
+        ]
+        return tuple(self._over_instances("diffuse", [p]) for p in parts)
+
+    def _currents(self) -> Stages:
+        """Currents in model order.
+
+        Point processes that read no ion's variables are computed beside what comes first; sums are formed
+        at the nodes in model order all the same.
+        """
+        early: list[Part] = []
+        out: list[tuple[Kernel, ...]] = []
+        segment: list[Part] = []
+        places: list[int] = []  # of kernels over nodes in `out`
+        late: list[Part] = []  # point processes computed right before the open segment, which begins with their sums
+        written: set[str] = set()  # what they add to
+        fenced = False
+
+        def close() -> None:
+            places.append(len(out))
+            out.append((Kernel(f"nodes_{len(places) - 1}", "nodes", tuple(segment)),))
+            segment.clear()
+            late.clear()
+            written.clear()
+
+        for k in self._having("current"):
+            m, w = self.mechanisms[k], self.writer(k, "current")
+            if w.fenced:
+                close()
+                fenced = True
+                how = "serial" if w.alone or m.template.kind == "point" else "each"
+                out.append(self._over_instances("current", [Part(k, "current", how)]))
+            elif m.template.kind == "point":
+                part = Part(k, "current", "point")
+                if not (w.ion_reads or fenced):
+                    early.append(part)
+                elif late and len(segment) == len(late) and not written & set(w.ion_reads):
+                    late.append(part)
+                    written |= set(w.ion_writes)
+                    out[-1] = self._over_instances("current", late)
+                else:
+                    close()
+                    late.append(part)
+                    written |= set(w.ion_writes)
+                    out.append(self._over_instances("current", late))
+                segment.append(Part(k, "current", "sum"))
+            else:
+                segment.append(Part(k, "current", "node"))
+        close()
+        for place in places:
+            (kernel,) = out[place]
+            ends = place == places[0], place == places[-1]
+            out[place] = (Kernel(kernel.name, "nodes", kernel.parts, *ends),)
+        if early:
+            out.insert(0, self._over_instances("current", early))
+        return tuple(out)

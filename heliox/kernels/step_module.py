@@ -1,0 +1,89 @@
+"""Writes the module of a plan whose step is made by kernels, for CUDA or, in the same form, for the CPU.
+
+The mechanisms' functions, the receipt of events and the formulas are the texts of `heliox.kernels.codegen`'s
+module; what differs is who works on what.
+"""
+
+from __future__ import annotations
+
+from heliox.kernels import mechanism_text as mt
+from heliox.kernels.condition_loop import conditions
+from heliox.kernels.context import W
+from heliox.kernels.diffusion_loop import diffusion
+from heliox.kernels.event_loop import deliver, event
+from heliox.kernels.loops import Loops
+from heliox.kernels.program import Program
+from heliox.kernels.step_kernels import StepKernels, own_columns
+
+TYPES = {
+    "_A": "float64[::1]", "_P": "float64[::1]", "_I": "int32[::1]", "_G": "int64[:, ::1]",
+    "_QF": "float64[:, :, ::1]", "_QI": "int64[:, :, ::1]", "_QN": "int64[:, ::1]",
+    "_SF": "float64[:, ::1]", "_SI": "int64[:, ::1]", "_FAN": "int64[::1]", "_CI": "int64[:, ::1]",
+    "_SR": "int64[:, ::1]", "_R": "float64[:, ::1]", "_RA": "int64[:, ::1]", "_TP": "float64[::1]",
+    "_LF": "float64[:, :, ::1]", "_LI": "int64[:, :, ::1]", "_T": "float64[::1]", "_EX": "int64[::1]",
+    "_X": "float64[::1]", "_K": "int32[::1]", "_H": "int64[:, ::1]", "_CTL": "int64[::1]",
+    "_TT": "int32[:, ::1]", "_SC": "float64[:, ::1]", "_PF": "float64[:, :, ::1]",
+    "_PI": "int64[:, :, ::1]", "_PN": "int32[:, ::1]", "_PULLED": "int64[:, ::1]", "_TF": "int64[::1]",
+    "_TC": "int64[:, ::1]", "_FC": "int64[::1]", "_chunks": "int64", "_room": "int64", "_from": "int64",
+    "_leads": "int64", "_last": "int64", "_dt": "float64", "_limit": "float64",
+}  # fmt: skip
+_HEADERS = {
+    "cuda": "from heliox.kernels import fixed\n"
+    "from heliox.kernels.cuda import U, inline, kernel, np as _np, toolkit as _cuda\n\n"
+    "globals().update(fixed.cuda())\n_U = U\n",
+    "cpu": "from heliox.kernels import fixed\n"
+    "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np\n\n"
+    "globals().update(fixed.stepwise())\n_U = U\n",
+}
+
+
+def names(signature: str) -> list[str]:
+    """Names of a kernel's arguments."""
+    return signature.split(", ")
+
+
+def step_kernels(program: Program, *, fused: bool = True) -> StepKernels:
+    """The kernels of a program."""
+    return StepKernels(program, Loops(program), fused=fused)
+
+
+def module_text(kernels: StepKernels, target: str) -> str:
+    """The text of the module: for ``"cuda"`` each kernel takes its arguments, for ``"cpu"`` the grid as well."""
+    program, context = kernels.program, kernels.context
+    mechanisms = " ".join(m.template.name for m in program.mechanisms)
+    parts = [
+        f"# heliox generated: {target} kernels, math={program.math}, secondorder={program.secondorder}, "
+        f"mechanisms: {mechanisms}\n{_HEADERS[target]}",
+        "".join(f"_{n} = {k}\n" for n, k in program.columns.items()),
+        "".join(f"_{n} = {k}\n" for n, k in own_columns(program).items()),
+    ]
+    for m in program.mechanisms:
+        parts.append(mt.slots(m, W))
+        if m.template.name == "capacitance":
+            continue
+        parts += mt.functions(m)
+        parts += [diffusion(context, m, x) for x in m.template.diffusion]
+        parts += [event(context, m, b) for b in m.template.functions if b == "receive"]
+    parts.append(conditions(context))
+    parts.append(deliver(context, initial=False))
+    parts += kernels.texts()
+    parts += [_entry(n, signature, target) for n, signature in kernels.signatures().items()]
+    return "\n\n".join(p.rstrip() for p in parts) + "\n"
+
+
+def _entry(name: str, signature: str, target: str) -> str:
+    if target == "cuda":
+        place = "_cuda.blockIdx.x, _cuda.blockIdx.y, _cuda.threadIdx.x, _cuda.blockDim.x"
+        return f"def {name}({signature}):\n    {name}_block({signature}, {place})"
+    return "\n".join(
+        [
+            "@entry",
+            f"def {name}({signature}, _columns, _rows):",
+            "    for _by in range(_rows):",
+            "        for _bx in range(_columns):",
+            f"            {name}_block({signature}, _bx, _by, 0, 1)",
+        ]
+    )
+
+
+
