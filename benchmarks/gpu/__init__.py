@@ -1,0 +1,1 @@
+"""Models and measurements for the GPU; nothing here needs NEURON or data files."""
