@@ -27,6 +27,16 @@ def named_variables(model: Model) -> dict[str, set[str]]:
     return out
 
 
+def watched(model: Model) -> set[tuple[str, str]]:
+    """(mechanism, variable) that plays, transfers, pointers or detectors read or write."""
+    out = {(m, name) for m, names in named_variables(model).items() for name in names}
+    s = model.sources
+    for k, name in zip(s.mechanism.tolist(), s.variable, strict=True):
+        if k >= 0 and name:
+            out.add((model.mechanisms[k].name, name.partition("[")[0]))
+    return out
+
+
 class Couplings:
     """Writes the index lists of plays, transfers and pointers into a plan that is being built."""
 

@@ -5,7 +5,7 @@ See docs/design.md, section 8. Node tables go over all nodes by (chunk, storage 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from heliox.kernels.stages import Kernel
 from heliox.kernels.step_kernels import own_columns
 from heliox.solver import dhs
 
-MOST_LANES = 256
+MOST_LANES = 128  # threads of a block that solves
 WARP = 32
 
 
@@ -25,14 +25,14 @@ WARP = 32
 class StepTables:
     """``H`` (chunks, columns), ``K`` int32 and, per member, room for `room` results of point processes.
 
-    ``width``: threads that work on a tree. ``FAN`` and the sixth column of ``CI``: connections inside a
+    ``near``: float64 that a block needs for itself to solve. ``FAN`` and the sixth column of ``CI``: connections inside a
     source's chunk; ``TF``, ``TC``, ``FC``: those to others (`heliox.solver.publish`).
     """
 
     H: NDArray[np.int64]
     K: NDArray[np.int32]
     room: int
-    width: int
+    near: int
     FAN: NDArray[np.int64]
     CI: NDArray[np.int64]
     TF: NDArray[np.int64]
@@ -52,8 +52,12 @@ class _Lists:
         return at
 
 
-def step_tables(plan: Plan, rows: Callable[[int], int]) -> StepTables:
-    """The tables of a plan; ``rows(k)``: results that an instance of point mechanism k has."""
+def step_tables(plan: Plan, results: Mapping[int, int], near: int) -> StepTables:
+    """The tables of a plan.
+
+    `results`: mechanisms whose currents go through the scratch, and how many results an instance has; `near`: float64 that a block may have for
+    itself.
+    """
     columns = own_columns(plan.program)
     H = np.full((plan.chunks, len(columns)), -1, np.int64)
     lists = _Lists()
@@ -69,7 +73,7 @@ def step_tables(plan: Plan, rows: Callable[[int], int]) -> StepTables:
     ptr, order = _grouped(position[parent[child]], n)
     H[:, columns["CHILDREN"]] = lists.add(ptr) + first[:-1]
     H[:, columns["LIST"]] = lists.add(plan.node_local[child[order]])
-    width = _schedules(plan, H, columns, lists, count)
+    near_words = _schedules(plan, H, columns, lists, count, near)
     room = 0
     for k, (m, p) in enumerate(zip(plan.model.mechanisms, plan.placements, strict=True)):
         name = p.struct.template.name
@@ -82,11 +86,12 @@ def step_tables(plan: Plan, rows: Callable[[int], int]) -> StepTables:
             ptr, order = _grouped(position[m.node[by_local]], n)
             H[:, columns[f"{name}_FIRST"]] = lists.add(ptr) + first[:-1]
             H[:, columns[f"{name}_EACH"]] = lists.add(p.local[by_local[order]])
-            size = rows(k) * p.count
+        if k in results:
+            size = results[k] * p.count
             H[:, columns[f"{name}_X"]] = room + np.cumsum(size) - size
             room += int(size.sum())
     K = np.concatenate([*lists.parts, np.zeros(1, np.int32)])
-    return StepTables(H, K, room, width, *_heard(plan))
+    return StepTables(H, K, room, near_words, *_heard(plan))
 
 
 def _grouped(key: NDArray, n: int) -> tuple[NDArray, NDArray]:
@@ -96,14 +101,14 @@ def _grouped(key: NDArray, n: int) -> tuple[NDArray, NDArray]:
 
 
 def _schedules(
-    plan: Plan, H: NDArray, columns: dict[str, int], lists: _Lists, count: NDArray
+    plan: Plan, H: NDArray, columns: dict[str, int], lists: _Lists, count: NDArray, near: int
 ) -> int:
-    """Write the schedule of each chunk; equal trees share one. Returns the threads of a block."""
+    """Write the schedule of each chunk; equal trees share one. Returns the float64 that a block needs."""
     by_chunk = np.argsort(plan.node_chunk, kind="stable") if count.sum() else np.empty(0, np.intp)
     first = np.concatenate([[0], np.cumsum(count)])
     known: dict[bytes, tuple[list[NDArray[np.int32]], int]] = {}
-    laid: dict[bytes, int] = {}
-    widest = WARP
+    laid: dict[bytes, dict[str, int]] = {}
+    most = 0
     for c in range(plan.chunks):
         nodes = by_chunk[first[c] : first[c + 1]]  # ascending NEURON index
         parent = plan.model.nodes.parent[nodes]
@@ -113,25 +118,64 @@ def _schedules(
             width = _lanes(tree)
             known[key] = (dhs.schedule(tree, width) if len(tree) else [], width)
         steps, width = known[key]
-        widest = max(widest, width)
-        table = np.full((len(steps), width), -1, np.int32)
-        for s, taken in enumerate(steps):
-            table[s, : len(taken)] = plan.node_local[nodes[taken]]
-        shown = table.tobytes()
+        local = plan.node_local[nodes]
+        shown = key + local.tobytes()
+        words = near_words(len(tree), len(steps))
         if shown not in laid:
-            laid[shown] = lists.add(table)
-        H[c, columns["STEPS_AT"]] = laid[shown]
-        H[c, columns["STEPS"]] = len(steps)
-        H[c, columns["WIDTH"]] = width
-    return widest
+            lay = _near if words <= near else _far
+            laid[shown] = {n: lists.add(x) for n, x in lay(tree, steps, width, local).items()}
+            laid[shown] |= {"STEPS": len(steps), "WIDTH": width, "NEAR": int(words <= near)}
+        if words <= near:
+            most = max(most, words)
+        for name, value in laid[shown].items():
+            H[c, columns[name]] = value
+    return most
+
+
+def near_words(nodes: int, steps: int) -> int:
+    """float64 that the solution of a tree in a block's own memory takes (`heliox.solver.lanes.load_near`)."""
+    return 4 * nodes + (3 * nodes + steps + 2) // 2
+
+
+def _far(
+    tree: NDArray[np.int32], steps: list[NDArray[np.int32]], width: int, local: NDArray
+) -> dict[str, NDArray]:
+    """The nodes of each step, a row of `width` places."""
+    table = np.full((len(steps), width), -1, np.int32)
+    for s, taken in enumerate(steps):
+        table[s, : len(taken)] = local[taken]
+    return {"STEPS_AT": table}
+
+
+def _near(
+    tree: NDArray[np.int32], steps: list[NDArray[np.int32]], width: int, local: NDArray
+) -> dict[str, NDArray]:
+    """Nodes in the order of the schedule, and their relatives as places in it."""
+    taken = np.concatenate(steps) if steps else np.empty(0, np.int32)
+    place = np.empty(len(tree) + 1, np.int64)
+    place[taken] = np.arange(len(taken))
+    place[-1] = -1  # what a root has for a parent
+    under, beside = np.full(len(tree), -1), np.full(len(tree), -1)
+    child = np.flatnonzero(tree >= 0)  # ascending: the last one written is the last child
+    order = child[np.argsort(tree[child], kind="stable")]
+    same = tree[order[1:]] == tree[order[:-1]]
+    beside[order[1:][same]] = order[:-1][same]
+    under[tree[child]] = child
+    at = np.empty(len(tree), np.int64)  # node in each storage place
+    at[local] = np.arange(len(tree))
+    begins = np.concatenate([[0], np.cumsum([len(s) for s in steps])])
+    return {
+        "PLACE": place[at], "UNDER": place[under[taken]], "BESIDE": place[beside[taken]],
+        "OVER": place[tree[taken]], "BEGINS": begins,
+    }  # fmt: skip
 
 
 def _lanes(tree: NDArray[np.int32]) -> int:
-    """Threads for a tree: the mean number of nodes in a level, rounded up to a power of two, a warp at least."""
+    """Threads for a tree: a warp, or a block where levels are much wider."""
     if not len(tree):
         return WARP
     mean = len(tree) / (int(dhs.levels(tree).max()) + 1)
-    return int(min(MOST_LANES, max(WARP, 2 ** int(np.ceil(np.log2(max(mean, 1.0)))))))
+    return WARP if mean <= 2 * WARP else MOST_LANES
 
 
 def tiles(plan: Plan, kernel: Kernel) -> NDArray[np.int32]:

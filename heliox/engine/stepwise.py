@@ -17,16 +17,19 @@ from heliox.engine import guard
 from heliox.engine.engine import CALL_SECONDS, Engine
 from heliox.engine.mirror import Mirror, Mirrored
 from heliox.engine.plan import Plan
-from heliox.engine.step_tables import WARP, step_tables, tiles
+from heliox.engine.references import watched
+from heliox.engine.step_tables import MOST_LANES, WARP, step_tables, tiles
 from heliox.kernels.context import W
 from heliox.kernels.stages import Stages
-from heliox.kernels.step_kernels import CONTROLS, FIRST, HALT, MOVED
+from heliox.kernels.step_kernels import CONTROLS, FIRST, HALT, MOVED, PACK
 from heliox.kernels.step_module import module_text, names, step_kernels
 from heliox.solver import events
 
 GRAPH_STEPS = (64, 8, 1)  # steps that a graph holds
 LIST_ROOM = 1024  # spikes a member may emit in a step, to begin with
 SIDE_STREAMS = 4
+SPREAD_NODES = 100_000  # from here on memory traffic counts for more than the number of kernels
+PACKED_GROUPS = 2048
 MOST_MEMBERS = 65_535  # rows of a grid
 CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R")  # by a run
 SAMPLES = 4096  # of a recording between two collections, and
@@ -43,16 +46,22 @@ class StepEngine(Engine):
         `heliox.kernels.cuda_backend.CudaBackend`, or its stand-in `heliox.kernels.one_by_one.HostBackend`.
     fused : bool
         Mechanisms of one stage run in one kernel; else each in its own, on several streams.
+    spread : bool, optional
+        Currents of mechanisms are computed side by side and then summed; by default in small models.
     """
 
     A, P, QF, QI, QN = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
     SF, SI, EX, T, R, RA = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
 
-    def __init__(self, plan: Plan, backend: Any, *, fused: bool = True) -> None:
+    def __init__(
+        self, plan: Plan, backend: Any, *, fused: bool = True, spread: bool | None = None
+    ) -> None:
         self.backend = backend
         self.mirror = Mirror(backend, untransferred=("R",))
         super().__init__(plan)
-        self.kernels = step_kernels(plan.program, fused=fused)
+        if spread is None:
+            spread = len(plan.model.nodes) * plan.batch < SPREAD_NODES
+        self.kernels = step_kernels(plan.program, watched(plan.model), fused=fused, spread=spread)
         signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
         self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures)
         self._signatures = signatures
@@ -64,9 +73,7 @@ class StepEngine(Engine):
     def _lay(self) -> None:
         """What never changes, on the device."""
         plan, up, zeros = self.plan, self.backend.upload, self.backend.zeros
-        writers = {k: self.kernels.stager.writer(k, "current") for k, m in enumerate(plan.program.mechanisms)
-                   if m.template.kind == "point" and "current" in m.template.functions}  # fmt: skip
-        tables = step_tables(plan, lambda k: len(writers[k].returned) if k in writers else 0)
+        tables = step_tables(plan, self.kernels.results(), self.backend.near)
         self.tables = tables
         members = plan.batch
         self._fixed = {
@@ -79,6 +86,12 @@ class StepEngine(Engine):
         }  # fmt: skip
         self._lists(LIST_ROOM if plan.chunks > 1 else 1)
         self._looks = self._watched().copy()
+        self._size = max(1, plan.member_size)
+        self._unread = np.zeros(self._size, bool)  # places in A
+        for place in plan.placements:
+            for name in self.kernels.unread.get(place.struct.template.name, ()):
+                for slot in range(place.struct.own[name], place.struct.own[name] + place.struct.size(name)):
+                    self._unread[plan.chunk_base[place.chunk] + place.own_offset(slot)] = True
         self._fixed["_G"] = up(plan.G)
         self._tiles = {k.name: up(tiles(plan, k)) for k in self.kernels.kernels}
         nodes = next(k for k in self.kernels.kernels if k.over == "nodes")
@@ -110,8 +123,8 @@ class StepEngine(Engine):
         leaders = plan.partition.leaders
         first, last = plan.chunks - leaders, plan.chunks
 
-        def stages(given: Stages) -> list[list[Callable[[Any], None]]]:
-            return [[x for k in stage if (x := self._launch(k.name, W))] for stage in given]
+        def stages(given: Stages, lean: bool) -> list[list[Callable[[Any], None]]]:
+            return [[x for k in stage if (x := self._launch(k.name, W, lean))] for stage in given]
 
         def ends(name: str, last_: int) -> list[list[Callable[[Any], None]]]:
             out = []
@@ -119,21 +132,22 @@ class StepEngine(Engine):
                 out.append([self._groups(name, WARP, (first, last), 1, last_)])
             return [*out, [self._groups(name, WARP, (0, first), 0, last_)]]
 
-        step = [*ends("events", 0), *stages(self.kernels.first_half)]
-        step.append([self._groups("solve", self.tables.width, (0, plan.chunks))])
+        packed = self.groups >= PACKED_GROUPS
+        solved = [[self._groups("solve", MOST_LANES, (0, plan.chunks), near=self.tables.near)]]
         if plan.program.transfers:
-            step.append([self._groups("take_shelf", W, (0, plan.chunks))])
-        self._step = [stage for stage in [*step, *stages(self.kernels.second_half)] if stage]
-        self._begin = [[x] if (x := self._launch("begin_step", W)) else []]
+            solved.append([self._groups("take_shelf", W, (0, plan.chunks))])
+        self._steps = {}
+        for lean in (False, True):
+            step = [
+                *ends("events_packed" if packed else "events", 0), *stages(self.kernels.first_half, lean),
+                *solved, *stages(self.kernels.second_half, lean),
+            ]  # fmt: skip
+            self._steps[lean] = [stage for stage in step if stage]
+        self._begin = [[x] if (x := self._launch("begin_step", W, False)) else []]
         self._finish = ends("events", 1)
         if plan.chunks > 1:
             self._finish.append([self._groups("exchange_all", WARP, (0, first), 0, 1)])
-        self._graphs = {}
-        for n in GRAPH_STEPS:
-            with self.backend.capture(self._stream) as maker:
-                for _ in range(n):
-                    self._issue(self._step)
-            self._graphs[n] = maker.graph
+        self._graphs: dict[tuple[bool, int], Any] = {}
         self._version = self.mirror.version
 
     def _arguments_of(self, name: str, given: dict[str, Any]) -> list[Any]:
@@ -144,19 +158,34 @@ class StepEngine(Engine):
         }  # fmt: skip
         return [known[n] for n in self._signatures[name]]
 
-    def _launch(self, name: str, block: int) -> Callable[[Any], None] | None:
+    def _graph(self, lean: bool, steps: int) -> Any:
+        """So many steps, captured when first asked for."""
+        if (lean, steps) not in self._graphs:
+            with self.backend.capture(self._stream) as maker:
+                for _ in range(steps):
+                    self._issue(self._steps[lean])
+            self._graphs[lean, steps] = maker.graph
+        return self._graphs[lean, steps]
+
+    def _launch(self, name: str, block: int, lean: bool) -> Callable[[Any], None] | None:
         table = self._tiles[name]
         if not table.shape[0]:
             return None
+        name = f"{name}_lean" if lean and name in self.kernels.lean else name
         given = self._arguments_of(name, {"_TT": table})
         return self.backend.launcher(self._compiled[name], (table.shape[0], self.plan.batch), block, given)
 
     def _groups(
-        self, name: str, block: int, chunks: tuple[int, int], leads: int = 0, last: int = 0
+        self, name: str, block: int, chunks: tuple[int, int], leads: int = 0, last: int = 0, near: int = 0
     ) -> Callable[[Any], None]:
-        given = self._arguments_of(name, {"_from": chunks[0], "_leads": leads, "_last": last})
-        grid = (chunks[1] - chunks[0], self.plan.batch)
-        return self.backend.launcher(self._compiled[name], grid, block, given)
+        wide, members = chunks[1] - chunks[0], self.plan.batch
+        given = self._arguments_of(
+            name, {"_from": chunks[0], "_wide": wide, "_members": members, "_leads": leads, "_last": last}
+        )
+        grid = (wide, members)
+        if name == "events_packed":
+            grid = (-(-wide * members // PACK), 1)
+        return self.backend.launcher(self._compiled[name], grid, block, given, near)
 
     def _issue(self, stages: list[list[Callable[[Any], None]]]) -> None:
         """Stages in their order; kernels of one stage side by side, on streams joined by events."""
@@ -217,10 +246,15 @@ class StepEngine(Engine):
         self._launches()
 
     def _replay(self, steps: int) -> None:
+        """So many steps; the last one stores everything, the others what is read (`step_kernels.unread`)."""
+        lean = bool(self.kernels.lean) and not self._unread[self.mirror.look("RA")[:, 0] % self._size].any()
+        rest = steps - 1 if lean else steps
         for n in GRAPH_STEPS:
-            for _ in range(steps // n):
-                self._graphs[n].launch(self._stream)
-            steps %= n
+            for _ in range(rest // n):
+                self._graph(lean, n).launch(self._stream)
+            rest %= n
+        if lean:
+            self._graph(False, 1).launch(self._stream)
 
     def _settle(self) -> int:
         """Wait for the device; returns the step that all groups have made."""
@@ -253,6 +287,15 @@ class StepEngine(Engine):
         control[HALT] = 0
         self._enter(control)
         return finishing
+
+    def solver(self) -> Callable[[Any], None]:
+        """The solution of all trees alone, as a launch, for measurements: results are thrown away."""
+        signature = {n: names(s) for n, s in self.kernels.measured().items()}
+        text = module_text(self.kernels, self.backend.target)
+        self._compiled |= self.backend.kernels(text, signature)
+        self._signatures |= signature
+        self._enter(np.zeros(CONTROLS, np.int64))
+        return self._groups("solve_only", MOST_LANES, (0, self.plan.chunks), near=self.tables.near)
 
     # ------------------------------------------------------------------ between runs
 

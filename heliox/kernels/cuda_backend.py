@@ -11,6 +11,13 @@ from heliox.kernels import cache, device
 from heliox.kernels.step_module import TYPES
 
 
+# shared memory that a block may ask for (CUDA's programming guide, technical specifications)
+NEAR_BYTES = {
+    (7, 0): 98_304, (7, 2): 98_304, (7, 5): 65_536, (8, 0): 166_912, (8, 6): 101_376, (8, 7): 166_912,
+    (8, 9): 101_376, (9, 0): 232_448, (10, 0): 232_448, (10, 3): 232_448, (12, 0): 101_376, (12, 1): 101_376,
+}  # fmt: skip
+
+
 class CudaBackend:
     """A GPU (the stand-in is `heliox.kernels.one_by_one.HostBackend`)."""
 
@@ -19,6 +26,7 @@ class CudaBackend:
     def __init__(self, name: str) -> None:
         self.device = device.find(name)
         self.name = self.device.name
+        self.near = NEAR_BYTES.get(self.device.capability, 48 * 1024) // 8
 
     @property
     def allocated(self) -> int:
@@ -45,9 +53,15 @@ class CudaBackend:
         return self.device.stream()
 
     def launcher(
-        self, kernel: device.Kernel, grid: tuple[int, int], block: int, arguments: list[Any]
+        self,
+        kernel: device.Kernel,
+        grid: tuple[int, int],
+        block: int,
+        arguments: list[Any],
+        near: int = 0,
     ) -> Callable[[device.Stream], None]:
-        return device.Launch(kernel, grid, block, arguments).on
+        """A launch, ready to go; `near`: float64 of memory that the threads of a block share."""
+        return device.Launch(kernel, grid, block, arguments, 8 * near).on
 
     def capture(self, stream: device.Stream) -> Any:
         return self.device.capture(stream)

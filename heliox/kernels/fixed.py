@@ -67,7 +67,8 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     effects: ("note", "act"),
     windows: ("record", "settled", "halfway"),
     lanes: (
-        "axial_node", "couple_node", "eliminate_lanes", "substitute_lanes", "update_lanes",
+        "axial_node", "couple_node", "eliminate_lanes", "substitute_lanes", "update_lanes", "load_near",
+        "sweep_near",
     ),
     publish: ("publish", "pull", "row_of"),
     tape: ("tape_save", "tape_load", "tape_part", "copy_run", "log_event"),
@@ -140,6 +141,10 @@ def _barrier():
     pass
 
 
+def _meet(width):
+    pass
+
+
 def _next_place(PN, half, member):
     k = PN[half, member]
     PN[half, member] = k + 1
@@ -147,7 +152,15 @@ def _next_place(PN, half, member):
 
 
 FAST_PIVOTS = {"_inverse": _inverse_fast, "_over": _over_fast}
-ALONE = {"barrier": _barrier, "next_place": _next_place}
+def _team(width, lanes):
+    return False
+
+
+def _warp(S, J, n, rows, kept, lane):
+    pass
+
+
+ALONE = {"in_warps": _team, "sweep_warp": _warp, "barrier": _barrier, "meet": _meet, "next_place": _next_place}
 fast = _globals("fast", FAST, {**FAST_PIVOTS, **ALONE})
 libm = _globals("libm", LIBM, {"_inverse": _inverse_libm, "_over": _over_libm, **ALONE})
 
@@ -166,9 +179,18 @@ def cuda() -> dict[str, Any]:
     def barrier():
         toolkit.syncthreads()
 
+    def meet(width):
+        if width > 32:
+            toolkit.syncthreads()
+        else:
+            toolkit.syncwarp()
+
+    def in_warps(width, lanes):
+        return width <= 32 and lanes >= 32
+
     def next_place(PN, half, member):
         return toolkit.atomic.add(PN, (half, member), 1)
 
-    given = {"barrier": device.function(barrier), "next_place": device.function(next_place)}
-    own = {**FAST_PIVOTS, "emit": publish.emit_own}
+    given = {n.__name__: device.function(n) for n in (barrier, in_warps, meet, next_place)}
+    own = {**FAST_PIVOTS, "emit": publish.emit_own, "sweep_warp": lanes.sweep_warp}
     return _globals("cuda", for_cuda(), own, device.function, device.outline, given)

@@ -70,8 +70,10 @@ def correct_instances(m: VarStruct) -> list[str]:
     ion = pool[: -len("_ion")]
     return [
         f"    _o = _base + _U(_G[_g, _{pool}_OWN])",
-        f"    for _i in range(_lane, _G[_g, _{pool}_N], _lanes):",
-        f"        _at = _o + _U(_i // {W}) * {pool}__OWN + _U(_i % {W})",
+        "    _i = _lane",
+        f"    while _i < _G[_g, _{pool}_N]:",
+        f"        _at = _o + _U(_i) // _U({W}) * {pool}__OWN + _U(_i) % _U({W})",
         f"        _nd = _U(_I[_U(_G[_g, _{pool}_NODE]) + _U(_i)])",
         f"        _A[_at + {pool}__i{ion}] += _A[_at + {pool}__di{ion}_dv_] * _A[_rhs + _nd]",
+        "        _i += _lanes",
     ]

@@ -7,6 +7,7 @@ texts of the formulas are those of `BlockWriter`; what is a row of its scratch i
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Mapping
 
 from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.context import EVENTLESS, NODE_ARRAYS, Context, arguments, assigned, loads, stores, table_place
@@ -19,13 +20,16 @@ from heliox.mechanisms.varstruct import SCALE, VarStruct
 class InstanceWriter(BlockWriter):
     """Writes ``<mechanism>_<block>_at``: instance ``_inst`` of group ``_g``, at node ``_nd``.
 
-    For `current` of what lies on nodes it returns the current and its slope, and behind them the share of each
+    What `unread` names by mechanism is not stored. For `current` of what lies on nodes it returns the current and its slope, and behind them the share of each
     ion current and, where `secondorder` is 2, its slope (`returned`); everything else is stored where it belongs.
     """
 
-    def __init__(self, context: Context, m: VarStruct, block: str) -> None:
+    def __init__(
+        self, context: Context, m: VarStruct, block: str, unread: Mapping[str, Collection[str]] | None = None
+    ) -> None:
         super().__init__(context, m, block)
-        self.function = f"{self.name}_{block}_at"
+        self.unread = unread or {}
+        self.function = f"{self.name}_{block}_{'lean' if self.unread else 'at'}"
 
     def S(self, n: str) -> str:
         return f"_x_{n}"
@@ -35,8 +39,15 @@ class InstanceWriter(BlockWriter):
         """Names of what `current` returns."""
         if not self.accumulates:
             return []
-        slopes = [f"_d_{c}" for c in self.ion_currents if f"_d_{c}" in self.slots]
-        return ["_i", "_gm", *(f"_w_{c}" for c in self.ion_currents), *slopes]
+        added = [c for c in self.ion_currents if c not in self.unread.get(f"{self.t.ion_names[c]}_ion", ())]
+        slopes = [f"_d_{c}" for c in added if f"_d_{c}" in self.slots]
+        return ["_i", "_gm", *(f"_w_{c}" for c in added), *slopes]
+
+    @property
+    def shortened(self) -> bool:
+        """Whether anything is left out."""
+        w = InstanceWriter(self.context, self.m, self.block)
+        return w.returned != self.returned or bool(set(self.f.returns) & set(self.unread.get(self.name, ())))
 
     def at(self) -> str:
         """The device function."""
@@ -110,7 +121,8 @@ class InstanceWriter(BlockWriter):
 
     def _stored(self, pad: str) -> list[str]:
         """Stores of what the block returns, as `BlockWriter` scatters it."""
-        lines = stores(self.m, self.f.returns, pad)
+        kept = [n for n in self.f.returns if n not in self.unread.get(self.name, ())]
+        lines = stores(self.m, kept, pad)
         lines += [f"{pad}_A[{pointed(self.name, n)}] = {n}" for n in self.pointers_written]
         for n in self.ion_sets:
             ion = self.t.ion_names[n]

@@ -74,6 +74,7 @@ class HostBackend:
 
     target = "cpu"
     name = "CPU, kernel by kernel"
+    near = 1 << 15  # float64 that a block may have for itself
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -94,12 +95,12 @@ class HostBackend:
         return HostStream(self)
 
     def launcher(
-        self, kernel: Any, grid: tuple[int, int], block: int, arguments: list[Any]
+        self, kernel: Any, grid: tuple[int, int], block: int, arguments: list[Any], near: int = 0
     ) -> Callable[[HostStream], None]:
         given = [a.array if isinstance(a, HostArray) else a for a in arguments]
 
         def call() -> None:
-            cache.call(kernel, *given, *grid)
+            cache.call(kernel, *given, *grid, near)
 
         def on(stream: HostStream) -> None:
             self.calls.append(kernel.__name__)

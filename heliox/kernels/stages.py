@@ -8,7 +8,7 @@ formed by one thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from heliox.kernels.context import Context
@@ -44,19 +44,26 @@ Stages = tuple[tuple[Kernel, ...], ...]
 
 
 class Stager:
-    """Finds the stages of a program; kernels are split by mechanism where `fused` is false."""
+    """Finds the stages of a program; kernels are split by mechanism where `fused` is false.
 
-    def __init__(self, context: Context, *, fused: bool = True) -> None:
-        self.context, self.fused = context, fused
+    `spread`: currents of all mechanisms are computed side by side, and then summed at the nodes, which shortens
+    the way through a step and takes more memory traffic.
+    """
+
+    def __init__(self, context: Context, *, fused: bool = True, spread: bool = False) -> None:
+        self.context, self.fused, self.spread = context, fused, spread
         self.mechanisms = context.program.mechanisms
         self._number = 0
 
-    def writer(self, k: int, block: str) -> InstanceWriter:
-        return InstanceWriter(self.context, self.mechanisms[k], block)
+    def writer(
+        self, k: int, block: str, unread: Mapping[str, Collection[str]] | None = None
+    ) -> InstanceWriter:
+        return InstanceWriter(self.context, self.mechanisms[k], block, unread)
 
     def first_half(self) -> Stages:
         """From `before_breakpoint` to the couplings along the cable; the solution is another kernel."""
-        return (*self.blocks("before_breakpoint"), *self._currents())
+        currents = (self.spread and self._spread_currents()) or self._currents()
+        return (*self.blocks("before_breakpoint"), *currents)
 
     def second_half(self) -> Stages:
         """From `state` to `before_step`."""
@@ -103,6 +110,24 @@ class Stager:
             for x in m.template.diffusion
         ]
         return tuple(self._over_instances("diffuse", [p]) for p in parts)
+
+    def _spread_currents(self) -> Stages | None:
+        """Pools and what reads no ion's variables; what does; sums at the nodes. None where that is not enough."""
+        early: list[Part] = []
+        late: list[Part] = []
+        sums: list[Part] = []
+        writers = {k: self.writer(k, "current") for k in self._having("current")}
+        added = {n for w in writers.values() for n in w.ion_currents if w.accumulates}
+        for k, w in writers.items():
+            if w.fenced or (w.accumulates and (w.ion_sets or added & set(w.ion_reads))):
+                return None
+            if not w.accumulates:
+                early.append(Part(k, "current", "each"))
+                continue
+            (late if w.ion_reads else early).append(Part(k, "current", "point"))
+            sums.append(Part(k, "current", "sum"))
+        stages = [self._over_instances("current", parts) for parts in (early, late) if parts]
+        return (*stages, (Kernel("nodes_0", "nodes", tuple(sums), True, True),))
 
     def _currents(self) -> Stages:
         """Currents in model order.

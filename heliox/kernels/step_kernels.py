@@ -8,6 +8,8 @@ to make a buffer larger.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+
 from heliox.kernels import fixed_loops
 from heliox.kernels.context import ARGS, EVENTLESS, W
 from heliox.kernels.instance_loop import InstanceWriter
@@ -18,13 +20,22 @@ from heliox.mechanisms.varstruct import VarStruct
 
 HALT, FIRST, KEPT = range(3)  # of CTL
 CONTROLS = 3
+PACK = 32  # groups of a block where each has a thread
 BEFORE_LAST, BEFORE_DETECT, BEFORE_HALF, MOVING, MOVED = 2, 0, 1, 3, 4  # PHASE
 BASIC = f"{EVENTLESS}, _X, _K, _H, _QN, _T, _CTL, _TT, _chunks, _room, _dt"
 SOLVE = f"{EVENTLESS}, _K, _H, _QN, _T, _CTL, _PN, _PULLED, _chunks, _dt, _limit"
 TAKE = f"{EVENTLESS}, _QN, _T, _CTL, _chunks, _dt"
-EVENTS = f"{ARGS}, _T, _EX, _CTL, _SC, _PF, _PI, _PN, _PULLED, _TF, _TC, _FC, _chunks, _from, _leads, _last, _dt"
+EVENTS = f"{ARGS}, _T, _EX, _CTL, _SC, _PF, _PI, _PN, _PULLED, _TF, _TC, _FC, _chunks, _from, _wide, _members, _leads, _last, _dt"
 BLOCK = "_bx, _by, _lane, _lanes"
-TREE = ("PARENTS", "CHILDREN", "LIST", "STEPS_AT", "STEPS", "WIDTH")  # columns of H
+NEAR = "_S, _J"  # memory of a block
+# columns of H: NEAR says whether the group fits into the memory of a block
+TREE = (
+    "PARENTS", "CHILDREN", "LIST", "STEPS_AT", "STEPS", "WIDTH", "NEAR", "PLACE", "UNDER", "BESIDE", "OVER",
+    "BEGINS",
+)  # fmt: skip
+
+
+Unread = Mapping[str, Collection[str]]
 
 
 def own_columns(program: Program) -> dict[str, int]:
@@ -37,40 +48,98 @@ def own_columns(program: Program) -> dict[str, int]:
     for m in program.mechanisms:
         t = m.template
         if t.kind in ("density", "ion"):
-            names.append(f"{t.name}_AT")
+            names += [f"{t.name}_{c}" for c in ("AT", "X")]
         elif t.kind == "point":
             names += [f"{t.name}_{c}" for c in ("FIRST", "EACH", "X")]
     return {n: k for k, n in enumerate(names)}
 
 
+def unread(program: Program, watched: Collection[tuple[str, str]] = ()) -> Unread:
+    """Variables by mechanism that blocks write and nothing in a step reads: they are of use when a run ends.
+
+    `watched`: (mechanism, variable) that plays, transfers, pointers or detectors name.
+    """
+    read = {n for m in program.mechanisms for f in m.template.functions.values() for n in f.params
+            if n in m.template.ion_names}  # fmt: skip
+    out = {}
+    for m in program.mechanisms:
+        t = m.template
+        own = {n for f in t.functions.values() for n in f.params}
+        names = set(m.own) & t.writes() - own
+        if t.kind == "ion":
+            ion = t.name.removesuffix("_ion")
+            names &= {f"i{ion}", f"di{ion}_dv_"} - read if program.secondorder != 2 else set()
+        else:
+            names &= set(t.assigned) | set(t.ion_names)
+        out[t.name] = frozenset(n for n in names if (t.name, n) not in watched)
+    return {name: names for name, names in out.items() if names}
+
+
+def strided(name: str, start: str, stop: str, body: Sequence[str], pad: str) -> list[str]:
+    """A loop from `start` to `stop` of which a thread does every `_lanes`-th turn; a range would divide."""
+    return [
+        f"{pad}{name} = {start}",
+        f"{pad}while {name} < {stop}:",
+        *[f"{pad}    {x}" for x in body],
+        f"{pad}    {name} += _lanes",
+    ]
+
+
 class StepKernels:
     """Writes the bodies of a program's kernels."""
 
-    def __init__(self, program: Program, loops: Loops, *, fused: bool = True) -> None:
+    def __init__(
+        self,
+        program: Program,
+        loops: Loops,
+        *,
+        watched: Collection[tuple[str, str]] = (),
+        fused: bool = True,
+        spread: bool = False,
+    ) -> None:
         self.program, self.loops, self.context = program, loops, loops.context
-        self.stager = Stager(self.context, fused=fused)
+        self.stager = Stager(self.context, fused=fused, spread=spread)
         self.first_half = self.stager.first_half()
         self.second_half = self.stager.second_half()
         self.kernels = [k for stage in (*self.first_half, *self.second_half) for k in stage]
+        self.unread = unread(program, watched)
+        self.lean = {k.name for k in self.kernels if any(self._shortened(p) for p in k.parts)}
+
+    def _shortened(self, p: Part) -> bool:
+        return p.how != "diffuse" and self.stager.writer(p.mechanism, p.block, self.unread).shortened
 
     def texts(self) -> list[str]:
         """Instances, then bodies."""
         wanted = {(p.mechanism, p.block) for k in self.kernels for p in k.parts if p.how != "diffuse"}
         out = [self.stager.writer(k, block).at() for k, block in sorted(wanted)]
-        out += [self._instances(k) if k.over == "instances" else self._nodes(k) for k in self.kernels]
-        out += [self._begin(), self._solve(), self._events(), self._exchange()]
+        if self.lean:
+            out += [self.stager.writer(k, block, self.unread).at() for k, block in sorted(wanted)]
+        for k in self.kernels:
+            write = self._instances if k.over == "instances" else self._nodes
+            out += [write(k, None), *([write(k, self.unread)] if k.name in self.lean else [])]
+        out += [self._begin(), self._solve(), self._solve_only(), self._events(), self._exchange()]
         if self.program.transfers:
             out.append(self._take())
         return out
 
     def signatures(self) -> dict[str, str]:
         """Arguments of every kernel."""
-        out = {k.name: BASIC for k in self.kernels}
-        out |= {"begin_step": BASIC, "solve": SOLVE, "events": EVENTS, "exchange_all": EVENTS}
+        out = {k.name: BASIC for k in self.kernels} | {f"{n}_lean": BASIC for n in sorted(self.lean)}
+        out |= {"begin_step": BASIC, "solve": SOLVE, "events": EVENTS, "events_packed": EVENTS, "exchange_all": EVENTS}
         return out | ({"take_shelf": TAKE} if self.program.transfers else {})
+
+    @staticmethod
+    def measured() -> dict[str, str]:
+        """Arguments of kernels that no step has."""
+        return {"solve_only": SOLVE}
 
     def _m(self, part: Part) -> VarStruct:
         return self.program.mechanisms[part.mechanism]
+
+    def results(self) -> dict[int, int]:
+        """Mechanisms whose currents go through the scratch: results of an instance."""
+        points = {p.mechanism for k in self.kernels for p in k.parts if p.how == "point"}
+        return {k: len(self.stager.writer(k, "current").returned) for k in points}
 
     # ------------------------------------------------------------------ instances
 
@@ -83,40 +152,37 @@ class StepKernels:
             f"{pad}_t = _T[_g]",
         ]
 
-    def _instances(self, kernel: Kernel) -> str:
+    def _instances(self, kernel: Kernel, unread: Unread | None) -> str:
         first = any(kernel in stage for stage in self.first_half)
-        lines = ["@kernel", f"def {kernel.name}_block({BASIC}, {BLOCK}):"]
+        lines = ["@kernel", f"def {kernel.name}{'_lean' if unread else ''}_block({BASIC}, {BLOCK}):"]
         lines += self._group(MOVING if first else MOVED)
         lines.append("    _code = _TT[_bx, 0]")
         for p in kernel.parts:
-            lines += [f"    if _code == {p.mechanism}:", *self._part(p, " " * 8)]
+            lines += [f"    if _code == {p.mechanism}:", *self._part(p, unread, " " * 8)]
         return "\n".join(lines)
 
-    def _part(self, p: Part, pad: str) -> list[str]:
+    def _part(self, p: Part, unread: Unread | None, pad: str) -> list[str]:
         m, name = self._m(p), self._m(p).template.name
         if p.how == "diffuse":
             return [f"{pad}if _lane == 0:", f"{pad}    {name}_{p.block}_loop({EVENTLESS}, _g, _t, _dt)"]
-        w = InstanceWriter(self.context, m, p.block)
+        w = InstanceWriter(self.context, m, p.block, unread)
         node = f"_U(_I[_U(_G[_g, _{name}_NODE]) + _U(_inst)])" if m.template.kind != "artificial" else "_U(0)"
         call = f"{w.function}({EVENTLESS}, _g, _inst, {node}, _t, _dt)"
         if p.how == "serial":
             body = self._scattered(w, call, " " * 4)
             return [f"{pad}if _lane == 0:", f"{pad}    for _inst in range(_G[_g, _{name}_N]):",
                     *[f"{pad}    {x}" for x in body]]  # fmt: skip
-        head = [
-            f"{pad}for _inst in range(_TT[_bx, 2] + _lane, min(_TT[_bx, 2] + {W}, _G[_g, _{name}_N]), _lanes):",
-        ]
-        if p.how == "point":
-            return [*head, *[f"{pad}{x}" for x in self._into_scratch(w, call)]]
-        return [*head, *[f"{pad}{x}" for x in self._scattered(w, call, "    ")]]
+        body = self._into_scratch(w, call) if p.how == "point" else self._scattered(w, call, "")
+        stop = f"min(_TT[_bx, 2] + {W}, _G[_g, _{name}_N])"
+        return strided("_inst", "_TT[_bx, 2] + _lane", stop, body, pad)
 
     def _into_scratch(self, w: InstanceWriter, call: str) -> list[str]:
         name = w.name
         return [
-            f"    {', '.join(w.S(n) for n in w.returned)} = {call}",
-            f"    _x = _U(_H[_chunk, _{name}_X] + _by * _room + _inst)",
-            f"    _rows = _U(_G[_g, _{name}_N])",
-            *[f"    _X[_x + _U({k}) * _rows] = {w.S(n)}" for k, n in enumerate(w.returned)],
+            f"{', '.join(w.S(n) for n in w.returned)} = {call}",
+            f"_x = _U(_H[_chunk, _{name}_X] + _by * _room + _inst)",
+            f"_rows = _U(_G[_g, _{name}_N])",
+            *[f"_X[_x + _U({k}) * _rows] = {w.S(n)}" for k, n in enumerate(w.returned)],
         ]
 
     def _scattered(self, w: InstanceWriter, call: str, pad: str) -> list[str]:
@@ -150,7 +216,7 @@ class StepKernels:
             f"{pad}_b = _U(_G[_g, _CB])",
         ]
 
-    def _nodes(self, kernel: Kernel) -> str:
+    def _nodes(self, kernel: Kernel, unread: Unread | None) -> str:
         p = self.program
         body = [
             "_nd = _U(_i)",
@@ -162,14 +228,19 @@ class StepKernels:
             body += [f"_sr = {start[0]}", f"_sd = {start[1]}"]
         begun = "_A[_begin_d + _nd]" if p.begun else "0.0"
         body += ["if not _kept:", f"    _y = {begun if kernel.first else '_A[_d + _nd]'}"]
+        for part in kernel.parts:  # all look-ups first: none waits for a store
+            if self._m(part).template.kind != "point":
+                name = self._m(part).template.name
+                body.append(f"_at_{part.mechanism} = _K[_U(_H[_chunk, _{name}_AT]) + _nd]")
         for part in kernel.parts:
-            body += self._at_node(part)
+            body += self._at_node(part, unread)
         if kernel.last:
             body += self._end_of_node()
         body += ["_A[_rhs + _nd] = _r", "if not _kept:", "    _A[_d + _nd] = _y"]
         if p.membrane:
             body += ["_A[_saved_rhs + _nd] = _sr", "_A[_saved_d + _nd] = _sd"]
-        lines = ["@kernel", f"def {kernel.name}_block({BASIC}, {BLOCK}):", *self._group(MOVING)]
+        name = f"{kernel.name}{'_lean' if unread else ''}"
+        lines = ["@kernel", f"def {name}_block({BASIC}, {BLOCK}):", *self._group(MOVING)]
         lines += [
             f"    _kept = _CTL[{KEPT}] != 0 and _G[_g, _CONSTANT] > 0",
             "    _base = _U(_G[_g, _BASE])",
@@ -180,29 +251,38 @@ class StepKernels:
             lines += [
                 f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("saved_rhs", "saved_d", "coupling")
             ]
-        lines.append(f"    for _i in range(_TT[_bx, 2] + _lane, min(_TT[_bx, 2] + {W}, _G[_g, _NODES]), _lanes):")
-        return "\n".join([*lines, *[" " * 8 + x for x in body]])
+        return "\n".join([*lines, *self._each_node(body)])
 
-    def _at_node(self, part: Part) -> list[str]:
+    def _each_node(self, body: Sequence[str]) -> list[str]:
+        stop = f"min(_TT[_bx, 2] + {W}, _G[_g, _NODES])"
+        return strided("_i", "_TT[_bx, 2] + _lane", stop, body, "    ")
+
+    def _at_node(self, part: Part, unread: Unread | None) -> list[str]:
         m = self._m(part)
-        w = InstanceWriter(self.context, m, part.block)
+        w = InstanceWriter(self.context, m, part.block, unread)
         name = w.name
         if part.how == "node":
             call = f"{w.function}({EVENTLESS}, _g, _inst, _nd, _t, _dt)"
-            lines = [f"_inst = _K[_U(_H[_chunk, _{name}_AT]) + _nd]", "if _inst >= 0:"]
+            lines = [f"_inst = _at_{part.mechanism}", "if _inst >= 0:"]
             if not w.accumulates:
                 return [*lines, f"    {call}"]
             lines.append(f"    {', '.join(w.S(n) for n in w.returned)} = {call}")
             return [*lines, *[f"    {x}" for x in self._summed(w)]]
+        taken = [
+            f"_x = _U(_H[_chunk, _{name}_X] + _by * _room + _inst)",
+            *[f"{w.S(n)} = _X[_x + _U({k}) * _rows]" for k, n in enumerate(w.returned)],
+            *self._summed(w),
+        ]
+        if m.template.kind != "point":
+            lines = [f"_inst = _at_{part.mechanism}", "if _inst >= 0:", f"    _rows = _U(_G[_g, _{name}_N])"]
+            return [*lines, *[f"    {x}" for x in taken]]
         lines = [
             f"_first = _U(_H[_chunk, _{name}_FIRST]) + _nd",
             f"_rows = _U(_G[_g, _{name}_N])",
             "for _k in range(_K[_first], _K[_first + _U(1)]):",
             f"    _inst = _K[_U(_H[_chunk, _{name}_EACH]) + _U(_k)]",
-            f"    _x = _U(_H[_chunk, _{name}_X] + _by * _room + _inst)",
-            *[f"    {w.S(n)} = _X[_x + _U({k}) * _rows]" for k, n in enumerate(w.returned)],
         ]
-        return [*lines, *[f"    {x}" for x in self._summed(w)]]
+        return [*lines, *[f"    {x}" for x in taken]]
 
     def _summed(self, w: InstanceWriter) -> list[str]:
         sign, other = ("+", "-") if w.t.electrode else ("-", "+")
@@ -233,12 +313,12 @@ class StepKernels:
         M, base, column, slots = (
             ("_A", "_base + ", "OWN", "OWN") if "cm" in m.own else ("_P", "", "SHARED", "SHARED")
         )
-        at = f"{base}_U(_G[_g, _capacitance_{column}]) + _U(_inst // {W}) * capacitance__{slots}"
+        at = f"{base}_U(_G[_g, _capacitance_{column}]) + _U(_inst) // _U({W}) * capacitance__{slots}"
         return [
             "_inst = _K[_U(_H[_chunk, _capacitance_AT]) + _nd]",
             "if _inst >= 0:",
             f"    _c = 0.001 * {self._cj()}",
-            f"    {name} += _c * {M}[{at} + capacitance__cm + _U(_inst % {W})]",
+            f"    {name} += _c * {M}[{at} + capacitance__cm + _U(_inst) % _U({W})]",
         ]
 
     def _cj(self) -> str:
@@ -259,8 +339,7 @@ class StepKernels:
             "    _g = _by * _chunks + _chunk",
             "    _base = _U(_G[_g, _BASE])",
             *self._tree("    "),
-            f"    for _i in range(_TT[_bx, 2] + _lane, min(_TT[_bx, 2] + {W}, _G[_g, _NODES]), _lanes):",
-            *[" " * 8 + x for x in body],
+            *self._each_node(body),
         ]
         return "\n".join(lines)
 
@@ -271,7 +350,7 @@ class StepKernels:
         factor = 2.0 if p.secondorder else 1.0
         lines = [
             "@kernel",
-            f"def solve_block({SOLVE}, {BLOCK}):",
+            f"def solve_block({SOLVE}, {BLOCK}, {NEAR}):",
             '    """A block a group: the tree, new voltages, what follows from them."""',
             "    _chunk = _bx",
             "    _g = _by * _chunks + _chunk",
@@ -282,32 +361,32 @@ class StepKernels:
             "    _n = _G[_g, _NODES]",
             *[f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("v", "rhs", "d")],
             *self._tree("    "),
-            "    _nodes = _U(_H[_chunk, _STEPS_AT])",
-            "    _steps = _H[_chunk, _STEPS]",
-            "    _width = _H[_chunk, _WIDTH]",
-            "    eliminate_lanes(_A, _P, _K, _rhs, _d, _a, _b, _children, _list, _nodes, _steps, _width, _kept,"
-            " _lane, _lanes)",
-            "    substitute_lanes(_A, _P, _K, _rhs, _d, _b, _parents, _nodes, _steps, _width, _lane, _lanes)",
         ]
+        update = [
+            f"_x = _A[_v + _nd] + {factor} * _x",
+            "_A[_v + _nd] = _x",
+            "if not abs(_x) < _limit:",
+            "    _QN[_g, STATUS] = RUNAWAY",
+        ]
+        store = ["_A[_rhs + _nd] = _x", "if _stays:", "    _A[_d + _nd] = _S[_q]"]
+        lines.append("    _stays = _G[_g, _CONSTANT] > 0 and not _kept")
+        lines += [*self._sweeps(update, store), "    barrier()"]
         if p.secondorder == 2:
             for m in p.mechanisms:
                 if m.template.kind == "ion":
                     lines += fixed_loops.correct_instances(m)
-        lines += [
-            f"    if update_lanes(_A, _v, _rhs, _n, {factor}, _limit, _lane, _lanes) > 0:",
-            "        _QN[_g, STATUS] = RUNAWAY",
-        ]
         if "capacitance" in self.context.by_name:
             lines += ["    if _G[_g, _ICAP] > 0:", *self._capacitive(" " * 8)]
         if p.membrane:
             lines += [
                 "    _area = _U(_G[_g, _AREA])",
                 *[f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("saved_rhs", "saved_d")],
-                "    for _i in range(_lane, _n, _lanes):",
-                "        _x = _U(_i)",
-                "        _A[_saved_rhs + _x] = (_A[_saved_d + _x] * _A[_rhs + _x] + _A[_saved_rhs + _x])"
-                " * _P[_area + _x] * 0.01",
-            ]
+                *strided("_i", "_lane", "_n", [
+                    "_x = _U(_i)",
+                    "_A[_saved_rhs + _x] = (_A[_saved_d + _x] * _A[_rhs + _x] + _A[_saved_rhs + _x])"
+                    " * _P[_area + _x] * 0.01",
+                ], "    "),
+            ]  # fmt: skip
         lines.append("    barrier()")
         if p.transfers:
             lines += self._copied("LAY", "LAID", "_A[_shelf + _U(_I[_pair + _U(1)])] = _A[_base + _U(_I[_pair])]")
@@ -324,13 +403,57 @@ class StepKernels:
             lines += self._second_half(" " * 8)
         return "\n".join(lines)
 
+    def _sweeps(self, body: Sequence[str], store: Sequence[str]) -> list[str]:
+        """The tree: `body` is done with every node ``_nd`` whose increment is ``_x``, behind `store` of what a
+        block has in its own memory (diagonal ``_S[_q]``)."""
+        near = [f"_{x} = _U(_H[_chunk, _{x.upper()}])" for x in ("place", "under", "beside", "over", "begins")]
+        tree = "_A, _P, _K, _rhs, _d"
+        return [
+            "    _steps = _H[_chunk, _STEPS]",
+            "    _width = _H[_chunk, _WIDTH]",
+            "    if _H[_chunk, _NEAR] > 0 and _n > 0:",
+            *[f"        {x}" for x in near],
+            "        load_near(_A, _P, _K, _S, _J, _n, _rhs, _d, _a, _b, _place, _under, _beside, _over, _begins,",
+            "                  _steps, _kept, _lane, _lanes)",
+            "        if in_warps(_width, _lanes):",
+            "            if _lane < 32:",
+            "                sweep_warp(_S, _J, _n, _steps, _kept, _lane)",
+            "            barrier()",
+            "        else:",
+            "            sweep_near(_S, _J, _n, _steps, _width, _kept, _lane, _lanes)",
+            *strided("_i", "_lane", "_n", [
+                "_nd = _U(_i)", "_q = _U(_K[_place + _nd])", "_x = _S[_U(_n) + _q]", *store, *body,
+            ], " " * 8),
+            "    else:",
+            "        _nodes = _U(_H[_chunk, _STEPS_AT])",
+            f"        eliminate_lanes({tree}, _a, _b, _children, _list, _nodes, _steps, _width, _kept, _lane, _lanes)",
+            f"        substitute_lanes({tree}, _b, _parents, _nodes, _steps, _width, _lane, _lanes)",
+            *strided("_i", "_lane", "_n", ["_nd = _U(_i)", "_x = _A[_rhs + _nd]", *body], " " * 8),
+        ]  # fmt: skip
+
+    def _solve_only(self) -> str:
+        """The two sweeps alone, whose results go where a run begins anew: for measurements."""
+        lines = [
+            "@kernel",
+            f"def solve_only_block({SOLVE}, {BLOCK}, {NEAR}):",
+            "    _chunk = _bx",
+            "    _g = _by * _chunks + _chunk",
+            "    _kept = _CTL[0] != 0",
+            "    _base = _U(_G[_g, _BASE])",
+            "    _n = _G[_g, _NODES]",
+            *[f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("rhs", "d", "begin_d")],
+            *self._tree("    "),
+            *self._sweeps([], ["_A[_begin_d + _nd] = _x"]),
+        ]
+        return "\n".join(lines)
+
     def _copied(self, column: str, number: str, statement: str) -> list[str]:
         return [
             "    _shelf = _U(_G[_g, _SHELF])",
-            f"    for _k in range(_lane, _G[_g, _{number}], _lanes):",
-            f"        _pair = _U(_G[_g, _{column}]) + _U(2) * _U(_k)",
-            f"        {statement}",
-        ]
+            *strided("_k", "_lane", f"_G[_g, _{number}]", [
+                f"_pair = _U(_G[_g, _{column}]) + _U(2) * _U(_k)", statement,
+            ], "    "),
+        ]  # fmt: skip
 
     def _second_half(self, pad: str) -> list[str]:
         lines = ["_t = _T[_g] + 0.5 * _dt", "_T[_g] = _t"]
@@ -361,14 +484,15 @@ class StepKernels:
                 "_o = _base + _U(_G[_g, _capacitance_OWN])",
                 "_p = _U(_G[_g, _capacitance_SHARED])",
                 f"_c = 0.001 * {self._cj()}",
-                "for _i in range(_lane, _G[_g, _capacitance_N], _lanes):",
-                f"    _k = _U(_i // {W})",
-                f"    _j = _U(_i % {W})",
-                "    _nd = _U(_I[_U(_G[_g, _capacitance_NODE]) + _U(_i)])",
-                "    _A[_o + _k * capacitance__OWN + capacitance__i_cap + _j] = (",
-                f"        _c * {M}[{base} + _k * capacitance__{slots} + capacitance__cm + _j] * _A[_rhs + _nd]",
-                "    )",
-            )
+                *strided("_i", "_lane", "_G[_g, _capacitance_N]", [
+                    f"_k = _U(_i) // _U({W})",
+                    f"_j = _U(_i) % _U({W})",
+                    "_nd = _U(_I[_U(_G[_g, _capacitance_NODE]) + _U(_i)])",
+                    "_A[_o + _k * capacitance__OWN + capacitance__i_cap + _j] = (",
+                    f"    _c * {M}[{base} + _k * capacitance__{slots} + capacitance__cm + _j] * _A[_rhs + _nd]",
+                    ")",
+                ], ""),
+            )  # fmt: skip
         ]
 
     def _events(self) -> str:
@@ -383,6 +507,13 @@ class StepKernels:
                 *self._capacitive(" " * 12),
             ]
         play = self.loops.fixed_calls()["play"]
+        each = [
+            "_chunk = _from + _k % _wide",
+            "_member = _k // _wide",
+            f"_end_of_step({EVENTS}, _chunk, _member, 0, 1)",
+            f"if _CTL[{HALT}] == 0 and not events_of_group({EVENTS}, _chunk, _member):",
+            f"    _CTL[{HALT}] = 1",
+        ]
         return f'''\
 @kernel
 def events_block({EVENTS}, {BLOCK}):
@@ -390,23 +521,35 @@ def events_block({EVENTS}, {BLOCK}):
 
     Groups that only emit (`_leads`) come first, so that the others hear of them in time.
     """
-    _g = _by * _chunks + _from + _bx
-    _chunk = _from + _bx
-    if _QN[_g, PHASE] == {MOVED}:
-        _sample = _QN[_g, STEP] + 1 - _CTL[{FIRST}]
-        for _r in range(_G[_g, _REC0] + _lane, _G[_g, _REC1], _lanes):
-            record(_A, _P, _R, _RA, _r, _r + 1, _sample)
-{chr(10).join(final)}
+    _end_of_step({EVENTS}, _from + _bx, _by, _lane, _lanes)
     barrier()
-    if _lane != 0 or _CTL[{HALT}] != 0:
-        return
-    if not events_of_group({EVENTS}, _g, _chunk, _by):
+    if _lane == 0 and _CTL[{HALT}] == 0 and not events_of_group({EVENTS}, _from + _bx, _by):
         _CTL[{HALT}] = 1
 
 
 @kernel
-def events_of_group({EVENTS}, _g, _chunk, _member):
+def events_packed_block({EVENTS}, {BLOCK}):
+    """The same, a thread a group."""
+{chr(10).join(strided("_k", f"_bx * {PACK} + _lane", f"min((_bx + 1) * {PACK}, _wide * _members)", each, "    "))}
+
+
+@kernel
+def _end_of_step({EVENTS}, _chunk, _member, _lane, _lanes):
+    """Samples, and i_cap at the end of a run."""
+    _g = _member * _chunks + _chunk
+    if _QN[_g, PHASE] == {MOVED}:
+        _sample = _QN[_g, STEP] + 1 - _CTL[{FIRST}]
+        _r = _G[_g, _REC0] + _lane
+        while _r < _G[_g, _REC1]:
+            record(_A, _P, _R, _RA, _r, _r + 1, _sample)
+            _r += _lanes
+{chr(10).join(final)}
+
+
+@kernel
+def events_of_group({EVENTS}, _chunk, _member):
     """False where the host has to make a buffer larger."""
+    _g = _member * _chunks + _chunk
     _S = _SC[_g]
     if _QN[_g, PHASE] == {MOVED}:
         _CTL[{KEPT}] = 1

@@ -6,6 +6,8 @@ module; what differs is who works on what.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from heliox.kernels import mechanism_text as mt
 from heliox.kernels.condition_loop import conditions
 from heliox.kernels.context import W
@@ -13,7 +15,7 @@ from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import deliver, event
 from heliox.kernels.loops import Loops
 from heliox.kernels.program import Program
-from heliox.kernels.step_kernels import StepKernels, own_columns
+from heliox.kernels.step_kernels import NEAR, StepKernels, own_columns
 
 TYPES = {
     "_A": "float64[::1]", "_P": "float64[::1]", "_I": "int32[::1]", "_G": "int64[:, ::1]",
@@ -25,7 +27,7 @@ TYPES = {
     "_TT": "int32[:, ::1]", "_SC": "float64[:, ::1]", "_PF": "float64[:, :, ::1]",
     "_PI": "int64[:, :, ::1]", "_PN": "int32[:, ::1]", "_PULLED": "int64[:, ::1]", "_TF": "int64[::1]",
     "_TC": "int64[:, ::1]", "_FC": "int64[::1]", "_chunks": "int64", "_room": "int64", "_from": "int64",
-    "_leads": "int64", "_last": "int64", "_dt": "float64", "_limit": "float64",
+    "_leads": "int64", "_wide": "int64", "_members": "int64", "_last": "int64", "_dt": "float64", "_limit": "float64",
 }  # fmt: skip
 _HEADERS = {
     "cuda": "from heliox.kernels import fixed\n"
@@ -37,14 +39,23 @@ _HEADERS = {
 }
 
 
+NEAR_KERNELS = ("solve", "solve_only")
+
+
 def names(signature: str) -> list[str]:
     """Names of a kernel's arguments."""
     return signature.split(", ")
 
 
-def step_kernels(program: Program, *, fused: bool = True) -> StepKernels:
-    """The kernels of a program."""
-    return StepKernels(program, Loops(program), fused=fused)
+def step_kernels(
+    program: Program,
+    watched: Collection[tuple[str, str]] = (),
+    *,
+    fused: bool = True,
+    spread: bool = False,
+) -> StepKernels:
+    """The kernels of a program (`heliox.kernels.stages.Stager`); `watched` as in `step_kernels.unread`."""
+    return StepKernels(program, Loops(program), watched=watched, fused=fused, spread=spread)
 
 
 def module_text(kernels: StepKernels, target: str) -> str:
@@ -67,23 +78,28 @@ def module_text(kernels: StepKernels, target: str) -> str:
     parts.append(conditions(context))
     parts.append(deliver(context, initial=False))
     parts += kernels.texts()
-    parts += [_entry(n, signature, target) for n, signature in kernels.signatures().items()]
+    parts += [_entry(n, s, target) for n, s in (kernels.signatures() | kernels.measured()).items()]
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 
 
 def _entry(name: str, signature: str, target: str) -> str:
+    """What is launched; `solve` has memory that the threads of a block share, ``_near`` numbers of it."""
+    near = name in NEAR_KERNELS
+    more = f", {NEAR}" if near else ""
     if target == "cuda":
         place = "_cuda.blockIdx.x, _cuda.blockIdx.y, _cuda.threadIdx.x, _cuda.blockDim.x"
-        return f"def {name}({signature}):\n    {name}_block({signature}, {place})"
+        lines = [f"def {name}({signature}):"]
+        if near:
+            lines += ["    _S = _cuda.shared.array(0, _np.float64)", "    _J = _cuda.shared.array(0, _np.int32)"]
+        return "\n".join([*lines, f"    {name}_block({signature}, {place}{more})"])
+    lines = ["@entry", f"def {name}({signature}, _columns, _rows, _near):"]
+    if near:
+        lines += ["    _S = _np.zeros(_near)", "    _J = _np.zeros(2 * _near, _np.int32)"]
     return "\n".join(
         [
-            "@entry",
-            f"def {name}({signature}, _columns, _rows):",
+            *lines,
             "    for _by in range(_rows):",
             "        for _bx in range(_columns):",
-            f"            {name}_block({signature}, _bx, _by, 0, 1)",
+            f"            {name}_block({signature}, _bx, _by, 0, 1{more})",
         ]
     )
-
-
-

@@ -39,7 +39,8 @@ def eliminate_lanes(A, P, K, rhs, d, a, b, children, list_, nodes, steps, width,
     """Leaves to roots; a node receives its children in descending order. d becomes its reciprocal."""
     for s in range(steps):
         row = nodes + U(s) * U(width)
-        for place in range(lane, width, lanes):
+        place = lane
+        while place < width:
             node = K[row + U(place)]
             if node >= 0:
                 i = U(node)
@@ -61,6 +62,7 @@ def eliminate_lanes(A, P, K, rhs, d, a, b, children, list_, nodes, steps, width,
                         x -= q * A[rhs + c]
                     A[d + i] = _inverse(y)
                 A[rhs + i] = x
+            place += lanes
         barrier()
 
 
@@ -68,7 +70,8 @@ def substitute_lanes(A, P, K, rhs, d, b, parent, nodes, steps, width, lane, lane
     """Roots to leaves; rhs becomes the increment of v."""
     for s in range(steps):
         row = nodes + U(steps - 1 - s) * U(width)
-        for place in range(lane, width, lanes):
+        place = lane
+        while place < width:
             node = K[row + U(place)]
             if node >= 0:
                 i = U(node)
@@ -77,15 +80,164 @@ def substitute_lanes(A, P, K, rhs, d, b, parent, nodes, steps, width, lane, lane
                 if p >= 0:
                     x -= P[b + i] * A[rhs + U(p)]
                 A[rhs + i] = _over(x, A[d + i])
+            place += lanes
         barrier()
 
 
 def update_lanes(A, v, rhs, n, factor, limit, lane, lanes):
     """v += factor*rhs. Returns the number of this lane's voltages that are NaN or beyond `limit` (mV)."""
     bad = 0
-    for k in range(lane, n, lanes):
+    k = lane
+    while k < n:
         i = U(k)
         x = A[v + i] + factor * A[rhs + i]
         A[v + i] = x
         bad += 0 if abs(x) < limit else 1
+        k += lanes
     return bad
+
+
+def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins, rows, kept, lane, lanes):
+    """Bring a tree into memory that is near to the threads of a block: S (float64) and J (int32).
+
+    Nodes stand in it in the order of the schedule: ``K[place + i]`` is the place of node i, ``K[under + q]`` that of
+    the last child (by NEURON index) of the node at place q, or -1, ``K[beside + q]`` that of the sibling before
+    it, ``K[over + q]`` that of its parent; row s begins at place ``K[begins + s]``.
+    """
+    n = U(n)
+    D, R, Q, B = U(0), n, U(2) * n, U(3) * n
+    UNDER, BESIDE, OVER, BEGINS = U(8) * n, U(9) * n, U(10) * n, U(11) * n
+    step = U(lanes)
+    i = U(lane)
+    while i < n:
+        q = U(K[place + i])
+        y = A[d + i]
+        w = P[a + i]
+        S[D + q] = y
+        S[R + q] = A[rhs + i]
+        S[Q + q] = _over(w, y) if kept else w
+        S[B + q] = P[b + i]
+        J[UNDER + i] = K[under + i]
+        J[BESIDE + i] = K[beside + i]
+        J[OVER + i] = K[over + i]
+        i += step
+    s = U(lane)
+    while s <= U(rows):
+        J[BEGINS + s] = K[begins + s]
+        s += step
+    barrier()
+
+
+def sweep_near(S, J, n, rows, width, kept, lane, lanes):
+    """Both sweeps over what `load_near` has laid out; a row has at most `width` nodes."""
+    n = U(n)
+    D, R, Q, B = U(0), n, U(2) * n, U(3) * n
+    UNDER, BESIDE, OVER, BEGINS = U(8) * n, U(9) * n, U(10) * n, U(11) * n
+    last = U(rows)
+    team = U(min(width, lanes))
+    if U(lane) < team:
+        end = U(0)
+        s = U(0)
+        while s < last:
+            q = end + U(lane)
+            s += U(1)
+            end = U(J[BEGINS + s])
+            while q < end:
+                c = J[UNDER + q]
+                x = S[R + q]
+                if kept:
+                    while c >= 0:
+                        k = U(c)
+                        x -= S[Q + k] * S[R + k]
+                        c = J[BESIDE + k]
+                else:
+                    y = S[D + q]
+                    while c >= 0:
+                        k = U(c)
+                        w = S[Q + k]
+                        y -= w * S[B + k]
+                        x -= w * S[R + k]
+                        c = J[BESIDE + k]
+                    y = _inverse(y)
+                    S[D + q] = y
+                    S[Q + q] = _over(S[Q + q], y)
+                S[R + q] = x
+                q += team
+            meet(width)
+        s = last
+        while s > U(0):
+            s -= U(1)
+            q = U(J[BEGINS + s]) + U(lane)
+            while q < end:
+                x = S[R + q]
+                p = J[OVER + q]
+                if p >= 0:
+                    x -= S[B + q] * S[R + U(p)]
+                S[R + q] = _over(x, S[D + q])
+                q += team
+            end = U(J[BEGINS + s])
+            meet(width)
+    barrier()
+
+
+def sweep_warp(S, J, n, rows, kept, lane):
+    """The same by one warp, a node of a row a thread.
+
+    What a thread needs of the next row, other than what other threads are about to write, it reads ahead: so
+    the way from row to row is as short as the arithmetic lets it be.
+    """
+    n = U(n)
+    D, R, Q, B = U(0), n, U(2) * n, U(3) * n
+    UNDER, BESIDE, OVER, BEGINS = U(8) * n, U(9) * n, U(10) * n, U(11) * n
+    last = U(rows)
+    me = U(lane)
+    top = n - U(1)
+    q = me
+    end = U(J[BEGINS + U(1)])
+    at = min(q, top)
+    c, x, y, w = J[UNDER + at], S[R + at], S[D + at], S[Q + at]
+    after = U(J[BEGINS + min(U(2), last)])
+    s = U(0)
+    while s < last:
+        here = q < end
+        if here:
+            if kept:
+                while c >= 0:
+                    k = U(c)
+                    x -= S[Q + k] * S[R + k]
+                    c = J[BESIDE + k]
+            else:
+                while c >= 0:
+                    k = U(c)
+                    f = S[Q + k]
+                    y -= f * S[B + k]
+                    x -= f * S[R + k]
+                    c = J[BESIDE + k]
+                y = _inverse(y)
+                S[D + q] = y
+                S[Q + q] = _over(w, y)
+            S[R + q] = x
+        q = end + me
+        end = after
+        at = min(q, top)
+        c, x, y, w = J[UNDER + at], S[R + at], S[D + at], S[Q + at]
+        s += U(1)
+        after = U(J[BEGINS + min(s + U(2), last)])
+        meet(32)
+    end = n
+    before = U(J[BEGINS + last - U(1)])
+    q = before + me
+    at = min(q, top)
+    p, x, y, w = J[OVER + at], S[R + at], S[D + at], S[B + at]
+    while s > U(0):
+        s -= U(1)
+        if q < end:
+            if p >= 0:
+                x -= w * S[R + U(p)]
+            S[R + q] = _over(x, y)
+        end = before
+        before = U(J[BEGINS + max(s, U(1)) - U(1)])
+        q = before + me
+        at = min(q, top)
+        p, x, y, w = J[OVER + at], S[R + at], S[D + at], S[B + at]
+        meet(32)
