@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -264,21 +263,22 @@ def _say(line: str) -> None:
 
 PACKAGES = {  # what HelioX uses, and the line that brings it
     "numpy": "numpy", "numba": "numba>=0.67", "h5py": "h5py", "matplotlib": "matplotlib", "tqdm": "tqdm",
-    "neuron": "neuron>=9.0.2", "numba-cuda": "",
+    "neuron": "neuron>=9.0.2",
 }  # fmt: skip
 
 
 def _info(arguments: argparse.Namespace) -> None:
+    from heliox.kernels import device
+
     versions = {name: _version(name) for name in PACKAGES}
-    gpus, cuda = devices()
     rows = [("heliox", __version__), ("python", f"{platform.python_version()} on {platform.platform()}")]
     rows += [(name, version or "missing") for name, version in versions.items()]
     rows += [("processor", _processor()), ("threads", _threads(versions["numba"]))]
-    rows += [("GPU", gpu) for gpu in gpus] or [("GPU", "none that a CUDA driver reports")]
+    rows += [("GPU", line) for line in device.describe()]
     rows.append(("cache", _cache(versions["numba"])))
     for name, value in rows:
         _say(f"{name:<11} {value}")
-    for line in _missing(versions, bool(gpus), cuda):
+    for line in _missing(versions):
         _say(line)
 
 
@@ -289,21 +289,19 @@ def _version(name: str) -> str:
         return ""
 
 
-def _missing(versions: dict[str, str], gpu: bool, cuda: int) -> list[str]:
-    """What is not installed, with the line that gets it; the GPU's only where there is one."""
+def _missing(versions: dict[str, str]) -> list[str]:
+    """What is not installed, with the line that gets it; what the GPU misses stands beside the GPU."""
     lines = []
     for name, version in versions.items():
-        if version or (name == "numba-cuda" and not gpu):
+        if version:
             continue
         if name == "neuron" and sys.platform == "win32":
             lines.append(
                 "NEURON has no wheels for Windows: everything but the freeze of a live session works"
             )
             continue
-        extra = "cu13" if cuda >= 13 else "cu12"
-        what = PACKAGES[name] or f"numba-cuda[{extra}]>=0.30"
-        lines.append(f'missing: {name}; get it with: python -m pip install "{what}"')
-    return lines or ["nothing is missing" + ("" if gpu else " (numba-cuda is of use with a GPU only)")]
+        lines.append(f'missing: {name}; get it with: python -m pip install "{PACKAGES[name]}"')
+    return lines or ["nothing is missing"]
 
 
 def _processor() -> str:
@@ -331,38 +329,6 @@ def _cache(numba: str) -> str:
     files = list(folder.glob("heliox_*.py")) if folder.is_dir() else []
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) if files else 0
     return f"{folder} ({len(files)} models' code, {size / 1e6:.1f} MB; set HELIOX_CACHE for another place)"
-
-
-def devices() -> tuple[list[str], int]:
-    """Descriptions of the CUDA devices, and the major version of CUDA that the driver has (0 if none).
-
-    Asks the driver only; no context is created.
-    """
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    except OSError:
-        return [], 0
-    count, version = ctypes.c_int(0), ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return [], 0
-    driver.cuDriverGetVersion(ctypes.byref(version))
-    cuda = version.value // 1000
-    return [f"{_device(driver, k)}, driver for CUDA {cuda}.{version.value % 1000 // 10}"
-            for k in range(count.value)], cuda  # fmt: skip
-
-
-def _device(driver: ctypes.CDLL, k: int) -> str:
-    device, name, size = ctypes.c_int(0), ctypes.create_string_buffer(128), ctypes.c_size_t(0)
-    driver.cuDeviceGet(ctypes.byref(device), k)
-    driver.cuDeviceGetName(name, len(name), device)
-    driver.cuDeviceTotalMem_v2(ctypes.byref(size), device)
-    major, minor = ctypes.c_int(0), ctypes.c_int(0)
-    driver.cuDeviceGetAttribute(ctypes.byref(major), 75, device)  # compute capability, major
-    driver.cuDeviceGetAttribute(ctypes.byref(minor), 76, device)
-    return (
-        f"{name.value.decode(errors='replace')}, compute capability {major.value}.{minor.value}, "
-        f"{size.value / 2**30:.0f} GiB"
-    )
 
 
 if __name__ == "__main__":

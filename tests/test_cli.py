@@ -10,6 +10,7 @@ import pytest
 import heliox
 from heliox import cli, demo
 from heliox.errors import ModelError
+from heliox.kernels import device
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,16 +41,20 @@ def test_info(capsys):
 
 def test_what_is_missing_comes_with_its_line(monkeypatch):
     versions = dict.fromkeys(cli.PACKAGES, "1.0")
-    assert "nothing is missing" in cli._missing(versions, False, 0)[0]
-    versions["numba-cuda"] = ""
-    assert "nothing is missing" in cli._missing(versions, False, 0)[0]
-    assert 'pip install "numba-cuda[cu13]>=0.30"' in cli._missing(versions, True, 13)[0]
-    assert 'pip install "numba-cuda[cu12]>=0.30"' in cli._missing(versions, True, 12)[0]
+    assert cli._missing(versions) == ["nothing is missing"]
     versions["neuron"] = ""
     monkeypatch.setattr(sys, "platform", "linux")
-    assert 'pip install "neuron>=9.0.2"' in cli._missing(versions, False, 0)[0]
+    assert 'pip install "neuron>=9.0.2"' in cli._missing(versions)[0]
     monkeypatch.setattr(sys, "platform", "win32")
-    assert "no wheels for Windows" in cli._missing(versions, False, 0)[0]
+    assert "no wheels for Windows" in cli._missing(versions)[0]
+
+
+def test_info_says_what_the_gpu_is_or_why_there_is_none(monkeypatch, capsys):
+    lines = ["NVIDIA H200, compute capability 9.0, driver for CUDA 13.0", "with numba-cuda 0.30.4"]
+    monkeypatch.setattr(device, "describe", lambda: lines)
+    assert cli.main(["info"]) == 0
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("GPU ")]
+    assert [line.removeprefix("GPU").strip() for line in shown] == lines
 
 
 def test_demo(h, tmp_path, capsys):

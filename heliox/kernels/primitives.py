@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import types as pytypes
+from typing import Any
 
 import llvmlite.binding
 from llvmlite import ir
@@ -211,34 +212,32 @@ LIBM = _build_libm()
 def for_cuda():
     """Build the own arithmetic as CUDA device functions; imports Numba's CUDA target only now.
 
-    The kernels that use it must be compiled without contraction (``fma=False`` for NVVM), else ``a * b + c``
-    in the source becomes a fused operation and the bits differ from the CPU's.
+    The kernels that use it must be compiled without contraction, as :func:`heliox.kernels.device.compiled`
+    does, else ``a * b + c`` in the source becomes a fused operation and the bits differ from the CPU's.
 
     Returns
     -------
     types.ModuleType
         The same names as in ``FAST``.
     """
-    from numba import cuda
-    from numba.cuda import libdevice
+    from heliox.kernels import device
 
-    def device(function):
-        return cuda.jit(device=True)(function)
+    library: Any = device.libdevice()
 
     def plain(call):
-        return device(_unary(call))
+        return device.function(_unary(call))
 
     def fused(a, b, c):
-        return libdevice.fma(a, b, c)
+        return library.fma(a, b, c)
 
     primitives = {
-        "fma": device(fused),
-        "float_as_int": plain(libdevice.double_as_longlong),
-        "int_as_float": plain(libdevice.longlong_as_double),
-        "sqrt": plain(libdevice.dsqrt_rn),
-        "floor": plain(libdevice.floor),
+        "fma": device.function(fused),
+        "float_as_int": plain(library.double_as_longlong),
+        "int_as_float": plain(library.longlong_as_double),
+        "sqrt": plain(library.dsqrt_rn),
+        "floor": plain(library.floor),
     }
-    functions = arithmetic.build(primitives, device)
-    random.build(functions, device)
+    functions = arithmetic.build(primitives, device.function)
+    random.build(functions, device.function)
     doc = "HelioX's own arithmetic as CUDA device functions."
     return _as_module("heliox.kernels.cuda_arithmetic", doc, functions)

@@ -11,8 +11,13 @@ from functools import cache
 
 # what decides on machine code: its version belongs to the name of cached code
 COMPILERS = (
-    "numba", "numba-cuda", "nvidia-nvvm", "nvidia-cuda-nvcc-cu12", "nvidia-nvjitlink", "nvidia-nvjitlink-cu12",
-)  # fmt: skip
+    "numba",
+    "numba-cuda",
+    "nvidia-nvvm",
+    "nvidia-cuda-nvcc-cu12",
+    "nvidia-nvjitlink",
+    "nvidia-nvjitlink-cu12",
+)
 LOWEST = {12: ((6, 0), "525"), 13: ((7, 5), "580")}  # by CUDA of the wheels: capability, driver
 
 # numbers of CUdevice_attribute
@@ -142,7 +147,7 @@ def reason(index: int = 0) -> str:
     capability, number = LOWEST.get(cuda, LOWEST[13])
     if found.version[0] < cuda:
         return (
-            f"the CUDA driver is for CUDA {_dotted(found.version)}, the installed wheels are for CUDA {cuda}: "
+            f"the CUDA driver is for CUDA {_dotted(found.version)}, the installed wheels for CUDA {cuda}: "
             f"update the driver to {number} or later, or {pip_line(found.version[0])}"
         )
     if not 0 <= index < len(found.devices):

@@ -181,6 +181,20 @@ def test_only_kernels_imports_numba():
     complain([str(i) for i in imports() if i.top in NUMBA and room(i.file) != "kernels"])
 
 
+def test_only_device_imports_the_gpus_packages_and_lazily():
+    gpu = [i for i in imports() if i.top in {"cuda", "numba_cuda"} or cuda_target(i)]
+    complain([str(i) for i in gpu if i.file != "kernels/device.py" or not i.lazy])
+    assert gpu
+
+
+def cuda_target(found: Import) -> bool:
+    """Whether it is numba.cuda; ``from numba import cuda`` counts as an import of numba, hence the text."""
+    if found.module.startswith("numba.cuda"):
+        return True
+    line = sources()[found.file].splitlines()[found.line - 1]
+    return found.module == "numba" and re.search(r"import\b.*\bcuda\b", line) is not None
+
+
 def test_neuron_is_imported_only_where_a_live_session_is_read():
     complain([str(i) for i in imports() if i.top == "neuron" and i.file not in NEURON_FILES])
 
