@@ -5,6 +5,7 @@ themselves.
 """
 
 import os
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,6 @@ def device() -> str:
 
 
 @pytest.fixture(params=["streams"])
-def gpu(request: pytest.FixtureRequest, device: str) -> dict[str, str]:
+def gpu(request: pytest.FixtureRequest, device: str) -> dict[str, Any]:
     """Options of a simulation on the device."""
     return {"device": device} if device == "cpu" else {"device": device, "mode": request.param}

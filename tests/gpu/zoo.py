@@ -198,8 +198,8 @@ def layer5() -> Model:
         ("Ca_HVA", 9.9e-4), ("Ca_LVAst", 3.4e-3), ("Ih", 2e-4), ("Im", 6.8e-5), ("K_Pst", 2.2e-3),
         ("K_Tst", 0.08), ("NaTa_t", 2.0), ("Nap_Et2", 1.7e-3), ("SK_E2", 0.044), ("SKv3_1", 0.69),
     ):  # fmt: skip
-        where = ["soma", "dend[0]", "dend[1]"] if name != "Ih" else None
-        cell.insert(f"l5pc.{name}", where=where, **{f"g{name}bar": g})
+        values: dict[str, Any] = {f"g{name}bar": g}
+        cell.insert(f"l5pc.{name}", where=["soma", "dend[0]", "dend[1]"] if name != "Ih" else None, **values)
     cell.insert("l5pc.CaDynamics_E2", where=["soma", "dend[0]", "dend[1]"], gamma=5e-4, decay=100.0)
     cell.set(ena=50.0, ek=-85.0)
     return of(cell, amp=0.6).model()
