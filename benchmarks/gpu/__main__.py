@@ -95,7 +95,7 @@ def child(name: str, options: list[str], seconds: float, keep: Callable[[Row], N
             process.kill()
     if ended:
         return f"ended after {seconds:.0f} s; the last lines were: {' / '.join(last[-2:])}"
-    return "" if code == 0 else ("\n".join(last[-3:]) or f"exit code {code}")
+    return "" if code == 0 else (last[-1] if last else f"exit code {code}")
 
 
 def measure(name: str, setting: Setting) -> None:

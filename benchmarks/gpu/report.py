@@ -47,7 +47,7 @@ def _gpu(device: str) -> dict[str, str]:
             "memory": f"{found.memory / 2**30:.0f} GiB",
         }  # fmt: skip
     except Exception as e:
-        out = {"gpu": f"unknown ({type(e).__name__}: {e})"}
+        out = {"gpu": f"unknown ({type(e).__name__})"}
     try:
         query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
         done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
