@@ -204,7 +204,8 @@ def class239_batch(members: int, model: Model | None = None, **options: Any) -> 
         handle = sim.var(name)
         factor = rng.uniform(0.8, 1.2, (members, 1))
         factor[0] = 1.0
-        handle[...] = np.atleast_2d(np.asarray(handle.values)) * factor
+        values = np.asarray(handle.values)
+        handle[...] = (values * factor).reshape(values.shape)
     return sim
 
 

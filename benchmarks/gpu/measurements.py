@@ -1,0 +1,242 @@
+"""What is measured: every function yields rows as they are there."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import heliox
+from benchmarks.gpu import models
+from benchmarks.gpu.timing import Clock, Row, Setting, made, memory, pace, rates, same_bits, say, segments
+
+# NEURON's own microseconds a step of these models on one core, where they were measured; HelioX on one core
+# beside NEURON: benchmarks/results/cpu.md
+NEURON_US: dict[str, float | None] = {
+    "l5pc": None, "l5pc_network": None, "hpc_passive": None, "hpc_active": None, "ring": None,
+    "gap_ring": None, "class239": None,
+}  # fmt: skip
+CHECKED = 2000  # steps, fewer of large models, after which voltages and spikes are compared
+
+
+def _beside(
+    name: str, model: heliox.Model, setting: Setting, most: int, cpu_share: float = 0.3
+) -> Iterator[Row]:
+    """A model on the device, then on one thread of the CPU."""
+    row: Row = {
+        "measurement": name,
+        "segments": segments(model),
+        "nodes": len(model.nodes),
+        "neuron_us": NEURON_US.get(name),
+    }
+    most = 40 if setting.tiny else most
+    sim, row["first_run_s"] = made(model, setting.there)
+    say(f"{name}: first run on {setting.device} {row['first_run_s']:.1f} s")
+    row |= pace(sim, (1.0 - cpu_share) * setting.seconds, most)
+    row |= {"spikes": len(sim.spikes), **memory(sim), **rates(sim, row["us_per_step"])}
+    yield dict(row)
+    cpu, row["cpu_first_run_s"] = made(model, {"device": "cpu"}, threads=1)
+    beside = pace(cpu, cpu_share * setting.seconds, most)
+    row |= {"cpu_us_per_step": beside["us_per_step"], "cpu_steps": beside["steps"]}
+    row["ratio"] = row["cpu_us_per_step"] / row["us_per_step"]
+    checked = 20 if setting.tiny else min(CHECKED, max(20, int(2e6 / row["cpu_us_per_step"])))
+    row |= {"same_bits": same_bits(sim, cpu, checked), "checked_steps": checked}
+    yield row
+
+
+def l5pc(setting: Setting) -> Iterator[Row]:
+    """One layer-5 cell, which fires."""
+    yield from _beside("l5pc", models.l5pc(), setting, 8000)
+
+
+def l5pc_network(setting: Setting) -> Iterator[Row]:
+    """Twenty of them with 100 synapses each."""
+    yield from _beside("l5pc_network", models.l5pc_network(2 if setting.tiny else 20), setting, 4000)
+
+
+def hpc_passive(setting: Setting) -> Iterator[Row]:
+    """500 passive human pyramidal cells."""
+    yield from _beside("hpc_passive", models.hpc(4 if setting.tiny else 500), setting, 2000)
+
+
+def hpc_active(setting: Setting) -> Iterator[Row]:
+    """500 active ones."""
+    yield from _beside("hpc_active", models.hpc(4 if setting.tiny else 500, True), setting, 2000)
+
+
+def ring(setting: Setting) -> Iterator[Row]:
+    """1,024 branching cells in a ring."""
+    yield from _beside("ring", models.ring(8 if setting.tiny else 1024), setting, 2000)
+
+
+def gap_ring(setting: Setting) -> Iterator[Row]:
+    """256 branching cells joined by gap junctions."""
+    yield from _beside("gap_ring", models.gap_ring(8 if setting.tiny else 256), setting, 2000)
+
+
+def class239(setting: Setting) -> Iterator[Row]:
+    """Batches of one cell of 239 segments; the CPU's figures, of one member and of 64, come first."""
+    model, clock = models.class239(), Clock(setting.seconds)
+    most = 40 if setting.tiny else 4000
+    cpu: Row = {}
+    for members in (1, 4 if setting.tiny else 64):
+        sim = models.class239_batch(members, model, device="cpu", threads=1)
+        sim.run(2 * sim.dt)
+        found = pace(sim, 0.06 * setting.seconds, most)
+        key = "one" if members == 1 else "many"
+        cpu |= {f"cpu_us_{key}": found["us_per_step"] / members, f"cpu_members_{key}": members}
+    say(f"class239: one CPU core {cpu['cpu_us_many']:.2f} us a member-step")
+    powers = range(3) if setting.tiny else range(0, 15, 2 if setting.quick else 1)
+    for k, power in enumerate(powers):
+        members = 2**power
+        began = time.perf_counter()
+        sim = models.class239_batch(members, model, **setting.there)
+        sim.run(2 * sim.dt)
+        row: Row = {
+            "measurement": "class239", "members": members, "segments": segments(model),
+            "nodes": len(model.nodes), "neuron_us": NEURON_US["class239"],
+            "first_run_s": time.perf_counter() - began, **cpu,
+        }  # fmt: skip
+        row |= pace(sim, max(0.3, min(3.0, clock.left / (len(powers) - k) - row["first_run_s"])), most)
+        row["member_steps_per_s"] = 1e6 * members / row["us_per_step"]
+        row["ratio"] = row["cpu_us_many"] * members / row["us_per_step"]
+        row |= {**memory(sim), **rates(sim, row["us_per_step"])}
+        say(f"class239: {members} members {row['us_per_step']:.1f} us, {row['ratio']:.1f} x one CPU core")
+        yield row
+        del sim
+        if clock.left < 0.0:
+            raise TimeoutError(f"no time was left for more than {members} members")
+
+
+def trees(setting: Setting) -> Iterator[Row]:
+    """The tree solve alone, by the engine's hook, and a whole step of the same passive trees.
+
+    The hook, ``heliox.engine.cuda.solve_only(plan)``, gives a function that solves so many times, and waits.
+    """
+    clock = Clock(setting.seconds)
+    sizes = (
+        (1, 3) if setting.tiny else (1, 30, 3000) if setting.quick else (1, 3, 10, 30, 100, 300, 1000, 3000)
+    )
+    for k, n in enumerate(sizes):
+        model = models.trees(n)
+        row: Row = {
+            "measurement": "trees",
+            "trees": n,
+            "segments": segments(model),
+            "nodes": len(model.nodes),
+        }
+        sim, row["first_run_s"] = made(model, setting.there)
+        seconds = max(0.3, min(3.0, clock.left / (len(sizes) - k) - row["first_run_s"]))
+        row |= pace(sim, 0.5 * seconds, 40 if setting.tiny else 4000)
+        row |= memory(sim)
+        try:
+            solve = importlib.import_module("heliox.engine.cuda").solve_only(sim.plan)
+            row["solve_us"] = 1e6 * _each(solve, 0.5 * seconds)
+        except Exception as e:  # the row is worth having without it
+            row["solve_failure"] = f"{type(e).__name__}: {e}"
+        alone = "" if "solve_us" not in row else f", the solve alone {row['solve_us']:.1f}"
+        say(f"trees: {n}: a passive step {row['us_per_step']:.1f} us{alone}")
+        yield row
+        del sim
+        if clock.left < 0.0:
+            raise TimeoutError(f"no time was left for more than {n} trees")
+
+
+def _each(work: Callable[[int], object], seconds: float) -> float:
+    """Seconds of one piece of work of which many are asked for at once."""
+    work(2)
+    began = time.perf_counter()
+    work(8)
+    n = max(8, int(seconds / max(1e-6, (time.perf_counter() - began) / 8)))
+    began = time.perf_counter()
+    work(min(n, 10_000))
+    return (time.perf_counter() - began) / min(n, 10_000)
+
+
+def overheads(setting: Setting) -> Iterator[Row]:
+    """What a step and a run cost that have next to nothing to compute; the engine's own figures by its hook.
+
+    The hook, ``heliox.engine.cuda.overheads(sim)``, gives names and microseconds.
+    """
+    cell = heliox.Cell(dt=models.DT)
+    cell.add_section("soma", L=20.0, diam=20.0)
+    cell.insert("pas")
+    net = heliox.Network()
+    net.add(cell, copies=2)
+    one = net.model()
+    for k in range(2):
+        name = net.place("ExpSyn", f"Cell[{k}].soma(0.5)")
+        net.connect(f"Cell[{1 - k}].soma(0.5)", name, weight=0.0, delay=2.0)
+    for title, model in (("two compartments", one), ("two compartments joined by connections", net.model())):
+        sim, first = made(model, setting.there)
+        for steps in (1, 8, 64) if setting.tiny else (1, 8, 64, 1024, 8192):
+            found: list[float] = []
+            clock = Clock(0.1 * setting.seconds / 5.0)
+            while len(found) < 5 or (clock.left > 0.0 and len(found) < 100):
+                began = time.perf_counter()
+                sim.run(steps * sim.dt)
+                found.append(time.perf_counter() - began)
+            median = sorted(found)[len(found) // 2]
+            yield {
+                "measurement": "overheads", "what": title, "steps_of_a_run": steps,
+                "us_of_a_run": 1e6 * median,
+                "us_per_step": 1e6 * median / steps, "first_run_s": first,
+            }  # fmt: skip
+        try:
+            hook = importlib.import_module("heliox.engine.cuda").overheads
+            yield {"measurement": "overheads", "what": title, "hook_us": dict(hook(sim))}
+        except Exception as e:
+            yield {"measurement": "overheads", "what": title, "hook_failure": f"{type(e).__name__}: {e}"}
+
+
+def zoo(setting: Setting, name: str) -> Iterator[Row]:
+    """A model of the tests on both devices: are all bits the same?"""
+    from tests.gpu import compare
+    from tests.gpu import zoo as cases
+
+    began = time.perf_counter()
+    a = cases.run(name)
+    cpu = time.perf_counter() - began
+    b = cases.run(name, **setting.there)
+    row: Row = {
+        "measurement": "zoo",
+        "model": name,
+        "seconds": time.perf_counter() - began,
+        "cpu_seconds": cpu,
+    }
+    try:
+        compare.same(a, b)
+        row["same_bits"] = True
+    except AssertionError as e:
+        row |= {"same_bits": False, "difference": " ".join(str(e).split())[:400]}
+    yield row
+
+
+def zoo_names(quick: bool) -> list[str]:
+    from tests.gpu import zoo as cases
+
+    few = ("hh_tree", "layer5", "learning", "artificial", "ring", "members")
+    return [n for n in cases.CASES if not quick or n in few]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A function of a setting, its time in seconds, and a title."""
+
+    rows: Callable[[Setting], Iterator[Row]]
+    seconds: float
+    title: str
+
+
+MEASUREMENTS = {
+    "l5pc": Measurement(l5pc, 12.0, "one layer-5 pyramidal cell"),
+    "l5pc_network": Measurement(l5pc_network, 15.0, "network of 20 layer-5 pyramidal cells"),
+    "hpc_passive": Measurement(hpc_passive, 20.0, "500 passive human pyramidal cells"),
+    "hpc_active": Measurement(hpc_active, 20.0, "500 active human pyramidal cells"),
+    "ring": Measurement(ring, 12.0, "ring of 1,024 cells"),
+    "gap_ring": Measurement(gap_ring, 10.0, "ring of 256 cells with gap junctions"),
+    "class239": Measurement(class239, 75.0, "batches of a cell of 239 segments"),
+    "trees": Measurement(trees, 40.0, "passive trees"),
+    "overheads": Measurement(overheads, 10.0, "overheads"),
+}

@@ -1,0 +1,214 @@
+"""Results as JSON and as Markdown, and the machine they belong to."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gpu.measurements import MEASUREMENTS
+from benchmarks.gpu.timing import Row
+
+NAME = "gpu"
+SIDE = "| model | segments | nodes | us per step | steps | spikes | one CPU thread, us per step | CPU / GPU "
+INTRODUCTION = """# GPU
+
+`python -m benchmarks.gpu`: models built by committed code (`benchmarks/gpu/models.py`), math=fast, float64.
+Microseconds of a step are medians of runs from the same beginning, in which nothing is recorded and all
+spikes are; first runs (plan, kernels from the cache, upload, two steps) are apart. The CPU is HelioX's on
+one thread of the same machine."""
+
+
+def about(device: str) -> dict[str, str]:
+    """GPU, driver, processor and versions."""
+    out = {"device": device, **_gpu(device), "cpu": _cpu(), "python": platform.python_version()}
+    for name in ("heliox", "numba", "numba-cuda", "cuda-bindings", "numpy"):
+        try:
+            out[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            out[name] = "none"
+    return out
+
+
+def _gpu(device: str) -> dict[str, str]:
+    if not device.startswith("cuda"):
+        return {"gpu": "none, a dry run"}
+    out: dict[str, str] = {}
+    try:
+        from heliox.kernels import device as devices
+
+        found: Any = devices.find(device)
+        out = {
+            "gpu": found.name, "capability": ".".join(map(str, found.capability)), "CUDA": str(found.driver),
+            "memory": f"{found.memory / 2**30:.0f} GiB",
+        }  # fmt: skip
+    except Exception as e:
+        out = {"gpu": f"unknown ({type(e).__name__})"}
+    try:
+        query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
+        out["driver"] = done.stdout.split()[0]
+    except (OSError, subprocess.SubprocessError, IndexError):
+        pass
+    return out
+
+
+def _cpu() -> str:
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(x.split(":")[1].strip() for x in lines if x.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    return f"{name}, {os.cpu_count()} cores"
+
+
+def write(
+    folder: Path, rows: list[Row], failures: dict[str, str], machine: dict[str, str], said: str
+) -> None:
+    """Write gpu.json and gpu.md, each beside its place first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {"machine": machine, "run": said, "rows": rows, "failures": failures}
+    for name, text in (
+        (f"{NAME}.json", json.dumps(data, indent=1) + "\n"),
+        (f"{NAME}.md", markdown(rows, failures, machine, said)),
+    ):
+        beside = folder / f".{name}.tmp"
+        beside.write_text(text)
+        beside.replace(folder / name)
+
+
+def read(folder: Path) -> tuple[list[Row], dict[str, str]]:
+    """What `write` wrote, if anything."""
+    try:
+        found = json.loads((folder / f"{NAME}.json").read_text())
+        return list(found["rows"]), dict(found["failures"])
+    except (OSError, ValueError, KeyError):
+        return [], {}
+
+
+def markdown(rows: list[Row], failures: dict[str, str], machine: dict[str, str], said: str) -> str:
+    """The figures as Markdown."""
+    lines = [INTRODUCTION, "", ", ".join(f"{k} {v}" for k, v in machine.items()), "", said]
+    of: dict[str, list[Row]] = {}
+    for r in rows:
+        of.setdefault(r["measurement"], []).append(r)
+    lines += _beside(of) + _batches(of.get("class239", [])) + _trees(of.get("trees", []))
+    lines += _overheads(of.get("overheads", [])) + _zoo(of.get("zoo", []))
+    if failures:
+        lines += ["", "## What failed", ""]
+        lines += [f"* {name}: {' '.join(text.split())}" for name, text in failures.items()]
+    return "\n".join(lines) + "\n"
+
+
+def number(x: Any, digits: int = 1) -> str:
+    """``""`` for None."""
+    return "" if x is None else f"{x:,.{digits}f}"
+
+
+def _beside(of: dict[str, list[Row]]) -> list[str]:
+    names = [n for n in MEASUREMENTS if n in of and n not in ("class239", "trees", "overheads")]
+    if not names:
+        return []
+    lines = [
+        "", "## Models", "",
+        SIDE + "| NEURON / GPU | same bits after so many steps | first run s | peak MB | GB/s | Gflop/s |",
+        "|---" * 14 + "|",
+    ]  # fmt: skip
+    for n in names:
+        r = of[n][-1]
+        neuron = r["neuron_us"] / r["us_per_step"] if r.get("neuron_us") else None
+        bits = {"True": "yes", "False": "**no**"}.get(str(r.get("same_bits")), "not compared")
+        peak = r.get("peak_bytes")
+        cells = (
+            MEASUREMENTS[n].title, f"{r['segments']:,}", f"{r['nodes']:,}", number(r["us_per_step"]),
+            r["steps"], r["spikes"], number(r.get("cpu_us_per_step")), number(r.get("ratio"), 2),
+            number(neuron, 2),
+            f"{bits}, {r.get('checked_steps', 0)}", number(r["first_run_s"]),
+            number(None if peak is None else peak / 1e6), number(r.get("GB_per_s")),
+            number(r.get("Gflop_per_s")),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return lines
+
+
+def _batches(rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    r = rows[0]
+    lines = [
+        "", f"## Batches of a cell of {r['segments']} segments", "",
+        f"hh everywhere, two conductances differ. One CPU thread takes {r['cpu_us_one']:.2f} us a step of "
+        f"one member, and {r['cpu_us_many']:.2f} us a member-step of {r['cpu_members_many']} "
+        "members, which the ratio is to.",
+        "",
+        "| members | us per step | member-steps per s | one CPU core / GPU | first run s | peak MB | GB/s |",
+        "|---" * 7 + "|",
+    ]  # fmt: skip
+    for r in rows:
+        peak = r.get("peak_bytes")
+        lines.append(
+            f"| {r['members']:,} | {number(r['us_per_step'])} | {r['member_steps_per_s']:,.0f} "
+            f"| {number(r['ratio'])} | {number(r['first_run_s'])} "
+            f"| {number(None if peak is None else peak / 1e6)} | {number(r.get('GB_per_s'))} |"
+        )
+    return lines
+
+
+def _trees(rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    lines = [
+        "", "## Passive trees", "",
+        "| trees | nodes | the solve alone, us | ns a node | a whole step, us | first run s | peak MB |",
+        "|---" * 7 + "|",
+    ]  # fmt: skip
+    for r in rows:
+        solve, peak = r.get("solve_us"), r.get("peak_bytes")
+        lines.append(
+            f"| {r['trees']:,} | {r['nodes']:,} | {number(solve)} "
+            f"| {number(None if solve is None else 1e3 * solve / r['nodes'], 3)} "
+            f"| {number(r['us_per_step'])} | {number(r['first_run_s'])} "
+            f"| {number(None if peak is None else peak / 1e6)} |"
+        )
+    if text := next((r["solve_failure"] for r in rows if "solve_failure" in r), ""):
+        lines += ["", f"The solve alone was not measured: {text}"]
+    return lines
+
+
+def _overheads(rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    lines = [
+        "", "## Overheads", "", "| model | steps of a run | us of a run | us per step |", "|---|---|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| {r['what']} | {r['steps_of_a_run']:,} | {number(r['us_of_a_run'])} "
+        f"| {number(r['us_per_step'], 2)} |"
+        for r in rows
+        if "us_of_a_run" in r
+    ]
+    for r in rows:
+        for name, us in r.get("hook_us", {}).items():
+            lines += ["", f"* {r['what']}, {name}: {us:.2f} us"]
+        if "hook_failure" in r:
+            lines += ["", f"* {r['what']}: the engine's own figures were not measured: {r['hook_failure']}"]
+    return lines
+
+
+def _zoo(rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    off = [r for r in rows if not r["same_bits"]]
+    lines = ["", "## Same bits", ""]
+    lines.append(
+        f"{len(rows) - len(off)} of {len(rows)} small models (`tests/gpu/zoo.py`) have the same bits "
+        "on both devices: "
+        + ", ".join(r["model"] for r in rows if r["same_bits"]) + "."
+    )  # fmt: skip
+    lines += [f"* **{r['model']} differs**: {r['difference']}" for r in off]
+    return lines
