@@ -16,6 +16,7 @@ from heliox.kernels.context import W
 from heliox.kernels.stages import Kernel
 from heliox.kernels.step_kernels import own_columns
 from heliox.solver import dhs
+from heliox.solver.lanes import PAD
 
 MOST_LANES = 128  # threads of a block that solves
 WARP = 32
@@ -134,7 +135,7 @@ def _schedules(
 
 def near_words(nodes: int, steps: int) -> int:
     """float64 that the solution of a tree in a block's own memory takes (`heliox.solver.lanes.load_near`)."""
-    return 4 * nodes + (3 * nodes + steps + 2) // 2
+    return 4 * (nodes + PAD) + (3 * (nodes + PAD) + steps + 4) // 2
 
 
 def _far(
@@ -154,7 +155,7 @@ def _near(
     taken = np.concatenate(steps) if steps else np.empty(0, np.int32)
     place = np.empty(len(tree) + 1, np.int64)
     place[taken] = np.arange(len(taken))
-    place[-1] = -1  # what a root has for a parent
+    place[-1] = len(tree)  # the relative that a node lacks
     under, beside = np.full(len(tree), -1), np.full(len(tree), -1)
     child = np.flatnonzero(tree >= 0)  # ascending: the last one written is the last child
     order = child[np.argsort(tree[child], kind="stable")]

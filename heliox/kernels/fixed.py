@@ -44,6 +44,7 @@ CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
     ),
     effects: ("SEND", "EVENT", "MOVE", "WATCH", "MOST"),
     tree: ("ROOTS", "SINGLE", "ABREAST"),
+    lanes: ("PAD",),
     play: ("TARGET", "CURSOR", "POINTS", "STRIDE", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
 }  # fmt: skip
 CONSTANTS[tape] = (

@@ -422,7 +422,7 @@ class StepKernels:
             "        else:",
             "            sweep_near(_S, _J, _n, _steps, _width, _kept, _lane, _lanes)",
             *strided("_i", "_lane", "_n", [
-                "_nd = _U(_i)", "_q = _U(_K[_place + _nd])", "_x = _S[_U(_n) + _q]", *store, *body,
+                "_nd = _U(_i)", "_q = _U(_K[_place + _nd])", "_x = _S[_U(_n + PAD) + _q]", *store, *body,
             ], " " * 8),
             "    else:",
             "        _nodes = _U(_H[_chunk, _STEPS_AT])",

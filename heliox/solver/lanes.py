@@ -97,23 +97,27 @@ def update_lanes(A, v, rhs, n, factor, limit, lane, lanes):
     return bad
 
 
+PAD = 33  # places behind the nodes: `NONE`, the relative that a node lacks, and what threads without a node read
+
+
 def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins, rows, kept, lane, lanes):
     """Bring a tree into memory that is near to the threads of a block: S (float64) and J (int32).
 
     Nodes stand in it in the order of the schedule: ``K[place + i]`` is the place of node i, ``K[under + q]`` that of
-    the last child (by NEURON index) of the node at place q, or -1, ``K[beside + q]`` that of the sibling before
-    it, ``K[over + q]`` that of its parent; row s begins at place ``K[begins + s]``.
+    the last child (by NEURON index) of the node at place q, or n, ``K[beside + q]`` that of the sibling before
+    it, ``K[over + q]`` that of its parent; row s begins at place ``K[begins + s]``. Behind the nodes lie zeros.
     """
     n = U(n)
-    D, R, Q, B = U(0), n, U(2) * n, U(3) * n
-    UNDER, BESIDE, OVER, BEGINS = U(8) * n, U(9) * n, U(10) * n, U(11) * n
+    m = n + U(PAD)
+    R, Q, B = m, U(2) * m, U(3) * m
+    UNDER, BESIDE, OVER, BEGINS = U(8) * m, U(9) * m, U(10) * m, U(11) * m
     step = U(lanes)
     i = U(lane)
     while i < n:
         q = U(K[place + i])
         y = A[d + i]
         w = P[a + i]
-        S[D + q] = y
+        S[q] = y
         S[R + q] = A[rhs + i]
         S[Q + q] = _over(w, y) if kept else w
         S[B + q] = P[b + i]
@@ -121,9 +125,19 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
         J[BESIDE + i] = K[beside + i]
         J[OVER + i] = K[over + i]
         i += step
+    i = n + U(lane)
+    while i < m:
+        S[i] = 1.0
+        S[R + i] = 0.0
+        S[Q + i] = 0.0
+        S[B + i] = 0.0
+        J[UNDER + i] = n
+        J[BESIDE + i] = n
+        J[OVER + i] = n
+        i += step
     s = U(lane)
-    while s <= U(rows):
-        J[BEGINS + s] = K[begins + s]
+    while s <= U(rows) + U(2):
+        J[BEGINS + s] = K[begins + s] if s <= U(rows) else n
         s += step
     barrier()
 
@@ -131,8 +145,9 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
 def sweep_near(S, J, n, rows, width, kept, lane, lanes):
     """Both sweeps over what `load_near` has laid out; a row has at most `width` nodes."""
     n = U(n)
-    D, R, Q, B = U(0), n, U(2) * n, U(3) * n
-    UNDER, BESIDE, OVER, BEGINS = U(8) * n, U(9) * n, U(10) * n, U(11) * n
+    m = n + U(PAD)
+    R, Q, B = m, U(2) * m, U(3) * m
+    UNDER, BESIDE, OVER, BEGINS = U(8) * m, U(9) * m, U(10) * m, U(11) * m
     last = U(rows)
     team = U(min(width, lanes))
     if U(lane) < team:
@@ -143,23 +158,21 @@ def sweep_near(S, J, n, rows, width, kept, lane, lanes):
             s += U(1)
             end = U(J[BEGINS + s])
             while q < end:
-                c = J[UNDER + q]
+                k = U(J[UNDER + q])
                 x = S[R + q]
                 if kept:
-                    while c >= 0:
-                        k = U(c)
+                    while k < n:
                         x -= S[Q + k] * S[R + k]
-                        c = J[BESIDE + k]
+                        k = U(J[BESIDE + k])
                 else:
-                    y = S[D + q]
-                    while c >= 0:
-                        k = U(c)
-                        w = S[Q + k]
-                        y -= w * S[B + k]
-                        x -= w * S[R + k]
-                        c = J[BESIDE + k]
+                    y = S[q]
+                    while k < n:
+                        f = S[Q + k]
+                        y -= f * S[B + k]
+                        x -= f * S[R + k]
+                        k = U(J[BESIDE + k])
                     y = _inverse(y)
-                    S[D + q] = y
+                    S[q] = y
                     S[Q + q] = _over(S[Q + q], y)
                 S[R + q] = x
                 q += team
@@ -169,11 +182,8 @@ def sweep_near(S, J, n, rows, width, kept, lane, lanes):
             s -= U(1)
             q = U(J[BEGINS + s]) + U(lane)
             while q < end:
-                x = S[R + q]
-                p = J[OVER + q]
-                if p >= 0:
-                    x -= S[B + q] * S[R + U(p)]
-                S[R + q] = _over(x, S[D + q])
+                x = S[R + q] - S[B + q] * S[R + U(J[OVER + q])]
+                S[R + q] = _over(x, S[q])
                 q += team
             end = U(J[BEGINS + s])
             meet(width)
@@ -183,61 +193,73 @@ def sweep_near(S, J, n, rows, width, kept, lane, lanes):
 def sweep_warp(S, J, n, rows, kept, lane):
     """The same by one warp, a node of a row a thread.
 
-    What a thread needs of the next row, other than what other threads are about to write, it reads ahead: so
-    the way from row to row is as short as the arithmetic lets it be.
+    What a thread needs of the next row, other than what other threads are about to write, it reads ahead, and
+    threads without a node compute what nobody stores: so the way from row to row is about as short as the
+    arithmetic lets it be.
     """
     n = U(n)
-    D, R, Q, B = U(0), n, U(2) * n, U(3) * n
-    UNDER, BESIDE, OVER, BEGINS = U(8) * n, U(9) * n, U(10) * n, U(11) * n
+    m = n + U(PAD)
+    R, Q, B = m, U(2) * m, U(3) * m
+    UNDER, BESIDE, OVER, BEGINS = U(8) * m, U(9) * m, U(10) * m, U(11) * m
     last = U(rows)
     me = U(lane)
-    top = n - U(1)
     q = me
     end = U(J[BEGINS + U(1)])
-    at = min(q, top)
-    c, x, y, w = J[UNDER + at], S[R + at], S[D + at], S[Q + at]
-    after = U(J[BEGINS + min(U(2), last)])
-    s = U(0)
-    while s < last:
-        here = q < end
-        if here:
-            if kept:
-                while c >= 0:
-                    k = U(c)
-                    x -= S[Q + k] * S[R + k]
-                    c = J[BESIDE + k]
-            else:
-                while c >= 0:
-                    k = U(c)
-                    f = S[Q + k]
-                    y -= f * S[B + k]
-                    x -= f * S[R + k]
-                    c = J[BESIDE + k]
-                y = _inverse(y)
-                S[D + q] = y
-                S[Q + q] = _over(w, y)
-            S[R + q] = x
-        q = end + me
-        end = after
-        at = min(q, top)
-        c, x, y, w = J[UNDER + at], S[R + at], S[D + at], S[Q + at]
-        s += U(1)
-        after = U(J[BEGINS + min(s + U(2), last)])
-        meet(32)
+    after = U(J[BEGINS + U(2)])
+    k, x, y, w = U(J[UNDER + q]), S[R + q], S[q], S[Q + q]
+    at = BEGINS + U(3)
+    stop = at + last
+    if kept:
+        while at < stop:
+            x -= S[Q + k] * S[R + k]
+            k = U(J[BESIDE + k])
+            while k < n:
+                x -= S[Q + k] * S[R + k]
+                k = U(J[BESIDE + k])
+            if q < end:
+                S[R + q] = x
+            q = end + me
+            end = after
+            k, x = U(J[UNDER + q]), S[R + q]
+            after = U(J[at])
+            at += U(1)
+            meet(32)
+    else:
+        while at < stop:
+            f = S[Q + k]
+            y -= f * S[B + k]
+            x -= f * S[R + k]
+            k = U(J[BESIDE + k])
+            while k < n:
+                f = S[Q + k]
+                y -= f * S[B + k]
+                x -= f * S[R + k]
+                k = U(J[BESIDE + k])
+            y = _inverse(y)
+            w = _over(w, y)
+            if q < end:
+                S[q] = y
+                S[Q + q] = w
+                S[R + q] = x
+            q = end + me
+            end = after
+            k, x, y, w = U(J[UNDER + q]), S[R + q], S[q], S[Q + q]
+            after = U(J[at])
+            at += U(1)
+            meet(32)
+    at = BEGINS + last
     end = n
-    before = U(J[BEGINS + last - U(1)])
+    before = U(J[at - U(1)])
     q = before + me
-    at = min(q, top)
-    p, x, y, w = J[OVER + at], S[R + at], S[D + at], S[B + at]
-    while s > U(0):
-        s -= U(1)
+    k, x, y, w = U(J[OVER + q]), S[R + q], S[q], S[B + q]
+    while at > BEGINS:
+        x -= w * S[R + k]
+        x = _over(x, y)
         if q < end:
-            if p >= 0:
-                x -= w * S[R + U(p)]
-            S[R + q] = _over(x, y)
+            S[R + q] = x
+        at -= U(1)
         end = before
-        before = U(J[BEGINS + max(s, U(1)) - U(1)])
+        before = U(J[max(at, BEGINS + U(1)) - U(1)])
         q = before + me
-        at = min(q, top)
-        p, x, y, w = J[OVER + at], S[R + at], S[D + at], S[B + at]
+        k, x, y, w = U(J[OVER + q]), S[R + q], S[q], S[B + q]
         meet(32)

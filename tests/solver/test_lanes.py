@@ -16,7 +16,7 @@ WARP = 32
 def compiled(name: str, barrier: threading.Barrier):
     """A function of `heliox.solver.lanes` with what a generated module gives it."""
     space = {
-        "U": int, "_over": lambda x, r: x * r, "_inverse": lambda d: 1.0 / d, "barrier": barrier.wait,
+        "U": int, "_over": lambda x, r: x * r, "_inverse": lambda d: 1.0 / d, "PAD": lanes.PAD, "barrier": barrier.wait,
         "meet": lambda width: barrier.wait(), "__builtins__": __builtins__,
     }  # fmt: skip
     return FunctionType(getattr(lanes, name).__code__, space, name)
@@ -78,6 +78,6 @@ def test_a_warp_gives_the_bits_of_hines(n, chain, seed, kept):
         t.start()
     for t in threads:
         t.join(60)
-    found = S[n + tables["PLACE"][local]]
+    found = S[n + lanes.PAD + tables["PLACE"][local]]
     assert math.isfinite(found.sum())
     assert (found == wanted).all()
