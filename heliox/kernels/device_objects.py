@@ -289,11 +289,11 @@ class Launch:
         self._table = self.words.ctypes.data + 8 * np.arange(self.words.size, dtype=np.uint64)
         self._before = (kernel.handle, *grid, *block, int(shared))
         self._after = (self._table.ctypes.data if self._table.size else 0, 0)
-        self._launch = kernel.device.api.cuLaunchKernel
+        self._launch, self._use = kernel.device.api.cuLaunchKernel, kernel.device.use
 
     def on(self, stream: Stream) -> None:
         """Put it on a stream."""
-        self.kernel.device.use()
+        self._use()
         (code,) = self._launch(*self._before, stream.handle, *self._after)
         if code != 0:
             raise DeviceError(f"cuLaunchKernel of {self.kernel.image.name}: {getattr(code, 'name', code)}")
