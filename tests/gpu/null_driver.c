@@ -84,6 +84,7 @@ int cuCtxSynchronize(void) { CHECK; say("synchronize device"); return 0; }
 
 int cuMemAlloc_v2(uint64_t *p, size_t n) {
     if (fails("cuMemAlloc")) return fails("cuMemAlloc");
+    if (n >= (size_t)8 << 30) return 2;
     *p = (uint64_t)calloc(1, n);
     say("allocate %zu", n);
     return 0;
