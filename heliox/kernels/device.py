@@ -137,7 +137,7 @@ def compiled(
     with _compiling:
         symbol, ptx = _ptx(f, types, cc)
         cubin, log = _link(ptx, cc, max_registers)
-    image = Image(cubin, f.__name__, *figures(log, symbol), symbol, types, cc)
+    image = Image(cubin, f.__name__, *figures(ptx, log), symbol, types, cc)
     write(path, image)
     return image
 
@@ -168,6 +168,9 @@ def _ptx(f: Callable, types: Sequence[str], cc: tuple[int, int]) -> tuple[str, s
         raise DeviceError(f"kernel {f.__name__} needs a library on the device")
     # numba's name says all types: 100 kilobytes of text for a kernel of many arrays
     symbol = f"heliox_{f.__name__}"
+    # and places for Python's globals, numbered by what this process compiled before, that nobody reads
+    unused = re.compile(r"^\.common \.global \.align 8 \.u64 (_ZN08NumbaEnv\w+);\n", re.MULTILINE)
+    ptx = unused.sub(lambda found: found[0] if ptx.count(found[1]) > 1 else "", ptx)
     return symbol, ptx.replace(library._entry_name, symbol)
 
 
@@ -276,6 +279,7 @@ class Device:
         handle = _call("cuDeviceGet", index)
         # the primary context: the one that torch and cupy use
         self._context = int(_call("cuDevicePrimaryCtxRetain", handle))
+        self._set = _driver().cuCtxSetCurrent
         attribute = _driver().CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
         self.shared = int(_call("cuDeviceGetAttribute", attribute, handle))
         self.api, self.call = _driver(), _call
@@ -287,7 +291,9 @@ class Device:
 
     def use(self) -> None:
         """Make this the thread's current device."""
-        _call("cuCtxSetCurrent", self._context)
+        (code,) = self._set(self._context)
+        if code != 0:
+            raise DeviceError(f"cuCtxSetCurrent: {getattr(code, 'name', code)}")
 
     @property
     def free(self) -> int:

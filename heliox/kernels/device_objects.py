@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.errors import DeviceError
 from heliox.kernels.image import Image, parsed
+from heliox.kernels.probe import dotted
 
 if TYPE_CHECKING:
     from heliox.kernels.device import Device
@@ -192,9 +193,11 @@ class Kernel:
     """An image on a device; `threads` is the most that a block of it may have."""
 
     def __init__(self, device: Device, image: Image) -> None:
-        if image.capability[0] != device.capability[0] or image.capability > device.capability:
-            raise DeviceError(f"kernel {image.name} is for capability {image.capability}, "
-                              f"{device.name} has {device.capability}")  # fmt: skip
+        made, here = image.capability, device.capability
+        if made[0] != here[0] or made > here:
+            raise DeviceError(
+                f"kernel {image.name} is for capability {dotted(made)}, {device.name} has {dotted(here)}"
+            )
         self.device, self.image = device, image
         device.calm("loading a kernel")
         self._module = self.device.call("cuModuleLoadData", image.cubin)
@@ -289,11 +292,11 @@ class Launch:
         self._table = self.words.ctypes.data + 8 * np.arange(self.words.size, dtype=np.uint64)
         self._before = (kernel.handle, *grid, *block, int(shared))
         self._after = (self._table.ctypes.data if self._table.size else 0, 0)
-        self._launch = kernel.device.api.cuLaunchKernel
+        self._launch, self._use = kernel.device.api.cuLaunchKernel, kernel.device.use
 
     def on(self, stream: Stream) -> None:
         """Put it on a stream."""
-        self.kernel.device.use()
+        self._use()
         (code,) = self._launch(*self._before, stream.handle, *self._after)
         if code != 0:
             raise DeviceError(f"cuLaunchKernel of {self.kernel.image.name}: {getattr(code, 'name', code)}")

@@ -60,16 +60,17 @@ def write(path: Path, image: Image) -> None:
         pass  # compiled again next time
 
 
-def figures(log: str, symbol: str) -> tuple[int, int, int, int, int]:
-    """registers, stack, spills, shared, constant; what the linker does not say is 0, registers are at least
-    1."""
+def figures(ptx: str, log: str) -> tuple[int, int, int, int, int]:
+    """registers, stack, spills, shared, constant of a kernel; what is not said is 0, but 1 for registers."""
 
-    def most(pattern: str, text: str = log) -> int:
-        return max((int(n) for n in re.findall(pattern, text)), default=0)
+    def most(pattern: str) -> int:
+        return max((int(n) for n in re.findall(pattern, log)), default=0)
 
     spills = most(r"(\d+) bytes spill stores") + most(r"(\d+) bytes spill loads")
     stack = max(most(r"(\d+) bytes stack frame"), most(r"(\d+) stack,"))
-    shared, constant = most(r"(\d+) bytes smem"), most(r"(\d+) bytes cmem\[0\]")
+    # the linker adds on some devices what the system reserves, the text does not
+    shared = sum(int(n) for n in re.findall(r"^[^/\n]*\.shared \.align .*\[(\d+)\];", ptx, re.MULTILINE))
+    constant = most(r"(\d+) bytes cmem\[0\]")
     return max(most(r"[Uu]sed (\d+) registers"), 1), stack, spills, shared, constant
 
 

@@ -141,13 +141,13 @@ def reason(index: int = 0) -> str:
     if found.problem:
         return found.problem
     if found.version[0] < 12:
-        return f"the CUDA driver is too old (CUDA {_dotted(found.version)}): update it to 580 or later"
+        return f"the CUDA driver is too old (CUDA {dotted(found.version)}): update it to 580 or later"
     if problem := missing():
         return problem
     capability, number = LOWEST.get(cuda, LOWEST[13])
     if found.version[0] < cuda:
         return (
-            f"the CUDA driver is for CUDA {_dotted(found.version)}, the installed wheels for CUDA {cuda}: "
+            f"the CUDA driver is for CUDA {dotted(found.version)}, the installed wheels for CUDA {cuda}: "
             f"update the driver to {number} or later, or {pip_line(found.version[0])}"
         )
     if not 0 <= index < len(found.devices):
@@ -157,20 +157,21 @@ def reason(index: int = 0) -> str:
     if device.capability < capability:
         line = f": {pip_line(12)}" if capability > LOWEST[12][0] <= device.capability else ""
         return (
-            f"{device.name} has compute capability {_dotted(device.capability)}; the installed wheels need "
-            f"{_dotted(capability)}{line}"
+            f"{device.name} has compute capability {dotted(device.capability)}; the installed wheels need "
+            f"{dotted(capability)}{line}"
         )
     return ""
 
 
-def _dotted(numbers: tuple[int, int]) -> str:
+def dotted(numbers: tuple[int, int]) -> str:
+    """A version as it is written."""
     return f"{numbers[0]}.{numbers[1]}"
 
 
 def describe() -> list[str]:
     """Lines on devices, driver and wheels for ``heliox info``, or why there is no device."""
     found = driver()
-    lines = [f"{device}, driver for CUDA {_dotted(found.version)}" for device in found.devices]
+    lines = [f"{device}, driver for CUDA {dotted(found.version)}" for device in found.devices]
     if problem := reason():
         lines.append(f"not usable: {problem}" if lines else f"none: {problem}")
     if lines and found.devices and wheels():
