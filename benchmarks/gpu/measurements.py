@@ -80,8 +80,9 @@ def class239(setting: Setting) -> Iterator[Row]:
     model, clock = models.class239(), Clock(setting.seconds)
     most = 40 if setting.tiny else 4000
     cpu: Row = {}
+    beside: dict[int, heliox.Simulation] = {}
     for members in (1, 4 if setting.tiny else 64):
-        sim = models.class239_batch(members, model, device="cpu", threads=1)
+        sim = beside[members] = models.class239_batch(members, model, device="cpu", threads=1)
         sim.run(2 * sim.dt)
         found = pace(sim, 0.06 * setting.seconds, most)
         key = "one" if members == 1 else "many"
@@ -102,6 +103,8 @@ def class239(setting: Setting) -> Iterator[Row]:
         row["member_steps_per_s"] = 1e6 * members / row["us_per_step"]
         row["ratio"] = row["cpu_us_many"] * members / row["us_per_step"]
         row |= {**memory(sim), **rates(sim, row["us_per_step"])}
+        if members in beside:
+            row["same_bits"] = same_bits(sim, beside[members], 20 if setting.tiny else CHECKED)
         say(f"class239: {members} members {row['us_per_step']:.1f} us, {row['ratio']:.1f} x one CPU core")
         yield row
         del sim

@@ -110,6 +110,10 @@ def number(x: Any, digits: int = 1) -> str:
     return "" if x is None else f"{x:,.{digits}f}"
 
 
+def _bits(row: Row) -> str:
+    return {"True": "yes", "False": "**no**"}.get(str(row.get("same_bits")), "not compared")
+
+
 def _beside(of: dict[str, list[Row]]) -> list[str]:
     names = [n for n in MEASUREMENTS if n in of and n not in ("class239", "trees", "overheads")]
     if not names:
@@ -122,13 +126,12 @@ def _beside(of: dict[str, list[Row]]) -> list[str]:
     for n in names:
         r = of[n][-1]
         neuron = r["neuron_us"] / r["us_per_step"] if r.get("neuron_us") else None
-        bits = {"True": "yes", "False": "**no**"}.get(str(r.get("same_bits")), "not compared")
         peak = r.get("peak_bytes")
         cells = (
             MEASUREMENTS[n].title, f"{r['segments']:,}", f"{r['nodes']:,}", number(r["us_per_step"]),
             r["steps"], r["spikes"], number(r.get("cpu_us_per_step")), number(r.get("ratio"), 2),
             number(neuron, 2),
-            f"{bits}, {r.get('checked_steps', 0)}", number(r["first_run_s"]),
+            f"{_bits(r)}, {r.get('checked_steps', 0)}", number(r["first_run_s"]),
             number(None if peak is None else peak / 1e6), number(r.get("GB_per_s")),
             number(r.get("Gflop_per_s")),
         )  # fmt: skip
@@ -146,14 +149,15 @@ def _batches(rows: list[Row]) -> list[str]:
         f"one member, and {r['cpu_us_many']:.2f} us a member-step of {r['cpu_members_many']} "
         "members, which the ratio is to.",
         "",
-        "| members | us per step | member-steps per s | one CPU core / GPU | first run s | peak MB | GB/s |",
-        "|---" * 7 + "|",
+        "| members | us per step | member-steps per s | one CPU core / GPU | same bits | first run s "
+        "| peak MB | GB/s |",
+        "|---" * 8 + "|",
     ]  # fmt: skip
     for r in rows:
         peak = r.get("peak_bytes")
         lines.append(
             f"| {r['members']:,} | {number(r['us_per_step'])} | {r['member_steps_per_s']:,.0f} "
-            f"| {number(r['ratio'])} | {number(r['first_run_s'])} "
+            f"| {number(r['ratio'])} | {_bits(r)} | {number(r['first_run_s'])} "
             f"| {number(None if peak is None else peak / 1e6)} | {number(r.get('GB_per_s'))} |"
         )
     return lines

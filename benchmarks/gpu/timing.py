@@ -38,8 +38,12 @@ class Setting:
 
     @property
     def there(self) -> dict[str, Any]:
-        """Options of a simulation on the device."""
-        return {"device": self.device, **({"mode": "streams"} if self.device.startswith("cuda") else {})}
+        """Options of a simulation on the device; one thread: what the CPU does for it is compiled once."""
+        return {
+            "device": self.device,
+            "threads": 1,
+            **({"mode": "streams"} if self.device.startswith("cuda") else {}),
+        }
 
 
 class Clock:

@@ -77,6 +77,52 @@ def test_members_of_a_batch_equal_those_of_the_cpu_in_any_model(gpu):
         same(*both(name, gpu, batch=3))
 
 
+def test_seventy_members_with_noise_of_their_own(gpu):
+    """More members than lanes; each draws its own random numbers."""
+    pair = []
+    for where in (CPU, gpu):
+        sim = Simulation(zoo.CASES["synapses"].build(), batch=70, progress=False, **where)
+        sim.var("NetStim.ranvar[2]")[...] = np.arange(70.0)[:, None]
+        sim.initialize(zoo.REST)
+        pair.append(Ran(sim, {"v": sim.record("v", where="*soma*"), "g": sim.record("ExpSyn.g")}))
+        sim.run(12.0)
+    same(*pair)
+    spikes = pair[1].sim.spikes
+    assert len({spikes.of(m).t.tobytes() for m in range(70)}) == 70
+
+
+def test_members_that_differ_in_what_is_played_and_in_globals(gpu):
+    t = np.arange(0.0, 20.0, 0.7)
+    pair = []
+    for where in (CPU, gpu):
+        sim = Simulation(zoo.CASES["tables"].build(), batch=3, progress=False, vary=("zca.half",), **where)
+        sim.play("IClamp[0].amp", t, np.arange(3.0)[:, None] * 0.3 + 0.3 * np.sin(t), continuous=True)
+        sim.play("Cell[0].soma(0.5).hh.gnabar", [3.0, 8.0], [[0.1, 0.2], [0.2, 0.1], [0.05, 0.3]])
+        sim.var("zca.half")[...] = np.array([[2e-4], [3e-4], [5e-5]])
+        sim.initialize(zoo.REST)
+        pair.append(
+            Ran(sim, {"v": sim.record("v"), "n": sim.record("zca.n"), "amp": sim.record("IClamp.amp")})
+        )
+        sim.run(7.0)
+        sim.run(8.0)
+    same(*pair)
+    v = pair[1].values["v"]
+    assert len({v[m].tobytes() for m in range(3)}) == 3
+
+
+def test_detectors_of_any_variable(gpu):
+    pair = []
+    for where in (CPU, gpu):
+        sim = Simulation(zoo.CASES["hh_tree"].build(), progress=False, **where)
+        sim.detect("Cell[0].dend[3](0.5).hh.m", 0.5)
+        sim.detect("Cell[0].dend[7](0.4).v", -40.0, gid=77)
+        sim.initialize(zoo.REST)
+        sim.run(20.0)
+        pair.append(sim)
+    same_spikes(*pair)
+    assert set(pair[1].spikes.index.tolist()) == {0, 1, 2}
+
+
 @pytest.mark.parametrize("name", [*SOME, "streams", "diffusion"])
 def test_initialize_and_reset_begin_again(name, gpu):
     """Also where a second run is not the first one, as where weights are learned."""
