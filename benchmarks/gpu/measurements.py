@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 import heliox
 from benchmarks.gpu import models
 from benchmarks.gpu.timing import Clock, Row, Setting, made, memory, pace, rates, same_bits, say, segments
+from heliox.engine.stepwise import StepEngine
 
 # NEURON's own microseconds a step of these models on one core, where they were measured; HelioX on one core
 # beside NEURON: benchmarks/results/cpu.md
@@ -88,7 +88,7 @@ def class239(setting: Setting) -> Iterator[Row]:
         key = "one" if members == 1 else "many"
         cpu |= {f"cpu_us_{key}": found["us_per_step"] / members, f"cpu_members_{key}": members}
     say(f"class239: one CPU core {cpu['cpu_us_many']:.2f} us a member-step")
-    powers = range(3) if setting.tiny else range(0, 15, 2 if setting.quick else 1)
+    powers = range(3) if setting.tiny else range(0, 15, 7 if setting.quick else 2)
     for k, power in enumerate(powers):
         members = 2**power
         began = time.perf_counter()
@@ -113,29 +113,25 @@ def class239(setting: Setting) -> Iterator[Row]:
 
 
 def trees(setting: Setting) -> Iterator[Row]:
-    """The tree solve alone, by the engine's hook, and a whole step of the same passive trees.
-
-    The hook, ``heliox.engine.cuda.solve_only(plan)``, gives a function that solves so many times, and waits.
-    """
+    """The tree solve alone, and a whole step, of members that are one passive tree each."""
     clock = Clock(setting.seconds)
     sizes = (
-        (1, 3) if setting.tiny else (1, 30, 3000) if setting.quick else (1, 3, 10, 30, 100, 300, 1000, 3000)
+        (1, 3) if setting.tiny else (1, 30, 3000) if setting.quick else (1, 10, 100, 1000, 3000)
     )
     for k, n in enumerate(sizes):
-        model = models.trees(n)
+        model = models.trees(1)
         row: Row = {
             "measurement": "trees",
             "trees": n,
-            "segments": segments(model),
-            "nodes": len(model.nodes),
+            "segments": n * segments(model),
+            "nodes": n * len(model.nodes),
         }
-        sim, row["first_run_s"] = made(model, setting.there)
+        sim, row["first_run_s"] = made(model, setting.there, batch=n)
         seconds = max(0.3, min(3.0, clock.left / (len(sizes) - k) - row["first_run_s"]))
         row |= pace(sim, 0.5 * seconds, 40 if setting.tiny else 4000)
         row |= memory(sim)
         try:
-            solve = importlib.import_module("heliox.engine.cuda").solve_only(sim.plan)
-            row["solve_us"] = 1e6 * _each(solve, 0.5 * seconds)
+            row["solve_us"] = 1e6 * _each(solver(sim), 0.5 * seconds)
         except Exception as e:  # the row is worth having without it
             row["solve_failure"] = f"{type(e).__name__}: {e}"
         alone = "" if "solve_us" not in row else f", the solve alone {row['solve_us']:.1f}"
@@ -144,6 +140,20 @@ def trees(setting: Setting) -> Iterator[Row]:
         del sim
         if clock.left < 0.0:
             raise TimeoutError(f"no time was left for more than {n} trees")
+
+
+def solver(sim: heliox.Simulation) -> Callable[[int], None]:
+    """A function that solves all trees of a simulation on a device so many times, and waits."""
+    engine = sim.engine
+    assert isinstance(engine, StepEngine)
+    launch, stream = engine.solver(), engine.stream
+
+    def solve(n: int) -> None:
+        for _ in range(n):
+            launch(stream)
+        stream.synchronize()
+
+    return solve
 
 
 def _each(work: Callable[[int], object], seconds: float) -> float:
@@ -158,10 +168,7 @@ def _each(work: Callable[[int], object], seconds: float) -> float:
 
 
 def overheads(setting: Setting) -> Iterator[Row]:
-    """What a step and a run cost that have next to nothing to compute; the engine's own figures by its hook.
-
-    The hook, ``heliox.engine.cuda.overheads(sim)``, gives names and microseconds.
-    """
+    """What a step and a run cost that have next to nothing to compute."""
     cell = heliox.Cell(dt=models.DT)
     cell.add_section("soma", L=20.0, diam=20.0)
     cell.insert("pas")
@@ -186,11 +193,6 @@ def overheads(setting: Setting) -> Iterator[Row]:
                 "us_of_a_run": 1e6 * median,
                 "us_per_step": 1e6 * median / steps, "first_run_s": first,
             }  # fmt: skip
-        try:
-            hook = importlib.import_module("heliox.engine.cuda").overheads
-            yield {"measurement": "overheads", "what": title, "hook_us": dict(hook(sim))}
-        except Exception as e:
-            yield {"measurement": "overheads", "what": title, "hook_failure": f"{type(e).__name__}: {e}"}
 
 
 def zoo(setting: Setting, name: str) -> Iterator[Row]:

@@ -29,7 +29,9 @@ GRAPH_STEPS = (64, 8, 1)  # steps that a graph holds
 LIST_ROOM = 1024  # spikes a member may emit in a step, to begin with
 SIDE_STREAMS = 4
 SPREAD_NODES = 100_000  # from here on memory traffic counts for more than the number of kernels
-PACKED_GROUPS = 2048
+PACKED_GROUPS = 2048  # from here on a group's events are a thread's, not a block's
+CROWDED_NODES = 200_000  # from here on more threads side by side are worth fewer registers each
+CROWDED_REGISTERS = 64
 MOST_MEMBERS = 65_535  # rows of a grid
 CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R")  # by a run
 SAMPLES = 4096  # of a recording between two collections, and
@@ -63,9 +65,12 @@ class StepEngine(Engine):
             spread = len(plan.model.nodes) * plan.batch < SPREAD_NODES
         self.kernels = step_kernels(plan.program, watched(plan.model), fused=fused, spread=spread)
         signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
-        self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures)
+        crowded = CROWDED_REGISTERS and len(plan.model.nodes) * plan.batch >= CROWDED_NODES
+        limited = {k.name for k in self.kernels.kernels} if crowded else set()
+        registers = {n: CROWDED_REGISTERS for n in signatures if n.removesuffix("_lean") in limited}
+        self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures, registers)
         self._signatures = signatures
-        self._stream = backend.stream()
+        self.stream = backend.stream()
         self._side = [backend.stream() for _ in range(SIDE_STREAMS)]
         self._lay()
         self._version = -1
@@ -161,7 +166,7 @@ class StepEngine(Engine):
     def _graph(self, lean: bool, steps: int) -> Any:
         """So many steps, captured when first asked for."""
         if (lean, steps) not in self._graphs:
-            with self.backend.capture(self._stream) as maker:
+            with self.backend.capture(self.stream) as maker:
                 for _ in range(steps):
                     self._issue(self._steps[lean])
             self._graphs[lean, steps] = maker.graph
@@ -189,7 +194,7 @@ class StepEngine(Engine):
 
     def _issue(self, stages: list[list[Callable[[Any], None]]]) -> None:
         """Stages in their order; kernels of one stage side by side, on streams joined by events."""
-        main = self._stream
+        main = self.stream
         for stage in stages:
             if len(stage) == 1:
                 stage[0](main)
@@ -251,14 +256,14 @@ class StepEngine(Engine):
         rest = steps - 1 if lean else steps
         for n in GRAPH_STEPS:
             for _ in range(rest // n):
-                self._graph(lean, n).launch(self._stream)
+                self._graph(lean, n).launch(self.stream)
             rest %= n
         if lean:
-            self._graph(False, 1).launch(self._stream)
+            self._graph(False, 1).launch(self.stream)
 
     def _settle(self) -> int:
         """Wait for the device; returns the step that all groups have made."""
-        self._stream.synchronize()
+        self.stream.synchronize()
         self.mirror.touched -= set(CHANGED)
         self.mirror.behind |= set(CHANGED)
         QN = self.mirror.look("QN")
@@ -292,7 +297,7 @@ class StepEngine(Engine):
         """The solution of all trees alone, as a launch, for measurements: results are thrown away."""
         signature = {n: names(s) for n, s in self.kernels.measured().items()}
         text = module_text(self.kernels, self.backend.target)
-        self._compiled |= self.backend.kernels(text, signature)
+        self._compiled |= self.backend.kernels(text, signature, {})
         self._signatures |= signature
         self._enter(np.zeros(CONTROLS, np.int64))
         return self._groups("solve_only", MOST_LANES, (0, self.plan.chunks), near=self.tables.near)

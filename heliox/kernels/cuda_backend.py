@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import DTypeLike, NDArray
 
 from heliox.kernels import cache, device
-from heliox.kernels.step_module import TYPES
+from heliox.kernels.step_module import READ_ONLY, TYPES
 
 
 # shared memory that a block may ask for (CUDA's programming guide, technical specifications)
@@ -36,12 +37,15 @@ class CudaBackend:
     def peak(self) -> int:
         return self.device.peak
 
-    def kernels(self, text: str, signatures: Mapping[str, list[str]]) -> dict[str, Any]:
-        """Kernels by name, compiled unless they are found in the cache."""
-        return {
-            n: self.device.kernel(image)
-            for n, image in images(text, signatures, self.device.capability).items()
-        }
+    def kernels(
+        self, text: str, signatures: Mapping[str, list[str]], registers: Mapping[str, int]
+    ) -> dict[str, Any]:
+        """Kernels by name, compiled unless they are found in the cache.
+
+        `registers`: the most that a thread may have, of those kernels that are limited.
+        """
+        made = images(text, signatures, self.device.capability, registers)
+        return {n: self.device.kernel(image) for n, image in made.items()}
 
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> device.DeviceArray:
         return self.device.zeros(shape, dtype)
@@ -68,11 +72,17 @@ class CudaBackend:
 
 
 def images(
-    text: str, signatures: Mapping[str, list[str]], capability: tuple[int, int]
+    text: str,
+    signatures: Mapping[str, list[str]],
+    capability: tuple[int, int],
+    registers: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, device.Image]:
     """Every kernel of a CUDA module as machine code of a capability; needs no GPU."""
     module, key = cache.load(text), cache.content(text)
     return {
-        n: device.compiled(getattr(module, n), [TYPES[x] for x in s], capability, key)
+        n: device.compiled(
+            getattr(module, n), [TYPES[x] for x in s], capability, key, registers.get(n),
+            apart={x: x in READ_ONLY for x in s if "[" in TYPES[x]},
+        )  # fmt: skip
         for n, s in signatures.items()
     }

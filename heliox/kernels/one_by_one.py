@@ -81,7 +81,9 @@ class HostBackend:
         self._captured: list[Callable[[], None]] | None = None
         self.allocated = self.peak = 0
 
-    def kernels(self, text: str, signatures: Mapping[str, list[str]]) -> dict[str, Any]:
+    def kernels(
+        self, text: str, signatures: Mapping[str, list[str]], registers: Mapping[str, int]
+    ) -> dict[str, Any]:
         module = cache.load(text)
         return {n: getattr(module, n) for n in signatures}
 

@@ -29,6 +29,8 @@ TYPES = {
     "_TC": "int64[:, ::1]", "_FC": "int64[::1]", "_chunks": "int64", "_room": "int64", "_from": "int64",
     "_leads": "int64", "_wide": "int64", "_members": "int64", "_last": "int64", "_dt": "float64", "_limit": "float64",
 }  # fmt: skip
+# what no kernel writes to; no two arrays overlap
+READ_ONLY = frozenset(("_I", "_G", "_FAN", "_CI", "_SR", "_RA", "_K", "_H", "_TT", "_TF", "_TC", "_FC"))
 _HEADERS = {
     "cuda": "from heliox.kernels import fixed\n"
     "from heliox.kernels.cuda import U, inline, kernel, np as _np, toolkit as _cuda\n\n"

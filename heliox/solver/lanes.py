@@ -137,7 +137,7 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
         i += step
     s = U(lane)
     while s <= U(rows) + U(2):
-        J[BEGINS + s] = K[begins + s] if s <= U(rows) else n
+        J[BEGINS + s] = U(K[begins + s]) if s <= U(rows) else n
         s += step
     barrier()
 
