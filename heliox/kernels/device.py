@@ -142,12 +142,25 @@ def compiled(
     for place in usable:
         if image := read(place):
             return image
-    with _compiling:
+    with _compiling, _libraries():
         symbol, ptx = _ptx(f, types, cc, apart)
         cubin, log = _link(ptx, cc, max_registers)
     image = Image(cubin, f.__name__, *figures(ptx, log), symbol, types, cc)
     write(path, image)
     return image
+
+
+@contextlib.contextmanager
+def _libraries() -> Iterator[None]:
+    """Name the line that brings NVVM, NVRTC or nvJitLink, where one is missing."""
+    try:
+        yield
+    except (ImportError, RuntimeError) as e:
+        if type(e).__name__ not in ("DynamicLibNotFoundError", "NvvmSupportError"):
+            raise
+        line = probe.pip_line(probe.cuda_of_wheels())
+        what = str(e).partition("\n")[0][:150]
+        raise DeviceError(f"a part of NVIDIA's compiler is missing ({what}): {line}") from None
 
 
 def _apart(text: str, entry: str, apart: Mapping[str, bool]) -> str:
@@ -181,11 +194,6 @@ def _ptx(
         library._nvvm_options["fma"] = False  # no contraction: numba-cuda has no option for it
         library._llvm_strs = [_apart(x, library._entry_name, apart) for x in library.llvm_strs]
         ptx = library.get_asm_str(cc=tuple(cc))
-    except RuntimeError as e:
-        if "NVVM" not in str(e).upper() and type(e).__name__ != "DynamicLibNotFoundError":
-            raise
-        line = probe.pip_line(probe.cuda_of_wheels())
-        raise DeviceError(f"NVIDIA's compiler NVVM is not found: {line}") from None
     finally:
         dispatcher.get_current_device = ask
     if library.needs_cudadevrt or library._linking_files:

@@ -5,6 +5,7 @@ They reach the driver through their device, ``device.call``; see :mod:`heliox.ke
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import weakref
 from collections.abc import Sequence
@@ -206,7 +207,10 @@ class Kernel:
         )
         self.handle = int(function)
         self._attributes = self.device.api.CUfunction_attribute
-        # asking loads it: otherwise its first launch would, which a capture does not allow
+        # otherwise its first launch would load it, which a capture does not allow; drivers before 12.4 do not
+        # know the call and load it when they are asked for its attributes
+        with contextlib.suppress(Exception):
+            device.api.cuFuncLoad(self.handle)
         most = self._attributes.CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK
         self.threads = int(device.call("cuFuncGetAttribute", most, self.handle))
         self._shared = 48 * 1024 - image.shared

@@ -308,6 +308,26 @@ def test_the_simulator_is_refused():
     assert "unset NUMBA_ENABLE_CUDASIM" in python(code, fails=True, NUMBA_ENABLE_CUDASIM="1")
 
 
+@needs_wheels
+@pytest.mark.parametrize("library", ["nvvm", "nvJitLink", "nvrtc"])
+def test_a_missing_library_of_the_compiler_is_named(tmp_path, library):
+    code = (
+        "import cuda.pathfinder as finder\n"
+        "load = finder.load_nvidia_dynamic_lib\n"
+        "def find(name):\n"
+        f"    if name == '{library}':\n        raise finder.DynamicLibNotFoundError('no ' + name)\n"
+        "    return load(name)\n"
+        "finder.load_nvidia_dynamic_lib = find\n"
+        "from heliox.kernels import device\n"
+        "cuda = device.toolkit()\n"
+        "def k(a):\n    a[cuda.grid(1)] = 1.0\n"
+        "device.compiled(k, ['float64[::1]'], (9, 0), 'key')\n"
+    )
+    said = python(code, fails=True, HELIOX_CACHE=str(tmp_path)).splitlines()[-1]
+    assert "DeviceError: a part of NVIDIA's compiler is missing (" in said
+    assert "python -m pip install 'heliox[cuda1" in said
+
+
 def python(code, fails=False, **variables):
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | variables
     run = subprocess.run(
