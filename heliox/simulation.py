@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine import guard, interrupt
+from heliox.engine.choice import choose, choose_device, engine_of
 from heliox.engine.clock import psolve_steps
-from heliox.engine.engine import Engine
 from heliox.engine.layout import make_plan
-from heliox.engine.options import choose, choose_device
 from heliox.engine.plan import Plan
 from heliox.engine.recorder import Recorder, Recording
 from heliox.engine.reduction import Reduction
-from heliox.engine.stepwise import StepEngine
 from heliox.engine.registry import Handle, VariableRegistry, shortest
 from heliox.engine.vary import named, waveforms
 from heliox.errors import ModelError, NumericalError, UnsupportedError
@@ -47,7 +45,8 @@ class Simulation:
     ----------
     model : Model
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:k"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:k"``; ``"emulated"``: a GPU's kernels on the CPU. The
+        attribute `device` says what was taken, and why.
     dt : float, optional
         ms; default is the frozen dt.
     batch : int
@@ -58,12 +57,11 @@ class Simulation:
     math : str
         ``"fast"``: own vectorising arithmetic, the same bits on every device; ``"libm"``: the C library's,
         NEURON's bits.
-    order : str
-        ``"neuron"``
+    order : str, ``"neuron"``
     threads : int, optional
         Default: one for small models, else all cores. Results do not depend on it.
     mode : str
-        ``"auto"`` (of use on CUDA only)
+        ``"auto"`` or ``"streams"`` (of use on CUDA only)
     progress : bool
         A bar in runs of more than two seconds.
     adjoint : Adjoint, optional
@@ -91,7 +89,7 @@ class Simulation:
     ) -> None:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
-        self._backend = choose_device(device, math, adjoint is not None)
+        self._backend, self.device = choose_device(device, math, mode, batch, adjoint is not None)
         if order != "neuron":
             raise UnsupportedError(f"order {order!r} is not available in this version; use order='neuron'")
         if batch < 1 or batch != int(batch):
@@ -130,12 +128,10 @@ class Simulation:
             membrane=self._membrane,
             math=self.math,
             threads=1 if self._backend else self.threads,
-            chunk_nodes=1 if self._backend else None,
+            chunk_nodes=1 if self._backend else None,  # a device takes every cell by itself
             adjoint=self.adjoint,
         )
-        self.engine = (
-            StepEngine(self.plan, self._backend) if self._backend else Engine(self.plan, self.threads)
-        )
+        self.engine = engine_of(self.plan, self._backend, self.threads)
         if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet
             self.engine.initialize()
             self.engine.drain_spikes()

@@ -115,9 +115,7 @@ def class239(setting: Setting) -> Iterator[Row]:
 def trees(setting: Setting) -> Iterator[Row]:
     """The tree solve alone, and a whole step, of members that are one passive tree each."""
     clock = Clock(setting.seconds)
-    sizes = (
-        (1, 3) if setting.tiny else (1, 30, 3000) if setting.quick else (1, 10, 100, 1000, 3000)
-    )
+    sizes = (1, 3) if setting.tiny else (1, 30, 3000) if setting.quick else (1, 10, 100, 1000, 3000)
     for k, n in enumerate(sizes):
         model = models.trees(1)
         row: Row = {

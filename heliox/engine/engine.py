@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -243,7 +244,7 @@ class Engine:
         self._make_room(
             self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0))
         )
-        self._make_spike_room(4 * len(self.plan.model.sources) + SPIKE_ROOM)
+        self._make_spike_room(4 * self.plan.most_in_a_chunk(self.plan.source_chunk()) + SPIKE_ROOM)
         members = self.A[:-1].reshape(self.plan.batch, self.plan.member_size)
         if self.plan.plays:
             self._run(window.BEGIN)
@@ -325,14 +326,30 @@ class Engine:
         counts = self.QN[:, events.SPIKES]
         group = np.repeat(np.arange(self.groups), counts)
         place = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
-        source = self.SI[group, place] & ((1 << events.HOPS) - 1)
-        member, t = group // self.plan.chunks, self.SF[group, place]
+        source = self._look("SI")[group, place] & ((1 << events.HOPS) - 1)
+        member, t = group // self.plan.chunks, self._look("SF")[group, place]
         self.QN[:, events.SPIKES] = 0
         self.EX[:] = 0
         kept = np.ones(len(t), bool)
         for failed, g in guard.first_groups(self).items():  # its other groups may have gone on
             kept &= (member != failed) | (t <= self.T[g])
         return member[kept], t[kept], source[kept]
+
+    def _look(self, name: str) -> NDArray:
+        """A buffer, to be read only."""
+        return getattr(self, name)
+
+    def read(self, store: str, at: NDArray[np.int64]) -> NDArray[np.float64]:
+        """A copy of numbers of an arena."""
+        return self._look(store)[at]
+
+    def write(self, store: str, at: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        """Set numbers of an arena."""
+        getattr(self, store)[at] = values
+
+    def view(self, store: str, first: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+        """Numbers of an arena in place; strides in bytes."""
+        return np.lib.stride_tricks.as_strided(getattr(self, store)[first:], shape, strides)
 
     # ------------------------------------------------------------------ buffers
 
@@ -370,14 +387,15 @@ class Engine:
             )
 
     def _initial_events(self) -> int:
-        """A bound on what INITIAL blocks send, with the fan-out of their spikes."""
+        """A bound on the queue of a group behind INITIAL: frozen events, what blocks send, fan-outs."""
         p = self.plan
-        bound = len(p.model.events) + len(p.plays) + 4 * len(p.CI) + 64
-        widest = int(np.diff(p.FAN).max(initial=0))
+        heard = p.most_in_a_chunk(p.CI[:, 0])
+        bound = p.most_in_a_chunk(p.event_chunk()) + len(p.plays) + 4 * heard + 64
+        widest = min(heard, int(np.diff(p.FAN).max(initial=0)))
         for pl in p.placements:
             sent, spikes = pl.struct.template.sent("initial")
             bound += int(pl.count.max(initial=0)) * (sent + spikes * widest)
-            bound += len(p.CI) * pl.struct.template.sent("receive_initial")[0]
+            bound += heard * pl.struct.template.sent("receive_initial")[0]
         return bound
 
     def _make_room(self, events_: int) -> None:

@@ -1,4 +1,4 @@
-"""Arrays that an engine keeps on the host and a copy of on the device, each brought up to date when needed."""
+"""Arrays that an engine has on the host and on the device, each brought up to date when needed."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ class Mirror:
         self.touched: set[str] = set()
         self.behind: set[str] = set()
         self.version = 0
+        self.shared: set[str] = set()  # others write to the device's copies too
 
     def look(self, name: str) -> NDArray:
         """The host's copy as it should be, not to be written to."""
-        if name in self.behind:
+        if name in self.behind or (name in self.shared and name not in self.touched):
             self.behind.discard(name)
             self.device[name].get(self.host[name])
         return self.host[name]

@@ -137,6 +137,31 @@ class Plan:
             at = at + self.chunk_base
         return at[self.node_chunk[nodes]] + self.node_local[nodes]
 
+    def source_chunk(self) -> NDArray[np.int64]:
+        """(sources,) the chunk that each source belongs to."""
+        s = self.model.sources
+        out = np.zeros(len(s), np.int64)
+        for k in np.unique(s.mechanism) if len(s) else ():
+            here = s.mechanism == k
+            chunk = self.node_chunk if k < 0 else self.placements[k].chunk
+            out[here] = chunk[s.index[here]]
+        return out
+
+    def event_chunk(self) -> NDArray[np.int64]:
+        """(events,) the chunk that each frozen event belongs to."""
+        e, c = self.model.events, self.model.connections
+        out = np.zeros(len(e), np.int64)
+        for k in range(len(e)):
+            j = int(e.connection[k])
+            own = bool(e.self_event[k])
+            mechanism, instance = (e.mechanism[k], e.instance[k]) if own else (c.mechanism[j], c.instance[j])
+            out[k] = self.placements[mechanism].chunk[instance]
+        return out
+
+    def most_in_a_chunk(self, chunk: NDArray) -> int:
+        """How many of the things whose chunks are given (-1: in none) one chunk has at most."""
+        return int(np.bincount(chunk[chunk >= 0], minlength=1).max(initial=0))
+
     def summary(self) -> str:
         """Sizes in words."""
         n = len(self.model.nodes)

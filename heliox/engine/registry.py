@@ -62,17 +62,16 @@ class Handle:
         return hashlib.sha256(text + v.indices.astype(np.int64).tobytes()).hexdigest()[:16]
 
     @property
-    def _arena(self) -> NDArray[np.float64]:
-        return getattr(self._registry.engine, self.store)
-
-    @property
     def values(self) -> NDArray[np.float64]:
         """A copy of the present values."""
-        return self._arena[self.addresses]
+        return self._registry.engine.read(self.store, self.addresses)
 
     @property
-    def device_array(self) -> NDArray[np.float64]:
+    def device_array(self) -> Any:
         """The values in place, as a strided view of the arena, without a copy: (n,) or (B, n).
+
+        On a GPU an object with ``__cuda_array_interface__``, which ``torch.as_tensor`` and ``cupy.asarray``
+        take; what they write there is what the next run and `values` find.
 
         Raises
         ------
@@ -91,8 +90,8 @@ class Handle:
                 f"{self.variable.name}: its {a.size} places are not equally spaced in memory; use .values"
             )
         strides = (8 * int(outer.flat[0]) if outer.size else 8, 8 * int(inner.flat[0]) if inner.size else 8)
-        view = np.lib.stride_tricks.as_strided(self._arena[int(a[0, 0]) :], a.shape, strides)
-        return view if self.addresses.ndim == 2 else view[0]
+        inside = slice(None) if self.addresses.ndim == 2 else slice(1, None)
+        return self._registry.engine.view(self.store, int(a[0, 0]), a.shape[inside], strides[inside])
 
     def __len__(self) -> int:
         return len(self.variable)
@@ -255,7 +254,7 @@ class VariableRegistry:
             self._check_delay(v, np.broadcast_to(v.indices, handle.addresses.shape)[key], x)
         if v.mechanism >= 0 and name in self.engine.plan.placements[v.mechanism].struct.template.random:
             _check_stream(v, x)
-        handle._arena[at] = x
+        self.engine.write(handle.store, at, x)
         if v.kind == "global" and v.mechanism >= 0 and handle.store == "A":
             self._spread(handle)
         self.engine.tables_stale = True
@@ -264,8 +263,8 @@ class VariableRegistry:
         """A GLOBAL that blocks write is kept by every instance: all get what was assigned."""
         v, plan = handle.variable, self.engine.plan
         if v.name in plan.placements[v.mechanism].struct.own:
-            members = self.engine.A[:-1].reshape(plan.batch, plan.member_size)
-            members[:, self._instances(v)] = handle.values.reshape(plan.batch, -1)
+            first = plan.member_size * np.arange(plan.batch)[:, None]
+            self.engine.write("A", first + self._instances(v), handle.values.reshape(plan.batch, -1))
 
     def _check_delay(self, v: Variable, connection: NDArray[np.intp], x: NDArray[np.float64]) -> None:
         """Delays of `connection`, not below what the chunks and the window of this plan allow."""

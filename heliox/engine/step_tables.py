@@ -1,4 +1,4 @@
-"""What kernels of a step need besides the plan: who stands where in the tree, who works on what, who hears whom.
+"""What kernels need besides the plan: who stands where in the tree, who works on what, who hears whom.
 
 See docs/design.md, section 8. Node tables go over all nodes by (chunk, storage place).
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heliox.engine.plan import Plan
 from heliox.kernels.context import W
 from heliox.kernels.stages import Kernel
-from heliox.kernels.step_kernels import own_columns
+from heliox.kernels.step_names import own_columns
 from heliox.solver import dhs
 from heliox.solver.lanes import PAD
 
@@ -26,8 +26,8 @@ WARP = 32
 class StepTables:
     """``H`` (chunks, columns), ``K`` int32 and, per member, room for `room` results of point processes.
 
-    ``near``: float64 that a block needs for itself to solve. ``FAN`` and the sixth column of ``CI``: connections inside a
-    source's chunk; ``TF``, ``TC``, ``FC``: those to others (`heliox.solver.publish`).
+    ``near``: float64 that a block needs for itself to solve. ``FAN`` and the sixth column of ``CI``:
+    connections inside a source's chunk; ``TF``, ``TC``, ``FC``: those to others (`heliox.solver.publish`).
     """
 
     H: NDArray[np.int64]
@@ -56,8 +56,8 @@ class _Lists:
 def step_tables(plan: Plan, results: Mapping[int, int], near: int) -> StepTables:
     """The tables of a plan.
 
-    `results`: mechanisms whose currents go through the scratch, and how many results an instance has; `near`: float64 that a block may have for
-    itself.
+    `results`: mechanisms whose currents go through the scratch, and how many results an instance has;
+    `near`: float64 that a block may have for itself.
     """
     columns = own_columns(plan.program)
     H = np.full((plan.chunks, len(columns)), -1, np.int64)
@@ -135,7 +135,7 @@ def _schedules(
 
 def near_words(nodes: int, steps: int) -> int:
     """float64 that the solution of a tree in a block's own memory takes (`heliox.solver.lanes.load_near`)."""
-    return 4 * (nodes + PAD) + (3 * (nodes + PAD) + steps + 4) // 2
+    return 4 * (nodes + PAD) + (3 * (nodes + PAD) + steps + 6) // 4
 
 
 def _far(
@@ -200,12 +200,7 @@ def _tiles(code: int, count: NDArray, width: int) -> NDArray[np.int32]:
 
 def _heard(plan: Plan) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
     """``FAN``, ``CI``, ``TF``, ``TC``, ``FC``."""
-    s, sources = plan.model.sources, len(plan.model.sources)
-    home = np.zeros(sources, np.int64)
-    for k in np.unique(s.mechanism) if sources else ():
-        here = s.mechanism == k
-        chunk = plan.node_chunk if k < 0 else plan.placements[k].chunk
-        home[here] = chunk[s.index[here]]
+    home, sources = plan.source_chunk(), len(plan.model.sources)
     source = np.repeat(np.arange(sources), np.diff(plan.FAN))
     CI = np.zeros((len(plan.CI), 6), np.int64)
     CI[:, :5] = plan.CI

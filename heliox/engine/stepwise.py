@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine import guard
-from heliox.engine.engine import CALL_SECONDS, Engine
+from heliox.engine.engine import QUEUE_ROOM, SPIKE_ROOM, Engine
 from heliox.engine.mirror import Mirror, Mirrored
 from heliox.engine.plan import Plan
 from heliox.engine.references import watched
 from heliox.engine.step_tables import MOST_LANES, WARP, step_tables, tiles
+from heliox.errors import DeviceError
 from heliox.kernels.context import W
 from heliox.kernels.stages import Stages
-from heliox.kernels.step_kernels import CONTROLS, FIRST, HALT, MOVED, PACK
 from heliox.kernels.step_module import module_text, names, step_kernels
+from heliox.kernels.step_names import CONTROLS, FIRST, HALT, MOVED, PACK
 from heliox.solver import events
 
 GRAPH_STEPS = (64, 8, 1)  # steps that a graph holds
@@ -30,12 +31,23 @@ LIST_ROOM = 1024  # spikes a member may emit in a step, to begin with
 SIDE_STREAMS = 4
 SPREAD_NODES = 100_000  # from here on memory traffic counts for more than the number of kernels
 PACKED_GROUPS = 2048  # from here on a group's events are a thread's, not a block's
-CROWDED_NODES = 200_000  # from here on more threads side by side are worth fewer registers each
-CROWDED_REGISTERS = 64
 MOST_MEMBERS = 65_535  # rows of a grid
 CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R")  # by a run
 SAMPLES = 4096  # of a recording between two collections, and
 SAMPLE_BYTES = 1 << 28  # what they may take
+
+
+def _check_memory(plan: Plan, backend: Any) -> None:
+    """Refuse a plan that is larger than what the device has left, before anything is allocated."""
+    groups = plan.chunks * plan.batch
+    need = 8 * (plan.A_size + plan.P_size + plan.G.size + groups * (6 * QUEUE_ROOM + 2 * SPIKE_ROOM + 100))
+    free = getattr(getattr(backend, "device", None), "free", need)
+    if need > free:
+        raise DeviceError(
+            f"the model takes about {need / 1e9:.1f} GB on the device ({plan.batch} members of "
+            f"{len(plan.model.nodes)} nodes), and {backend.name} has {free / 1e9:.1f} GB left; "
+            "use fewer members, or device='cpu'"
+        )
 
 
 class StepEngine(Engine):
@@ -46,7 +58,7 @@ class StepEngine(Engine):
     plan : Plan
     backend
         `heliox.kernels.cuda_backend.CudaBackend`, or its stand-in `heliox.kernels.one_by_one.HostBackend`.
-    fused : bool
+    together : bool
         Mechanisms of one stage run in one kernel; else each in its own, on several streams.
     spread : bool, optional
         Currents of mechanisms are computed side by side and then summed; by default in small models.
@@ -56,24 +68,23 @@ class StepEngine(Engine):
     SF, SI, EX, T, R, RA = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
 
     def __init__(
-        self, plan: Plan, backend: Any, *, fused: bool = True, spread: bool | None = None
+        self, plan: Plan, backend: Any, *, together: bool = True, spread: bool | None = None
     ) -> None:
         self.backend = backend
+        _check_memory(plan, backend)
         self.mirror = Mirror(backend, untransferred=("R",))
         super().__init__(plan)
         if spread is None:
             spread = len(plan.model.nodes) * plan.batch < SPREAD_NODES
-        self.kernels = step_kernels(plan.program, watched(plan.model), fused=fused, spread=spread)
+        self.kernels = step_kernels(plan.program, watched(plan.model), together=together, spread=spread)
         signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
-        crowded = CROWDED_REGISTERS and len(plan.model.nodes) * plan.batch >= CROWDED_NODES
-        limited = {k.name for k in self.kernels.kernels} if crowded else set()
-        registers = {n: CROWDED_REGISTERS for n in signatures if n.removesuffix("_lean") in limited}
-        self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures, registers)
+        self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures)
         self._signatures = signatures
         self.stream = backend.stream()
         self._side = [backend.stream() for _ in range(SIDE_STREAMS)]
         self._lay()
         self._version = -1
+        self._limit = self.limit
 
     def _lay(self) -> None:
         """What never changes, on the device."""
@@ -251,7 +262,7 @@ class StepEngine(Engine):
         self._launches()
 
     def _replay(self, steps: int) -> None:
-        """So many steps; the last one stores everything, the others what is read (`step_kernels.unread`)."""
+        """So many steps; the last one stores everything, the others what is read (`step_names.unread`)."""
         lean = bool(self.kernels.lean) and not self._unread[self.mirror.look("RA")[:, 0] % self._size].any()
         rest = steps - 1 if lean else steps
         for n in GRAPH_STEPS:
@@ -295,14 +306,27 @@ class StepEngine(Engine):
 
     def solver(self) -> Callable[[Any], None]:
         """The solution of all trees alone, as a launch, for measurements: results are thrown away."""
-        signature = {n: names(s) for n, s in self.kernels.measured().items()}
+        signature = {n: names(s) for n, s in self.kernels.groups.measured().items()}
         text = module_text(self.kernels, self.backend.target)
-        self._compiled |= self.backend.kernels(text, signature, {})
+        self._compiled |= self.backend.kernels(text, signature)
         self._signatures |= signature
         self._enter(np.zeros(CONTROLS, np.int64))
         return self._groups("solve_only", MOST_LANES, (0, self.plan.chunks), near=self.tables.near)
 
     # ------------------------------------------------------------------ between runs
+
+    def _look(self, name: str) -> NDArray:
+        return self.mirror.look(name)
+
+    def write(self, store: str, at: NDArray[np.int64], values: NDArray[np.float64]) -> None:
+        super().write(store, at, values)
+        if store in self.mirror.shared:
+            self.mirror.upload()
+
+    def view(self, store: str, first: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
+        self.mirror.upload()
+        self.mirror.shared.add(store)
+        return self.backend.view(self.mirror.device[store], first, shape, strides)
 
     def piece(self, places: int) -> int:
         return max(64, min(SAMPLES, SAMPLE_BYTES // (8 * places))) if places else 100 * SAMPLES

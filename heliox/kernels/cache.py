@@ -62,7 +62,7 @@ def load(text: str) -> ModuleType:
 
 
 def content(text: str) -> str:
-    """Hash of a generated text and of all that it imports, the same with every compiler and on every machine."""
+    """Hash of a generated text and of all it imports, the same with every compiler, on every machine."""
     return hashlib.sha256(f"{text}\n{__version__}".encode() + _prelude()).hexdigest()
 
 

@@ -1,22 +1,34 @@
-"""CUDA as what runs the kernels of a step: compiled for the device at hand, launched without Numba's dispatcher."""
+"""CUDA as what runs the kernels of a step: compiled for the device, launched without Numba's dispatcher."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from numpy.typing import DTypeLike, NDArray
 
 from heliox.kernels import cache, device
-from heliox.kernels.step_module import READ_ONLY, TYPES
-
+from heliox.kernels.step_module import TYPES
 
 # shared memory that a block may ask for (CUDA's programming guide, technical specifications)
 NEAR_BYTES = {
     (7, 0): 98_304, (7, 2): 98_304, (7, 5): 65_536, (8, 0): 166_912, (8, 6): 101_376, (8, 7): 166_912,
     (8, 9): 101_376, (9, 0): 232_448, (10, 0): 232_448, (10, 3): 232_448, (12, 0): 101_376, (12, 1): 101_376,
 }  # fmt: skip
+
+
+class DeviceView:
+    """Part of an array on the device, for whoever knows ``__cuda_array_interface__``."""
+
+    def __init__(
+        self, array: device.DeviceArray, first: int, shape: tuple[int, ...], strides: tuple[int, ...]
+    ) -> None:
+        self.array = array  # kept alive
+        self.shape = shape
+        self.__cuda_array_interface__ = {
+            "shape": shape, "strides": strides, "typestr": "<f8", "version": 3,
+            "data": (array.pointer + 8 * first, False),
+        }  # fmt: skip
 
 
 class CudaBackend:
@@ -37,14 +49,9 @@ class CudaBackend:
     def peak(self) -> int:
         return self.device.peak
 
-    def kernels(
-        self, text: str, signatures: Mapping[str, list[str]], registers: Mapping[str, int]
-    ) -> dict[str, Any]:
-        """Kernels by name, compiled unless they are found in the cache.
-
-        `registers`: the most that a thread may have, of those kernels that are limited.
-        """
-        made = images(text, signatures, self.device.capability, registers)
+    def kernels(self, text: str, signatures: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Kernels by name, compiled unless they are found in the cache."""
+        made = images(text, signatures, self.device.capability)
         return {n: self.device.kernel(image) for n, image in made.items()}
 
     def zeros(self, shape: tuple[int, ...], dtype: DTypeLike) -> device.DeviceArray:
@@ -52,6 +59,12 @@ class CudaBackend:
 
     def upload(self, host: NDArray) -> device.DeviceArray:
         return self.device.upload(host)
+
+    def view(
+        self, array: device.DeviceArray, first: int, shape: tuple[int, ...], strides: tuple[int, ...]
+    ) -> DeviceView:
+        """Float64 of an array in place; strides in bytes."""
+        return DeviceView(array, first, shape, strides)
 
     def stream(self) -> device.Stream:
         return self.device.stream()
@@ -75,14 +88,10 @@ def images(
     text: str,
     signatures: Mapping[str, list[str]],
     capability: tuple[int, int],
-    registers: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, device.Image]:
     """Every kernel of a CUDA module as machine code of a capability; needs no GPU."""
     module, key = cache.load(text), cache.content(text)
     return {
-        n: device.compiled(
-            getattr(module, n), [TYPES[x] for x in s], capability, key, registers.get(n),
-            apart={x: x in READ_ONLY for x in s if "[" in TYPES[x]},
-        )  # fmt: skip
+        n: device.compiled(getattr(module, n), [TYPES[x] for x in s], capability, key)
         for n, s in signatures.items()
     }

@@ -14,7 +14,7 @@ import re
 import threading
 import types as pytypes
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from math import prod
 from typing import Any
@@ -103,12 +103,7 @@ def libdevice() -> pytypes.ModuleType:
 
 
 def compiled(
-    f: Callable,
-    types: Sequence[str],
-    cc: tuple[int, int],
-    key: str,
-    max_registers: int | None = None,
-    apart: Mapping[str, bool] = pytypes.MappingProxyType({}),
+    f: Callable, types: Sequence[str], cc: tuple[int, int], key: str, max_registers: int | None = None
 ) -> Image:
     """Compile a function of scalars and arrays as a kernel, or take it from the cache.
 
@@ -123,16 +118,13 @@ def compiled(
     key : str
         Hash of everything that `f` is made of.
     max_registers : int, optional
-    apart : mapping
-        Names of array parameters that overlap with no other, and whether the kernel only reads them: so that
-        loads need not wait for stores to other arrays.
 
     With the environment variable ``HELIOX_CUBINS=any``, versions of compilers do not matter to the cache.
     """
     from heliox.kernels import cache
 
     types = tuple(types)
-    said = "\n".join((key, f.__name__, *types, str(cc), str(max_registers), str(sorted(apart.items())), _OPTIONS))
+    said = "\n".join((key, f.__name__, *types, str(cc), str(max_registers), _OPTIONS))
     stem = f"heliox_{digest(said)[:24]}_sm{cc[0]}{cc[1]}"
     versions = [f"{name} {probe.wheels().get(name)}" for name in probe.COMPILERS]
     path = cache.folder() / f"{stem}_{digest(chr(10).join(versions))[:8]}.cubin"
@@ -143,7 +135,7 @@ def compiled(
         if image := read(place):
             return image
     with _compiling, _libraries():
-        symbol, ptx = _ptx(f, types, cc, apart)
+        symbol, ptx = _ptx(f, types, cc)
         cubin, log = _link(ptx, cc, max_registers)
     image = Image(cubin, f.__name__, *figures(ptx, log), symbol, types, cc)
     write(path, image)
@@ -163,22 +155,7 @@ def _libraries() -> Iterator[None]:
         raise DeviceError(f"a part of NVIDIA's compiler is missing ({what}): {line}") from None
 
 
-def _apart(text: str, entry: str, apart: Mapping[str, bool]) -> str:
-    """LLVM's text with what is known of the array parameters of the function `entry`."""
-    start = text.find(f'define void @"{entry}"(')
-    if start < 0:
-        return text
-    end = text.index("\n", start)
-    head = text[start:end]
-    for name, only_read in apart.items():
-        said = "noalias readonly" if only_read else "noalias"
-        head = re.sub(rf'(\w+\*) (%"{name}\.4")', rf"\1 {said} \2", head)
-    return text[:start] + head + text[end:]
-
-
-def _ptx(
-    f: Callable, types: Sequence[str], cc: tuple[int, int], apart: Mapping[str, bool]
-) -> tuple[str, str]:
+def _ptx(f: Callable, types: Sequence[str], cc: tuple[int, int]) -> tuple[str, str]:
     """The kernel's symbol and its assembly text."""
     cuda: Any = toolkit()
     compiler, dispatcher = cuda.compiler, cuda.dispatcher
@@ -192,7 +169,6 @@ def _ptx(
             f, signature, debug=False, device=False, fastmath=False, cc=tuple(cc), opt=True, abi="numba"
         )
         library._nvvm_options["fma"] = False  # no contraction: numba-cuda has no option for it
-        library._llvm_strs = [_apart(x, library._entry_name, apart) for x in library.llvm_strs]
         ptx = library.get_asm_str(cc=tuple(cc))
     finally:
         dispatcher.get_current_device = ask

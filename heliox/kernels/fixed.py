@@ -90,6 +90,9 @@ INLINE: dict[ModuleType, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+Functions = dict[str, Callable[..., Any]]
+
+
 # of pivots: fast keeps reciprocals (heliox.solver.tree)
 def _inverse_fast(d):
     return 1.0 / d
@@ -110,7 +113,7 @@ def _over_libm(x, d):
 def _globals(
     math: str,
     arithmetic: ModuleType,
-    own: dict[str, Callable[..., float]],
+    own: Functions,
     inline: Callable[..., Any] = inline,
     kernel: Callable[..., Any] = kernel,
     given: Mapping[str, Any] = MappingProxyType({}),
@@ -152,16 +155,22 @@ def _next_place(PN, half, member):
     return k
 
 
-FAST_PIVOTS = {"_inverse": _inverse_fast, "_over": _over_fast}
-def _team(width, lanes):
+def _in_warps(width, lanes):
     return False
 
 
-def _warp(S, J, n, rows, kept, lane):
+def _sweep_warp(S, J, n, rows, kept, lane):
     pass
 
 
-ALONE = {"in_warps": _team, "sweep_warp": _warp, "barrier": _barrier, "meet": _meet, "next_place": _next_place}
+FAST_PIVOTS: Functions = {"_inverse": _inverse_fast, "_over": _over_fast}
+ALONE: Functions = {
+    "in_warps": _in_warps,
+    "sweep_warp": _sweep_warp,
+    "barrier": _barrier,
+    "meet": _meet,
+    "next_place": _next_place,
+}
 fast = _globals("fast", FAST, {**FAST_PIVOTS, **ALONE})
 libm = _globals("libm", LIBM, {"_inverse": _inverse_libm, "_over": _over_libm, **ALONE})
 
@@ -193,5 +202,5 @@ def cuda() -> dict[str, Any]:
         return toolkit.atomic.add(PN, (half, member), 1)
 
     given = {n.__name__: device.function(n) for n in (barrier, in_warps, meet, next_place)}
-    own = {**FAST_PIVOTS, "emit": publish.emit_own, "sweep_warp": lanes.sweep_warp}
+    own: Functions = {**FAST_PIVOTS, "emit": publish.emit_own, "sweep_warp": lanes.sweep_warp}
     return _globals("cuda", for_cuda(), own, device.function, device.outline, given)

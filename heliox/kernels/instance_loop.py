@@ -10,7 +10,16 @@ import ast
 from collections.abc import Collection, Mapping
 
 from heliox.kernels.block_loop import BlockWriter
-from heliox.kernels.context import EVENTLESS, NODE_ARRAYS, Context, arguments, assigned, loads, stores, table_place
+from heliox.kernels.context import (
+    EVENTLESS,
+    NODE_ARRAYS,
+    Context,
+    arguments,
+    assigned,
+    loads,
+    stores,
+    table_place,
+)
 from heliox.kernels.instance import at_instance, pointed
 from heliox.kernels.lower import plain_text, table_calls
 from heliox.mechanisms.arrays import expanded
@@ -20,8 +29,9 @@ from heliox.mechanisms.varstruct import SCALE, VarStruct
 class InstanceWriter(BlockWriter):
     """Writes ``<mechanism>_<block>_at``: instance ``_inst`` of group ``_g``, at node ``_nd``.
 
-    What `unread` names by mechanism is not stored. For `current` of what lies on nodes it returns the current and its slope, and behind them the share of each
-    ion current and, where `secondorder` is 2, its slope (`returned`); everything else is stored where it belongs.
+    What `unread` names by mechanism is not stored. For `current` of what lies on nodes it returns the current
+    and its slope, and behind them the share of each ion current and, where `secondorder` is 2, its slope
+    (`returned`); everything else is stored where it belongs.
     """
 
     def __init__(

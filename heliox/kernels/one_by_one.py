@@ -81,9 +81,7 @@ class HostBackend:
         self._captured: list[Callable[[], None]] | None = None
         self.allocated = self.peak = 0
 
-    def kernels(
-        self, text: str, signatures: Mapping[str, list[str]], registers: Mapping[str, int]
-    ) -> dict[str, Any]:
+    def kernels(self, text: str, signatures: Mapping[str, list[str]]) -> dict[str, Any]:
         module = cache.load(text)
         return {n: getattr(module, n) for n in signatures}
 
@@ -92,6 +90,9 @@ class HostBackend:
 
     def upload(self, host: NDArray) -> HostArray:
         return HostArray(np.array(host, order="C"))
+
+    def view(self, array: HostArray, first: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> NDArray:
+        return np.lib.stride_tricks.as_strided(array.array[first:], shape, strides)
 
     def stream(self) -> HostStream:
         return HostStream(self)

@@ -20,8 +20,8 @@ class Part:
     """One block of one mechanism in a kernel.
 
     ``how``: ``"each"`` (a thread an instance), ``"serial"`` (one thread a group), ``"point"`` (a thread an
-    instance, results into the scratch), ``"sum"`` (of a node's instances from there), ``"node"`` (what lies at
-    most once on a node), ``"diffuse"``.
+    instance, results into the scratch), ``"sum"`` (of a node's instances from there), ``"node"`` (what lies
+    at most once on a node), ``"diffuse"``.
     """
 
     mechanism: int
@@ -44,14 +44,14 @@ Stages = tuple[tuple[Kernel, ...], ...]
 
 
 class Stager:
-    """Finds the stages of a program; kernels are split by mechanism where `fused` is false.
+    """Finds the stages of a program; each mechanism has kernels of its own where not `together`.
 
-    `spread`: currents of all mechanisms are computed side by side, and then summed at the nodes, which shortens
-    the way through a step and takes more memory traffic.
+    `spread`: currents of all mechanisms are computed side by side, and then summed at the nodes, which
+    shortens the way through a step and takes more memory traffic.
     """
 
-    def __init__(self, context: Context, *, fused: bool = True, spread: bool = False) -> None:
-        self.context, self.fused, self.spread = context, fused, spread
+    def __init__(self, context: Context, *, together: bool = True, spread: bool = False) -> None:
+        self.context, self.together, self.spread = context, together, spread
         self.mechanisms = context.program.mechanisms
         self._number = 0
 
@@ -67,9 +67,8 @@ class Stager:
 
     def second_half(self) -> Stages:
         """From `state` to `before_step`."""
-        return (
-            *self.blocks("state"), *self._diffusion(), *self.blocks("after_solve"), *self.blocks("before_step"),
-        )  # fmt: skip
+        last = (*self.blocks("after_solve"), *self.blocks("before_step"))
+        return (*self.blocks("state"), *self._diffusion(), *last)
 
     def blocks(self, block: str) -> Stages:
         """Stages of a block of all mechanisms that have it."""
@@ -96,7 +95,7 @@ class Stager:
                 yield k
 
     def _over_instances(self, name: str, parts: Iterable[Part]) -> tuple[Kernel, ...]:
-        pieces = [tuple(parts)] if self.fused else [(p,) for p in parts]
+        pieces = [tuple(parts)] if self.together else [(p,) for p in parts]
         out = []
         for piece in pieces:
             out.append(Kernel(f"{name}_{self._number}", "instances", piece))
@@ -112,7 +111,7 @@ class Stager:
         return tuple(self._over_instances("diffuse", [p]) for p in parts)
 
     def _spread_currents(self) -> Stages | None:
-        """Pools and what reads no ion's variables; what does; sums at the nodes. None where that is not enough."""
+        """Pools and what reads no ion's variables; what does; sums at nodes. None if that is not enough."""
         early: list[Part] = []
         late: list[Part] = []
         sums: list[Part] = []
@@ -139,7 +138,7 @@ class Stager:
         out: list[tuple[Kernel, ...]] = []
         segment: list[Part] = []
         places: list[int] = []  # of kernels over nodes in `out`
-        late: list[Part] = []  # point processes computed right before the open segment, which begins with their sums
+        late: list[Part] = []  # computed right before the open segment, which begins with their sums
         written: set[str] = set()  # what they add to
         fenced = False
 

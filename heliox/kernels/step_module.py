@@ -15,7 +15,8 @@ from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import deliver, event
 from heliox.kernels.loops import Loops
 from heliox.kernels.program import Program
-from heliox.kernels.step_kernels import NEAR, StepKernels, own_columns
+from heliox.kernels.step_kernels import StepKernels
+from heliox.kernels.step_names import NEAR, own_columns
 
 TYPES = {
     "_A": "float64[::1]", "_P": "float64[::1]", "_I": "int32[::1]", "_G": "int64[:, ::1]",
@@ -27,10 +28,9 @@ TYPES = {
     "_TT": "int32[:, ::1]", "_SC": "float64[:, ::1]", "_PF": "float64[:, :, ::1]",
     "_PI": "int64[:, :, ::1]", "_PN": "int32[:, ::1]", "_PULLED": "int64[:, ::1]", "_TF": "int64[::1]",
     "_TC": "int64[:, ::1]", "_FC": "int64[::1]", "_chunks": "int64", "_room": "int64", "_from": "int64",
-    "_leads": "int64", "_wide": "int64", "_members": "int64", "_last": "int64", "_dt": "float64", "_limit": "float64",
+    "_leads": "int64", "_wide": "int64", "_members": "int64", "_last": "int64",
+    "_dt": "float64", "_limit": "float64",
 }  # fmt: skip
-# what no kernel writes to; no two arrays overlap
-READ_ONLY = frozenset(("_I", "_G", "_FAN", "_CI", "_SR", "_RA", "_K", "_H", "_TT", "_TF", "_TC", "_FC"))
 _HEADERS = {
     "cuda": "from heliox.kernels import fixed\n"
     "from heliox.kernels.cuda import U, inline, kernel, np as _np, toolkit as _cuda\n\n"
@@ -53,15 +53,15 @@ def step_kernels(
     program: Program,
     watched: Collection[tuple[str, str]] = (),
     *,
-    fused: bool = True,
+    together: bool = True,
     spread: bool = False,
 ) -> StepKernels:
-    """The kernels of a program (`heliox.kernels.stages.Stager`); `watched` as in `step_kernels.unread`."""
-    return StepKernels(program, Loops(program), watched=watched, fused=fused, spread=spread)
+    """The kernels of a program (`heliox.kernels.stages.Stager`); `watched` as in `step_names.unread`."""
+    return StepKernels(program, Loops(program), watched=watched, together=together, spread=spread)
 
 
 def module_text(kernels: StepKernels, target: str) -> str:
-    """The text of the module: for ``"cuda"`` each kernel takes its arguments, for ``"cpu"`` the grid as well."""
+    """The text of the module: kernels for ``"cuda"``, or for ``"cpu"``, where they take the grid as well."""
     program, context = kernels.program, kernels.context
     mechanisms = " ".join(m.template.name for m in program.mechanisms)
     parts = [
@@ -80,7 +80,7 @@ def module_text(kernels: StepKernels, target: str) -> str:
     parts.append(conditions(context))
     parts.append(deliver(context, initial=False))
     parts += kernels.texts()
-    parts += [_entry(n, s, target) for n, s in (kernels.signatures() | kernels.measured()).items()]
+    parts += [_entry(n, s, target) for n, s in (kernels.signatures() | kernels.groups.measured()).items()]
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 
 
@@ -92,11 +92,14 @@ def _entry(name: str, signature: str, target: str) -> str:
         place = "_cuda.blockIdx.x, _cuda.blockIdx.y, _cuda.threadIdx.x, _cuda.blockDim.x"
         lines = [f"def {name}({signature}):"]
         if near:
-            lines += ["    _S = _cuda.shared.array(0, _np.float64)", "    _J = _cuda.shared.array(0, _np.int32)"]
+            lines += [
+                "    _S = _cuda.shared.array(0, _np.float64)",
+                "    _J = _cuda.shared.array(0, _np.int16)",
+            ]
         return "\n".join([*lines, f"    {name}_block({signature}, {place}{more})"])
     lines = ["@entry", f"def {name}({signature}, _columns, _rows, _near):"]
     if near:
-        lines += ["    _S = _np.zeros(_near)", "    _J = _np.zeros(2 * _near, _np.int32)"]
+        lines += ["    _S = _np.zeros(_near)", "    _J = _np.zeros(4 * _near, _np.int16)"]
     return "\n".join(
         [
             *lines,

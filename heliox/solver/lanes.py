@@ -97,20 +97,21 @@ def update_lanes(A, v, rhs, n, factor, limit, lane, lanes):
     return bad
 
 
-PAD = 33  # places behind the nodes: `NONE`, the relative that a node lacks, and what threads without a node read
+PAD = 33  # places behind the nodes: the relative that a node lacks, and what threads without a node read
 
 
 def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins, rows, kept, lane, lanes):
-    """Bring a tree into memory that is near to the threads of a block: S (float64) and J (int32).
+    """Bring a tree into memory that is near to the threads of a block: S (float64) and J (int16, the same).
 
-    Nodes stand in it in the order of the schedule: ``K[place + i]`` is the place of node i, ``K[under + q]`` that of
-    the last child (by NEURON index) of the node at place q, or n, ``K[beside + q]`` that of the sibling before
-    it, ``K[over + q]`` that of its parent; row s begins at place ``K[begins + s]``. Behind the nodes lie zeros.
+    Nodes stand in it in the order of the schedule: ``K[place + i]`` is the place of node i, ``K[under + q]``
+    that of the last child (by NEURON index) of the node at place q, or n, ``K[beside + q]`` that of the
+    sibling before it, ``K[over + q]`` that of its parent; row s begins at place ``K[begins + s]``. Behind the
+    nodes lie zeros.
     """
     n = U(n)
     m = n + U(PAD)
     R, Q, B = m, U(2) * m, U(3) * m
-    UNDER, BESIDE, OVER, BEGINS = U(8) * m, U(9) * m, U(10) * m, U(11) * m
+    UNDER, BESIDE, OVER, BEGINS = U(16) * m, U(17) * m, U(18) * m, U(19) * m
     step = U(lanes)
     i = U(lane)
     while i < n:
@@ -147,7 +148,7 @@ def sweep_near(S, J, n, rows, width, kept, lane, lanes):
     n = U(n)
     m = n + U(PAD)
     R, Q, B = m, U(2) * m, U(3) * m
-    UNDER, BESIDE, OVER, BEGINS = U(8) * m, U(9) * m, U(10) * m, U(11) * m
+    UNDER, BESIDE, OVER, BEGINS = U(16) * m, U(17) * m, U(18) * m, U(19) * m
     last = U(rows)
     team = U(min(width, lanes))
     if U(lane) < team:
@@ -200,7 +201,7 @@ def sweep_warp(S, J, n, rows, kept, lane):
     n = U(n)
     m = n + U(PAD)
     R, Q, B = m, U(2) * m, U(3) * m
-    UNDER, BESIDE, OVER, BEGINS = U(8) * m, U(9) * m, U(10) * m, U(11) * m
+    UNDER, BESIDE, OVER, BEGINS = U(16) * m, U(17) * m, U(18) * m, U(19) * m
     last = U(rows)
     me = U(lane)
     q = me
@@ -211,6 +212,7 @@ def sweep_warp(S, J, n, rows, kept, lane):
     stop = at + last
     if kept:
         while at < stop:
+            k = k if q < end else n
             x -= S[Q + k] * S[R + k]
             k = U(J[BESIDE + k])
             while k < n:
@@ -226,6 +228,7 @@ def sweep_warp(S, J, n, rows, kept, lane):
             meet(32)
     else:
         while at < stop:
+            k = k if q < end else n
             f = S[Q + k]
             y -= f * S[B + k]
             x -= f * S[R + k]

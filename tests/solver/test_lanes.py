@@ -16,7 +16,8 @@ WARP = 32
 def compiled(name: str, barrier: threading.Barrier):
     """A function of `heliox.solver.lanes` with what a generated module gives it."""
     space = {
-        "U": int, "_over": lambda x, r: x * r, "_inverse": lambda d: 1.0 / d, "PAD": lanes.PAD, "barrier": barrier.wait,
+        "U": int, "_over": lambda x, r: x * r, "_inverse": lambda d: 1.0 / d, "PAD": lanes.PAD,
+        "barrier": barrier.wait,
         "meet": lambda width: barrier.wait(), "__builtins__": __builtins__,
     }  # fmt: skip
     return FunctionType(getattr(lanes, name).__code__, space, name)
@@ -45,7 +46,9 @@ def hines(parent, a, b, d, rhs):
 
 
 @pytest.mark.parametrize("kept", [False, True])
-@pytest.mark.parametrize(("n", "chain", "seed"), [(1, 1.0, 0), (7, 0.5, 1), (60, 0.9, 2), (90, 0.3, 3), (70, 0.0, 4)])
+@pytest.mark.parametrize(
+    ("n", "chain", "seed"), [(1, 1.0, 0), (7, 0.5, 1), (60, 0.9, 2), (90, 0.3, 3), (70, 0.0, 4)]
+)
 def test_a_warp_gives_the_bits_of_hines(n, chain, seed, kept):
     parent = tree(n, seed, chain)
     rng = np.random.default_rng(seed)
@@ -63,7 +66,7 @@ def test_a_warp_gives_the_bits_of_hines(n, chain, seed, kept):
     A[local], A[n + local] = rhs, r if kept else d
     P = np.zeros(2 * n)
     P[local], P[n + local] = a, b
-    S, J = np.zeros(near_words(n, len(steps))), np.zeros(2 * near_words(n, len(steps)), np.int32)
+    S, J = np.zeros(near_words(n, len(steps))), np.zeros(4 * near_words(n, len(steps)), np.int16)
     barrier = threading.Barrier(WARP)
     load, sweep = compiled("load_near", barrier), compiled("sweep_warp", barrier)
     names = ("PLACE", "UNDER", "BESIDE", "OVER", "BEGINS")

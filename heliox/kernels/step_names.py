@@ -1,0 +1,91 @@
+"""What bodies of kernels share: arguments, columns, what they may leave out (docs/design.md, section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from heliox.kernels.context import ARGS, EVENTLESS
+from heliox.kernels.program import Program
+
+HALT, FIRST, KEPT = range(3)  # of CTL
+CONTROLS = 3
+PACK = 32  # groups of a block where each has a thread
+BEFORE_LAST, BEFORE_DETECT, BEFORE_HALF, MOVING, MOVED = 2, 0, 1, 3, 4  # PHASE
+BASIC = f"{EVENTLESS}, _X, _K, _H, _QN, _T, _CTL, _TT, _chunks, _room, _dt"
+SOLVE = f"{EVENTLESS}, _K, _H, _QN, _T, _CTL, _PN, _PULLED, _chunks, _dt, _limit"
+TAKE = f"{EVENTLESS}, _QN, _T, _CTL, _chunks, _dt"
+EVENTS = (
+    f"{ARGS}, _T, _EX, _CTL, _SC, _PF, _PI, _PN, _PULLED, _TF, _TC, _FC, "
+    "_chunks, _from, _wide, _members, _leads, _last, _dt"
+)
+BLOCK = "_bx, _by, _lane, _lanes"
+NEAR = "_S, _J"  # memory of a block
+# columns of H: NEAR says whether the group fits into the memory of a block
+TREE = (
+    "PARENTS", "CHILDREN", "LIST", "STEPS_AT", "STEPS", "WIDTH", "NEAR", "PLACE", "UNDER", "BESIDE", "OVER",
+    "BEGINS",
+)  # fmt: skip
+
+
+Unread = Mapping[str, Collection[str]]
+
+
+def own_columns(program: Program) -> dict[str, int]:
+    """Columns of ``H``, the table of chunks that kernels have besides ``G``.
+
+    ``<mechanism>_AT``: instance at each node, or -1; ``_FIRST``, ``_EACH``: those of each node, ascending;
+    ``_X``: where its results lie in the scratch.
+    """
+    names = list(TREE)
+    for m in program.mechanisms:
+        t = m.template
+        if t.kind in ("density", "ion"):
+            names += [f"{t.name}_{c}" for c in ("AT", "X")]
+        elif t.kind == "point":
+            names += [f"{t.name}_{c}" for c in ("FIRST", "EACH", "X")]
+    return {n: k for k, n in enumerate(names)}
+
+
+def unread(program: Program, watched: Collection[tuple[str, str]] = ()) -> Unread:
+    """Variables by mechanism that blocks write and nothing in a step reads: they are of use when a run ends.
+
+    `watched`: (mechanism, variable) that plays, transfers, pointers or detectors name.
+    """
+    read = {n for m in program.mechanisms for f in m.template.functions.values() for n in f.params
+            if n in m.template.ion_names}  # fmt: skip
+    out = {}
+    for m in program.mechanisms:
+        t = m.template
+        own = {n for f in t.functions.values() for n in f.params}
+        names = set(m.own) & t.writes() - own
+        if t.kind == "ion":
+            ion = t.name.removesuffix("_ion")
+            names &= {f"i{ion}", f"di{ion}_dv_"} - read if program.secondorder != 2 else set()
+        else:
+            names &= set(t.assigned) | set(t.ion_names)
+        out[t.name] = frozenset(n for n in names if (t.name, n) not in watched)
+    return {name: names for name, names in out.items() if names}
+
+
+def strided(name: str, start: str, stop: str, body: Sequence[str], pad: str) -> list[str]:
+    """A loop from `start` to `stop` of which a thread does every `_lanes`-th turn; a range would divide."""
+    return [
+        f"{pad}{name} = {start}",
+        f"{pad}while {name} < {stop}:",
+        *[f"{pad}    {x}" for x in body],
+        f"{pad}    {name} += _lanes",
+    ]
+
+
+def tree(pad: str) -> list[str]:
+    """Places of a group's tables of the tree and of its couplings."""
+    names = {"parents": "PARENTS", "children": "CHILDREN", "list": "LIST"}
+    return [f"{pad}_{n} = _U(_H[_chunk, _{c}])" for n, c in names.items()] + [
+        f"{pad}_a = _U(_G[_g, _CA])",
+        f"{pad}_b = _U(_G[_g, _CB])",
+    ]
+
+
+def pace(program: Program) -> str:
+    """Text of 1/dt as the equation of a node has it."""
+    return "(2.0 / _dt)" if program.secondorder else "(1.0 / _dt)"
