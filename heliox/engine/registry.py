@@ -89,9 +89,12 @@ class Handle:
             raise UnsupportedError(
                 f"{self.variable.name}: its {a.size} places are not equally spaced in memory; use .values"
             )
-        strides = (8 * int(outer.flat[0]) if outer.size else 8, 8 * int(inner.flat[0]) if inner.size else 8)
-        inside = slice(None) if self.addresses.ndim == 2 else slice(1, None)
-        return self._registry.engine.view(self.store, int(a[0, 0]), a.shape[inside], strides[inside])
+        steps = (8 * int(outer.flat[0]) if outer.size else 8, 8 * int(inner.flat[0]) if inner.size else 8)
+        shape: tuple[int, ...] = a.shape
+        strides: tuple[int, ...] = steps
+        if self.addresses.ndim == 1:
+            shape, strides = shape[1:], strides[1:]
+        return self._registry.engine.view(self.store, int(a[0, 0]), shape, strides)
 
     def __len__(self) -> int:
         return len(self.variable)

@@ -155,6 +155,17 @@ def _libraries() -> Iterator[None]:
         raise DeviceError(f"a part of NVIDIA's compiler is missing ({what}): {line}") from None
 
 
+def compiled_for(f: Callable, types: Sequence[str], capabilities: Sequence[tuple[int, int]]) -> list[Image]:
+    """A kernel as machine code of several capabilities, from one text of the lowest; nothing is kept."""
+    with _compiling, _libraries():
+        symbol, ptx = _ptx(f, types, min(capabilities))
+        made = []
+        for cc in capabilities:
+            cubin, log = _link(ptx, cc, None)
+            made.append(Image(cubin, f.__name__, *figures(ptx, log), symbol, tuple(types), cc))
+    return made
+
+
 def _ptx(f: Callable, types: Sequence[str], cc: tuple[int, int]) -> tuple[str, str]:
     """The kernel's symbol and its assembly text."""
     cuda: Any = toolkit()
