@@ -18,7 +18,8 @@ def members(**options):
     extra = [(catalogue.get(f"{x}_ion", 1.0), [0, 1, 2], {}) for x in ("na", "k")]
     extra += [(catalogue.get("hh"), [0, 1, 2], {})]
     extra += [(catalogue.get("IClamp"), [0], {"delay": [1.0], "dur": [8.0]})]
-    sim = Simulation(network([2, 1], [(0, 1, 1.0)], 0, extra), batch=3, progress=False, **options)
+    model = network([2, 1], [(0, 1, 1.0)], 0, extra)
+    sim = Simulation(model, batch=3, vary=["IClamp.amp"], progress=False, **options)
     sim.var("IClamp.amp")[...] = AMPS[:, None]
     sim.initialize(-65.0)
     return sim

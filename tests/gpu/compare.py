@@ -11,7 +11,7 @@ from heliox.engine.fill import weight_addresses
 from heliox.engine.plan import Plan
 from heliox.simulation import Simulation
 from heliox.solver import events
-from tests.gpu.zoo import Ran
+from tests.gpu.zoo import CASES, Ran
 
 
 @dataclass(frozen=True)
@@ -109,3 +109,14 @@ def same(a: Ran, b: Ran) -> None:
     assert not lines, "\n" + "\n".join(lines)
     same_spikes(a.sim, b.sim)
     same_state(a.sim, b.sim)
+
+
+def lives(name: str, ran: Ran) -> None:
+    """Assert that a run of the zoo spikes as it should and stays finite, and hardly anything stands still."""
+    case = CASES[name]
+    assert len(ran.sim.spikes) >= case.spikes
+    moved = 0
+    for variable, values in ran.values.items():
+        assert np.isfinite(values).all(), variable
+        moved += bool(np.ptp(values, axis=-1).max() > 0.0)
+    assert moved >= max(1, len(case.watch) - 1)

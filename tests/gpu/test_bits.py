@@ -12,7 +12,7 @@ import pytest
 import heliox
 from heliox.simulation import Simulation
 from tests.gpu import zoo
-from tests.gpu.compare import differences, same, same_spikes, same_state, state
+from tests.gpu.compare import differences, lives, same, same_spikes, same_state, state
 from tests.gpu.conftest import DEVICE
 from tests.gpu.zoo import Ran
 
@@ -28,7 +28,9 @@ def both(model: str, gpu: dict[str, Any], **options: Any) -> tuple[Ran, Ran]:
 
 @pytest.mark.parametrize("name", zoo.CASES)
 def test_the_same_bits(name, gpu):
-    same(*both(name, gpu))
+    here, there = both(name, gpu)
+    lives(name, here)
+    same(here, there)
 
 
 @pytest.mark.parametrize("name", zoo.CASES)

@@ -3,22 +3,31 @@
 import numpy as np
 import pytest
 
+from heliox.engine.layout import make_plan
+from heliox.kernels.codegen import module_text
+from heliox.model.names import Names
 from tests.gpu import zoo
-from tests.gpu.compare import differences, places, same
+from tests.gpu.compare import differences, lives, places, same
+
+# Each model is a module of its own that takes its seconds to compile. Where there is a GPU test_bits runs all
+# of them; here those run whose mechanisms only the zoo has.
+HERE = ["artificial", "learning", "streams", "pumps", "pointers"]
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_it_lives(name):
+    lives(name, zoo.run(name))
 
 
 @pytest.mark.parametrize("name", zoo.CASES)
-def test_it_lives(name):
-    """It spikes as it should, everything watched stays finite, and hardly anything stands still."""
+def test_it_can_be_made(name):
+    """All but the compilation: the model, its plan, the text of its module, names of what is watched."""
     case = zoo.CASES[name]
-    ran = zoo.run(name)
-    assert len(ran.sim.spikes) >= case.spikes
-    moved = 0
-    for variable, values in ran.values.items():
-        assert np.isfinite(values).all(), variable
-        moved += bool(np.ptp(values, axis=-1).max() > 0.0)
-    assert moved >= max(1, len(case.watch) - 1)
-    assert all(len(at) == len(np.unique(at)) for at in places(ran.sim.plan).values())
+    plan = make_plan(case.build(), dt=0.025, batch=case.options.get("batch", 1))
+    compile(module_text(plan.program), name, "exec")
+    assert all(len(at) == len(np.unique(at)) for at in places(plan).values())
+    names = Names(plan.model)
+    assert all(len(names.select(variable)) for variable in case.watch)
 
 
 @pytest.mark.parametrize("name", ["artificial", "learning"])

@@ -89,40 +89,43 @@ def family(name: str) -> tuple[str, ...]:
 def with_mods(names: tuple[str, ...]) -> Model:
     """A tree with mechanisms translated from mod files."""
     c = tree(hh=False)
+    c.insert("hh", where="soma")
     for n in names:
         c.insert(heliox.load_mod(MODS / f"{n}.mod"))
     c.place("IClamp", "soma(0.5)", delay=0.5, dur=10, amp=0.05)
     return untabled(c.model())
 
 
-def gap_ring(cells: int = 3) -> Model:
+def coupled(cells: int = 3) -> Model:
+    """A ring of gap junctions, in it a clamp, a conductance and a clamp's amplitude that are played."""
     net: Network = heliox.Network()
     net.add(tree(), cells)
     for k in range(cells):
         net.gap_junction(f"Cell[{k}].b1(0.5)", f"Cell[{(k + 1) % cells}].dend(0.5)", 0.01)
     net.place("IClamp", "Cell[0].soma(0.5)", delay=0.5, dur=10, amp=0.3)
-    return untabled(net.model())
-
-
-def played() -> Model:
-    net = heliox.Network()
-    net.add(tree(), None, name="")
-    net.place("IClamp", "soma(0.5)", delay=0.0, dur=1e9, amp=0.3)
-    net.place("SEClamp", "b2(0.5)", rs=5.0, dur1=1e9, amp1=-60.0)
+    net.place("IClamp", "Cell[1].soma(0.5)", delay=0.0, dur=1e9, amp=0.3)
+    net.place("SEClamp", "Cell[1].b2(0.5)", rs=5.0, dur1=1e9, amp1=-60.0)
     t = np.linspace(0, 5, 23)
-    net.play("IClamp[0].amp", t, 0.3 * np.sin(t) + 0.1, continuous=True)
-    net.play("soma(0.5).hh.gl", [1.0, 2.0], [0.0004, 0.0002])
+    net.play("IClamp[1].amp", t, 0.3 * np.sin(t) + 0.1, continuous=True)
+    net.play("Cell[1].soma(0.5).hh.gl", [1.0, 2.0], [0.0004, 0.0002])
     return untabled(net.model())
 
 
 def spiking_ring(cells: int = 3) -> Model:
-    """Cells that excite one another with delays; the first one is woken by a stimulus."""
+    """Cells that excite one another with delays; the first one is woken by a stimulus.
+
+    It has the mechanisms of `with_synapses`, and so its module.
+    """
     net = heliox.Network()
     net.add(tree(), cells)
     stimulus = net.stim("NetStim", start=0.5, interval=3.0, number=3)
     for k in range(cells):
         net.place("ExpSyn", f"Cell[{k}].b1(0.5)", tau=2.0)
+    net.place("Exp2Syn", "Cell[1].b2(0.5)", tau1=0.5, tau2=3.0)
+    net.place("AlphaSynapse", "Cell[2].dend(0.5)", onset=1.0, tau=0.5, gmax=0.0005)
+    net.place("IClamp", "Cell[0].soma(0.5)", delay=0.5, dur=10, amp=0.01)
     net.connect(stimulus, "ExpSyn[0]", weight=0.05, delay=0.3)
+    net.connect(stimulus, "Exp2Syn[0]", weight=0.0003, delay=0.31)
     for k in range(cells):
         net.connect(
             f"Cell[{k}].soma(0.5)",

@@ -17,22 +17,15 @@ def test_families_of_channels(families):
     check(s, (4e-2, 2e-2), only=[*trained[::3], "v"])
 
 
-def test_methods_of_integration():
-    """cnexp, euler, derivimplicit, KINETIC with sparse, pools that channels read: from mod files."""
+def test_methods_of_integration_globals_and_temperature():
+    """cnexp, euler, derivimplicit, KINETIC with sparse, pools that channels read: from mod files.
+
+    Derivatives by what all instances share are sums over all of them, in their order.
+    """
     names = ("implicit", "scheme", "explicit", "gates", "gated", "sk", "calcium", "pool")
-    s = Sweeps(
-        models.with_mods(names),
-        ["v", "explicit.g", "gates.gnabar", "implicit.g", "scheme.gbar"],
-        v_init=-65.0,
-    )
-    check(s, (2e-2, 1e-2))
-
-
-def test_globals_and_temperature():
-    """What all instances share: the sum over all of them, in their order."""
-    trained = ["implicit.k1", "implicit.e", "scheme.q", "scheme.gbar", "v"]
-    check(Sweeps(models.with_mods(("implicit", "scheme")), trained, v_init=-65.0), (2e-2, 1e-2))
-    check(Sweeps(models.untabled(models.tree().model()), ["celsius", "hh.gl"], v_init=-65.0))
+    own = ["v", "explicit.g", "gates.gnabar", "implicit.g", "scheme.gbar", "hh.gl"]
+    shared = ["implicit.k1", "implicit.e", "scheme.q", "celsius"]
+    check(Sweeps(models.with_mods(names), [*own, *shared], v_init=-65.0), (2e-2, 1e-2))
 
 
 def test_tables():

@@ -15,12 +15,13 @@ from tests.gradients.sweeps import CLOSE, EXACT, Sweeps, check
 def test_branched_cell_with_synapses(secondorder):
     model = models.with_synapses()
     model = model.replace(settings=dataclasses.replace(model.settings, secondorder=secondorder))
-    check(Sweeps(model, SYNAPSES, v_init=-65.0), only=SYNAPSES if secondorder == 0 else ("hh.gnabar", "cm"))
+    s = Sweeps(model, SYNAPSES, v_init=-65.0, geometry=secondorder == 0)
+    check(s, only=SYNAPSES if secondorder == 0 else ("hh.gnabar", "cm"))
 
 
 def test_couplings_along_the_cable():
     """Adjoints of a and b: through them diameters, lengths and axial resistances act."""
-    s = Sweeps(models.with_synapses(), ["v"], v_init=-65.0, geometry=True, tangent=False)
+    s = Sweeps(models.with_synapses(), SYNAPSES, v_init=-65.0, geometry=True)
     s.reverse()
     e, plan = s.sim.engine, s.sim.plan
     for name, bars in zip(("a", "b"), s.d.coefficients(), strict=True):
@@ -38,23 +39,23 @@ def test_couplings_along_the_cable():
             assert abs((4 * fine - coarse) / 3 - bars[0, node]) < CLOSE * np.abs(bars).max()
 
 
-def test_gap_junctions():
-    check(Sweeps(models.gap_ring(), ["hh.gnabar", "Gap.g", "IClamp.amp", "v"], v_init=-65.0), (4e-4, 2e-4))
-
-
-def test_plays_and_clamps():
-    trained = ["hh.gnabar", "SEClamp.amp1", "SEClamp.rs", "pas.g", "v"]
-    check(Sweeps(models.played(), trained, ("v", "SEClamp.i"), v_init=-65.0), (4e-4, 2e-4))
+def test_gap_junctions_plays_and_clamps():
+    trained = ["hh.gnabar", "Gap.g", "IClamp.amp", "SEClamp.amp1", "SEClamp.rs", "pas.g", "v"]
+    check(Sweeps(models.coupled(), trained, ("v", "SEClamp.i"), v_init=-65.0), (4e-4, 2e-4))
 
 
 def test_network_with_delays():
     """Spike times as they are; with a surrogate they have a derivative too, which both sweeps take."""
-    trained = ["hh.gnabar", "NetCon.weight", "ExpSyn.tau", "v"]
-    s = Sweeps(models.spiking_ring(), trained, v_init=-65.0, tstop=8.0)
+    s = Sweeps(models.spiking_ring(), SYNAPSES, v_init=-65.0, tstop=8.0, geometry=True)
     assert s.R.max() > 0.0
-    check(s, (1e-4, 5e-5))
+    check(s, (1e-4, 5e-5), only=["hh.gnabar", "NetCon.weight", "ExpSyn.tau", "v"])
     through = Sweeps(
-        models.spiking_ring(), trained, v_init=-65.0, tstop=8.0, surrogate=Surrogate("triangle", 40.0)
+        models.spiking_ring(),
+        SYNAPSES,
+        v_init=-65.0,
+        tstop=8.0,
+        geometry=True,
+        surrogate=Surrogate("triangle", 40.0),
     )
     assert through.mismatch() < EXACT
     weights = s.places("NetCon.weight")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -60,10 +61,12 @@ def network() -> heliox.Model:
     return without_tables(net.model())
 
 
-def simulation(batch: int = 1, model: heliox.Model | None = None, **options) -> heliox.Simulation:
+def simulation(
+    batch: int = 1, model: heliox.Model | None = None, vary: Sequence[str] = ("hh.gnabar",), **options
+) -> heliox.Simulation:
     """Members with conductances of their own."""
     model = model or one_cell()
-    sim = heliox.Simulation(model, batch=batch, vary=["hh.gnabar"], progress=False, **options)
+    sim = heliox.Simulation(model, batch=batch, vary=vary, progress=False, **options)
     if batch > 1:
         g = sim.var("hh.gnabar")
         g[...] = g[...] * np.linspace(0.7, 1.2, batch)[:, None]
