@@ -54,6 +54,10 @@ class Reach:
             return self._owner(c.mechanism[v.indices], c.instance[v.indices])
         if v.kind == "global":
             return np.full(len(v), -1)
+        if v.kind == "section":
+            order = np.argsort(self.model.nodes.section, kind="stable")
+            first = np.searchsorted(self.model.nodes.section[order], v.indices)
+            return self.cell[order[first]]
         return self._owner(np.full(len(v), v.mechanism), v.indices)
 
     def before(self, cells: NDArray[np.int64]) -> set[int]:

@@ -9,6 +9,7 @@ from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import VarStruct, hidden_names
 
 STEP_BLOCKS = ("before_breakpoint", "current", "conductance", "state", "after_solve", "before_step")
+GEOMETRY = ("area", "diam")  # of the node
 
 
 class Differentiated:
@@ -94,7 +95,14 @@ class Differentiated:
             or n in weights
             or n in t.pointers
             or n in self.globals(m)
+            or (n in GEOMETRY and self.spec.geometry)
         ]
+
+    def scaled(self, m: VarStruct, block: str) -> bool:
+        """Whether a block gives currents whose density depends on an area by which is differentiated."""
+        return bool(
+            self.spec.geometry and block == "current" and m.template.kind == "point" and m.template.currents
+        )
 
     def globals(self, m: VarStruct) -> dict[str, str]:
         """GLOBALs, and celsius, by which is differentiated -> text of their place in A."""

@@ -76,8 +76,8 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     adjoint: (
         "transposed_right_side", "transposed_eliminate", "transposed_eliminate_row", "transposed_substitute",
         "transposed_substitute_row", "diagonal_adjoint", "axial_adjoint", "axial_adjoint_row",
-        "coefficient_adjoint", "increment_tangent", "axial_tangent", "record_adjoint", "record_tangent",
-        "surrogate", "lay_adjoint", "take_adjoint", "play_adjoint",
+        "coefficient_adjoint", "coefficient_tangent", "increment_tangent", "axial_tangent", "record_adjoint",
+        "record_tangent", "surrogate", "lay_adjoint", "take_adjoint", "play_adjoint",
     ),
 }  # fmt: skip
 INLINE: dict[ModuleType, tuple[str, ...]] = {

@@ -28,6 +28,8 @@ class TangentWriter(LinearWriter):
                 lines.append(f"{pad}_dot_{p} = {self.S(f'_bp_{p}')}")
             elif p in self.globals_out:
                 lines.append(f"{pad}_dot_{p} = {self.S(f'_bs_{p}')}")
+            elif p in self.geometry:
+                lines.append(f"{pad}_dot_{p} = {self.S(f'_bn_{p}')}")
         for n in self.own_out:
             lines += [f"{pad}_dot_{x} = _B[_o + {slot} + _j]" for x, slot in self._slots_of(n)]
         dots = [f"_dot_{p}" for p in d.wrt]
@@ -105,6 +107,13 @@ class TangentWriter(LinearWriter):
             lines.append(f"{pad}_bt = {total}")
             up = " + ".join(f"_up_{c}" for c in self.t.currents)
             lines.append(f"{pad}_bg = ({up} - ({total})) * 1000.0")
-        lines += [f"{pad}{self.S('_br')} = _bt{scale}", f"{pad}{self.S('_bd')} = _bg{scale}"]
-        lines += [f"{pad}{self.S(f'_bi_{c}')} = _dot_{c}{share}" for c in self.ions_in]
+        change: dict[str, str] = {}
+        if self.scaled:
+            lines += self._present(suffix, pad)
+            lines.append(f"{pad}_share = -0.01 * {SCALE} * {SCALE} * {self.S('_bn_area')}")
+            change = {n: f" + {n} * _share" for n in ("_i0", "_gm", *(f"_now_{c}" for c in self.ions_in))}
+        lines.append(f"{pad}{self.S('_br')} = _bt{scale}{change.get('_i0', '')}")
+        lines.append(f"{pad}{self.S('_bd')} = _bg{scale}{change.get('_gm', '')}")
+        for c in self.ions_in:
+            lines.append(f"{pad}{self.S(f'_bi_{c}')} = _dot_{c}{share}{change.get(f'_now_{c}', '')}")
         return lines

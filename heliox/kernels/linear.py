@@ -11,7 +11,7 @@ import ast
 from heliox.errors import UnsupportedError
 from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.context import Context, elements, loads, read_by
-from heliox.kernels.differentiated import Differentiated
+from heliox.kernels.differentiated import GEOMETRY, Differentiated
 from heliox.kernels.lower import Slopes, function_text, looking_up, plain_text, table_calls
 from heliox.kernels.mechanism_text import looks_inside, table_arguments
 from heliox.mechanisms import derivatives
@@ -33,7 +33,7 @@ def differentiated(d: Differentiated, m: VarStruct, block: str, mode: str) -> De
         return None  # it acts by events, and only there
     wrt = d.wrt(m, f)
     of = list(f.returns) if block == "conductance" else d.of(m, f)
-    if not of or (mode == "jvp" and not wrt and block != "initial"):
+    if not of or (mode == "jvp" and not wrt and block != "initial" and not d.scaled(m, block)):
         return None
     tabulated = {a for x in t.tables if x.function in f.calls for a in table_arguments(m, x)}
     if looks_inside(m, block) or (looking_up(t) & f.calls) or (tabulated & d.globals(m).keys()):
@@ -79,6 +79,8 @@ class LinearWriter(BlockWriter):
         self.voltage = "v" in wrt or (self.accumulates and "v" in self.nodes)
         self.pointers_out = [n for n in self.pointers if n in wrt]
         self.globals_out = [n for n in d.globals(m) if n in wrt]
+        self.scaled = d.scaled(m, block)
+        self.geometry = [n for n in GEOMETRY if n in wrt or (n == "area" and self.scaled)]
         self.own_in = [
             n for n in self.f.returns if n in m.own and set(expanded([n], self.t.array_sizes)) & set(of)
         ]
@@ -102,6 +104,8 @@ class LinearWriter(BlockWriter):
             self._slot(f"_bp_{n}")
         for n in self.globals_out:
             self._slot(f"_bs_{n}")
+        for n in self.geometry:
+            self._slot(f"_bn_{n}")
         for n in self._slope_values():
             self._slot(n)
 
@@ -222,6 +226,38 @@ class LinearWriter(BlockWriter):
     def _given(self) -> list[str]:
         return expanded(read_by(self.m, self.f), self.t.array_sizes)
 
+    def _present(self, suffix: str, pad: str) -> list[str]:
+        """``_i0`` and ``_gm`` as the block itself gives them, before they are scaled by the area.
+
+        What it returns is named ``_now_...``.
+        """
+        sizes = self.t.array_sizes
+        written = expanded(self.f.returns, sizes)
+        values = self._values() if suffix else []
+        half = len(values) // 2 if self.rule is None else len(values)
+        call = f"{self.name}_{self.block}{suffix}"
+
+        def evaluated(prefix: str, values: list[str], given: list[str]) -> str:
+            left = "".join(f"{prefix}{n}, " for n in written)
+            left = left.removesuffix(", ") if len(written) == 1 else left.rstrip(" ")
+            return f"{pad}{left} = {call}({', '.join([*values, *given])})"
+
+        def total(prefix: str) -> str:
+            return " + ".join(f"{prefix}{c}" for c in self.t.currents)
+
+        given, lines = self._given(), []
+        if self.rule is None:
+            lines += [f"{pad}_v1 = v + 0.001" if "v" in self.nodes else f"{pad}_v1 = 0.0"]
+            lines.append(evaluated("_next_", values[half:], ["_v1" if a == "v" else a for a in given]))
+            given = [f"_next_{a}" if a in written else a for a in given]
+        lines += [evaluated("_now_", values[:half], given), f"{pad}_i0 = {total('_now_')}"]
+        if self.rule is None:
+            return [*lines, f"{pad}_gm = ({total('_next_')} - ({total('_now_')})) * 1000.0"]
+        rule = [f"_now_{a}" if a in written else a for a in self._rule_arguments()]
+        slopes = [f"_rule_{r}" for r in self.rule.returns]
+        lines.append(f"{pad}{', '.join(slopes)} = {self.name}_conductance({', '.join(rule)})")
+        return [*lines, f"{pad}_gm = {' + '.join(slopes)}"]
+
     def _look_up_slopes(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
         """Slopes of tables, in a loop of their own like the values."""
         lines = []
@@ -275,6 +311,9 @@ class LinearWriter(BlockWriter):
         after: list[tuple[str, ...]] = []
         ions_in = [(f"_bi_{n}", *self._bars_at(n)) for n in self.ions_in]
         ions_out = [(f"_bi_{n}", *self._bars_at(n)) for n in self.ions_out]
+        geometry = [
+            (f"_bn_{n}", f"_base + _U(_G[_g, _{n.upper()}_BAR])", "_node", "1.0") for n in self.geometry
+        ]
         currents = set(self.ion_currents) if self.accumulates else set()
         if self.mode == "vjp":
             if self.accumulates:
@@ -289,9 +328,11 @@ class LinearWriter(BlockWriter):
             after += [("add", r, at, index, "1.0") for r, at, index in ions_out]
             if self.voltage:
                 after.append(("add", "_bv", "_v", "_node", "1.0"))
+            after += [("add", *row) for row in geometry]
         else:
             if self.voltage:
                 before.append(("load", "_bv", "_v", "_node", "1.0"))
+            before += [("load", *row) for row in geometry]
             before += [("load", r, at, index, "1.0") for r, at, index in ions_out]
             if self.accumulates:
                 after += [

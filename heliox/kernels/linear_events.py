@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from heliox.errors import UnsupportedError
 from heliox.kernels.context import ARGS, Context, elements
-from heliox.kernels.differentiated import Differentiated
+from heliox.kernels.differentiated import GEOMETRY, Differentiated
 from heliox.kernels.event_loop import logged
 from heliox.kernels.instance import at_instance
 from heliox.kernels.linear import SIGN, differentiated
@@ -107,6 +107,9 @@ def _places(context: Context, m: VarStruct) -> Places:
             return "_nd", False
         if n in own:
             return own[n], False
+        if n in GEOMETRY:
+            node = f"_U(_I[_U(_G[_g, _{t.name}_NODE]) + _U(_inst)])"
+            return f"_base + _U(_G[_g, _{n.upper()}_BAR]) + {node}", False
         if n in t.weights:
             if not context.program.weights_own:
                 return None, False

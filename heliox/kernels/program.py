@@ -14,6 +14,7 @@ FIXED = (
     "FANOUT", "FANMAX", "KEY", "ICAP", "MEMBER", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE",
     "SAVED_RHS", "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING",
     "RANGES", "RANGE_N", "ROW", "TAPE", "OWN_RANGES", "OWN_RANGE_N", "OWN_ROW", "A_BAR", "B_BAR",
+    "AREA_BAR", "DIAM_BAR",
 )  # fmt: skip
 
 
@@ -22,8 +23,8 @@ class Adjoint:
     """What is differentiated: pairs (mechanism, variable); ``("", "celsius")`` is the temperature.
 
     ``trained``: parameters by which; ``watched``: variables that losses read. ``weights``: connections' too;
-    ``geometry``: the couplings a and b. ``tangent``: forward derivatives as well. ``coupled``: variables that
-    transfers and pointers name.
+    ``geometry``: the couplings a and b, areas and diameters. ``tangent``: forward derivatives as well.
+    ``coupled``: variables that transfers and pointers name.
     """
 
     trained: frozenset[tuple[str, str]]

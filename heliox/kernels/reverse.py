@@ -22,6 +22,7 @@ from heliox.mechanisms.varstruct import VarStruct
 REFUSED = ("before_breakpoint", "after_solve", "before_step")
 WRITERS = {"vjp": AdjointWriter, "jvp": TangentWriter}
 SOLVE = "_visit, _parent, _stretches, _stretch_n"
+COEFFICIENTS = f"_base + _U(_G[_g, _A_BAR]), _base + _U(_G[_g, _B_BAR]), {SOLVE}"
 CALL = f"{ARGS}, _T, _B, _RB, _SB, _SP, _order, _steps, _origin, _offset, _dt, _width, _kind"
 
 
@@ -187,10 +188,7 @@ def {name}({CALL}, _g):
             "_t = tape_load(_A, _I, _TP, _base, _row, _ranges, _range_n)",
         ]
         if p.adjoint and p.adjoint.geometry:
-            lines.append(
-                "coefficient_adjoint(_A, _B, _I, _v, _rhs, _d, "
-                f"_base + _U(_G[_g, _A_BAR]), _base + _U(_G[_g, _B_BAR]), {solve})"
-            )
+            lines.append(f"coefficient_adjoint(_A, _B, _I, _v, _rhs, _d, {COEFFICIENTS})")
         if self._trains_cm():
             lines.append(f"capacitance_vjp({EVENTLESS}, _B, _g, _d, _cj)")
         lines += [
@@ -279,6 +277,11 @@ def {name}({CALL}, _g):
             *self._derivatives("current", "jvp"),
             *([f"capacitance_jvp({EVENTLESS}, _B, _g, _d, _cj)"] if self._trains_cm() else []),
             f"axial_tangent(_B, _P, _I, _v, _rhs, _a, _b, {SOLVE})",
+            *(
+                [f"coefficient_tangent(_A, _B, _I, _v, _rhs, _d, {COEFFICIENTS})"]
+                if p.adjoint and p.adjoint.geometry
+                else []
+            ),
             "increment_tangent(_A, _B, _rhs, _d, _n)",
             f"transposed_eliminate(_A, _B, _P, _I, _rhs, _d, _a, {SOLVE})",
             f"transposed_substitute(_A, _B, _P, _I, _rhs, _d, _b, {SOLVE})",

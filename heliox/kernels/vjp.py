@@ -44,6 +44,7 @@ class AdjointWriter(LinearWriter):
         lines += [f"{pad}{self.S(f'_bi_{n}')} = _bar_{n}" for n in self.ions_out]
         lines += [f"{pad}{self.S(f'_bp_{n}')} = _bar_{n}" for n in self.pointers_out]
         lines += [f"{pad}{self.S(f'_bs_{n}')} = _bar_{n}" for n in self.globals_out]
+        lines += [f"{pad}{self.S(f'_bn_{n}')} = _bar_{n}" for n in self.geometry]
         return lines
 
     def _reverse_currents(self, suffix: str, pad: str) -> list[str]:
@@ -88,6 +89,13 @@ class AdjointWriter(LinearWriter):
                     parts.setdefault(p, []).append(f"_two_{p}")
         else:
             parts = self._reverse_quotient(suffix, own_bars, lines, pad)
+        if self.scaled:
+            lines += self._present(suffix, pad)
+            totals = [f"{self.S(f'_bi_{c}')} * _now_{c}" for c in self.t.currents if c in self.ions_in]
+            change = f"{self.S('_br')} * _i0 + {self.S('_bd')} * _gm"
+            lines.append(f"{pad}_area = ({' + '.join([change, *totals])}) * (-0.01 * {SCALE} * {SCALE})")
+            parts.setdefault("area", []).append("_area")
+            outs += [] if "area" in outs else ["area"]
         for p in outs:
             lines.append(f"{pad}_bar_{p} = {' + '.join(parts.get(p, ['0.0']))}")
         return lines

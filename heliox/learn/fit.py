@@ -70,7 +70,8 @@ class Fit:
         if sim.batch != 1:
             raise ModelError(f"the fit has {self.problem.batch} members and the simulation {sim.batch}")
         for t, v in zip(self.problem.trained, self.best_values.values(), strict=True):
-            sim.var(t.parameter.name, t.parameter.where)[...] = t.spread(v[None])[0]
+            if not t.geometry:
+                sim.var(t.parameter.name, t.parameter.where)[...] = t.spread(v[None])[0]
 
     def __repr__(self) -> str:
         end = ", interrupted" if self.interrupted else ""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliox.errors import ModelError, UnsupportedError
+from heliox.learn import geometry
 from heliox.learn.transform import Transform
 from heliox.mechanisms import catalogue
 from heliox.model.model import Model
@@ -17,7 +18,8 @@ from heliox.model.selection import Where
 from heliox.model.variable import Variable
 
 LEGAL = (
-    "parameters (RANGE, GLOBAL) and states of mechanisms, v, cm, celsius, ion variables and NetCon.weight can"
+    "parameters (RANGE, GLOBAL) and states of mechanisms, v, cm, celsius, ion variables, NetCon.weight, "
+    "diam, L and Ra can"
 )
 
 
@@ -29,7 +31,8 @@ class Parameter:
     ----------
     name : str
         As `Simulation.var` takes it: ``"hh.gnabar"``, ``"IClamp[0].amp"``, ``"cm"``, ``"NetCon.weight"``;
-        ``"v"`` and states (``"hh.m"``) are initial values.
+        ``"v"`` and states (``"hh.m"``) are initial values; ``"diam"`` (um) of segments, ``"L"`` (um) and
+        ``"Ra"`` (ohm cm) of sections are geometry.
     where : optional
         Which places, as in `Simulation.var`.
     lower, upper : float or (n,), optional
@@ -53,6 +56,11 @@ class Trained:
     variable: Variable
     label: str
     transform: Transform = field(repr=False)
+
+    @property
+    def geometry(self) -> bool:
+        """Whether it is a diameter, length or axial resistivity."""
+        return geometry.is_geometry(self.variable)
 
     @property
     def size(self) -> int:
@@ -98,7 +106,7 @@ def trained(names: Names, parameters: str | Parameter | Iterable[str | Parameter
         raise ModelError("no parameters are given to differentiate by")
     out: list[Trained] = []
     for p in listed:
-        v = names.select(p.name, p.where)
+        v = geometry.select(names, p.name, p.where) if _geometric(p.name) else names.select(p.name, p.where)
         refuse(names.model, p, v)
         twice = sum(q.name == p.name for q in listed) > 1
         label = f"{p.name} of {p.where}" if twice and p.where is not None else p.name
@@ -115,6 +123,10 @@ def trained(names: Names, parameters: str | Parameter | Iterable[str | Parameter
     return out
 
 
+def _geometric(name: str) -> bool:
+    return name.rpartition(".")[2] == "diam" or name in geometry.OF_SECTIONS
+
+
 def refuse(model: Model, p: Parameter, v: Variable) -> None:
     """UnsupportedError for a variable that carries no derivative, with what does."""
     why = ""
@@ -122,8 +134,8 @@ def refuse(model: Model, p: Parameter, v: Variable) -> None:
         why = _refused_global(model, v)
     elif v.kind == "connection" and v.name != "weight":
         why = "it acts on the times of events"
-    elif v.kind == "node" and v.name != "v":
-        why = "it is geometry, or computed"
+    elif v.kind == "node" and v.name not in ("v", "diam"):
+        why = "it is computed; areas follow from diam and L"
     elif v.kind == "mechanism":
         t = catalogue.resolve(model.definitions[model.mechanisms[v.mechanism].name])
         if v.name == "style" or v.name in t.random or v.name in t.lists:
@@ -147,7 +159,7 @@ def _refused_global(model: Model, v: Variable) -> str:
 def initial_state(model: Model, v: Variable) -> bool:
     """Whether a variable is given as the state at the start, rather than kept while the model runs."""
     if v.kind != "mechanism":
-        return v.kind == "node"
+        return v.kind == "node" and v.name == "v"
     t = catalogue.resolve(model.definitions[model.mechanisms[v.mechanism].name])
     return v.name in t.writes()
 

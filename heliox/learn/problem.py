@@ -15,10 +15,12 @@ from heliox.engine.clock import psolve_steps, step_times
 from heliox.engine.reach import Reach
 from heliox.engine.registry import Handle
 from heliox.errors import ModelError, NumericalError, nearest
+from heliox.learn.geometry import Form, Part, is_geometry
 from heliox.learn.losses import Array, Loss, Read, Traces
 from heliox.learn.parameter import Parameter, joined, trained
 from heliox.learn.result import Gradient, GradientPlan
 from heliox.learn.twin import twin
+from heliox.model.model import Model
 from heliox.model.variable import Variable
 from heliox.record.progress import Progress
 from heliox.simulation import Simulation
@@ -92,7 +94,8 @@ class Problem:
         reads = [(r, sim._handle(r.variable, r.where).variable) for r in self.loss.reads]
         self._check_reach(sim, [v for _, v in reads])
         self.sim = twin(sim, self.trained, reads, tangent)
-        self._handles = [self.sim.registry.handle(_again(t.variable, self.sim)) for t in self.trained]
+        self._form = Form(self.sim.engine) if any(t.geometry for t in self.trained) else None
+        self._handles = [self._handle(_again(t.variable, self.sim)) for t in self.trained]
         self._read_handles = {r: self.sim.registry.handle(_again(v, self.sim)) for r, v in reads}
         self._sweeps = sweeps.Sweeps(self.sim.engine, memory=memory, surrogate=surrogate)
         self._record()
@@ -111,6 +114,11 @@ class Problem:
         self.evaluations = 0
 
     # ------------------------------------------------------------------ making
+
+    def _handle(self, v: Variable) -> Handle | Part:
+        if self._form is not None and is_geometry(v):
+            return Part(self._form, v)
+        return self.sim.registry.handle(v)
 
     @property
     def batch(self) -> int:
@@ -196,12 +204,24 @@ class Problem:
         return free if self.batch > 1 else free[0]
 
     def assign(self, sim: Simulation, values: Mapping[str, ArrayLike] | None = None) -> None:
-        """Write values (default: the present ones) into another simulation of the model."""
+        """Write values (default: the present ones) into another simulation of the model.
+
+        The geometry of a simulation cannot be set: that of these values is in `model`.
+        """
         parts = self._values if values is None else self._given(values)
         for t, v in zip(self.trained, parts, strict=True):
+            if t.geometry:
+                continue
             handle = sim.var(t.parameter.name, t.parameter.where)
             places = t.spread(v)
             handle[...] = places if self.batch > 1 else places[0]
+
+    def model(self, values: Mapping[str, ArrayLike] | None = None, member: int = 0) -> Model:
+        """The frozen model with the geometry of these values; other parameters are as they were frozen."""
+        if self._form is None:
+            return self.sim.model
+        self._write(self._values if values is None else self._given(values))
+        return self._form.model(member)
 
     def _named(self, parts: list[Array]) -> dict[str, Array]:
         rows = parts if self.batch > 1 else [p[0] for p in parts]
@@ -261,7 +281,9 @@ class Problem:
 
     def _write(self, values: list[Array]) -> None:
         for t, h, v in zip(self.trained, self._handles, values, strict=True):
-            h[...] = t.spread(v).reshape(h.addresses.shape)
+            h[...] = t.spread(v).reshape(h.values.shape)
+        if self._form is not None:
+            self._form.apply()
 
     def _traces(self, R: Array) -> Traces:
         T = R.T
@@ -324,13 +346,34 @@ class Problem:
             self._sweeps.backward(cotangents, bar.update)
             if self.through == "initialize":
                 self._sweeps.backward_initial()
-        B = self._sweeps.B
-        per = [
-            t.gathered(np.atleast_2d(B[h.addresses]))
-            for t, h in zip(self.trained, self._handles, strict=True)
-        ]
+        per = [t.gathered(g) for t, g in zip(self.trained, self._adjoints(), strict=True)]
         self._check(per, cotangents)
         return value, per
+
+    def _adjoints(self) -> list[Array]:
+        """(B, n) of the places of each parameter, behind the reverse pass."""
+        B = self._sweeps.B
+        of = self._form.adjoints(B) if self._form is not None else {}
+        return [
+            of[h.variable.name][:, h.variable.indices]
+            if isinstance(h, Part)
+            else np.atleast_2d(B[h.addresses])
+            for h in self._handles
+        ]
+
+    def _tangents(self, along: list[Array]) -> Array:
+        """Tangents of everything at the start, along a direction."""
+        u = np.zeros_like(self._sweeps.B)
+        dots: dict[str, Array] = {}
+        for t, h, d in zip(self.trained, self._handles, along, strict=True):
+            if isinstance(h, Part):
+                dot = dots.setdefault(t.variable.name, np.zeros_like(h.form.given[t.variable.name]))
+                dot[:, t.variable.indices] = t.spread(d)
+            else:
+                u[h.addresses] = t.spread(d).reshape(h.addresses.shape)
+        if self._form is not None:
+            self._form.push(u, dots)
+        return u
 
     def _check(self, per: list[Array], cotangents: Array) -> None:
         """At the first gradient: all finite, and no parameter without any influence."""
@@ -369,9 +412,7 @@ class Problem:
         self._begin(parts)
         R = self._sweeps.forward(self.steps)
         value, bars = self.loss.evaluate(self._traces(R))
-        u = np.zeros_like(self._sweeps.B)
-        for t, h, d in zip(self.trained, self._handles, along, strict=True):
-            u[h.addresses] = t.spread(d).reshape(h.addresses.shape)
+        u = self._tangents(along)
         if self.through == "initialize":
             u = self._sweeps.tangent_initial(u)
         T = self._traces(self._sweeps.tangent(u))
@@ -388,7 +429,7 @@ class Problem:
         )
 
 
-def _rows(handle: Handle) -> Array:
+def _rows(handle: Handle | Part) -> Array:
     return np.atleast_2d(handle.values)
 
 

@@ -41,6 +41,7 @@ def twin(
         frozenset(by),
         frozenset(watched),
         weights=any(t.variable.kind == "connection" for t in trained),
+        geometry=any(t.geometry for t in trained),
         tangent=tangent,
     )
     new = Simulation(

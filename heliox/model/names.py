@@ -311,6 +311,8 @@ class Names:
         kind, m, name = variable.kind, variable.mechanism, variable.name
         if kind == "node":
             return [f"{place}.{name}" for place in self.locations(variable.indices)]
+        if kind == "section":
+            return [f"{self.model.sections.name[k]}.{name}" for k in variable.indices.tolist()]
         if kind == "connection":
             tail = f"weight[{variable.element}]" if name == "weight" else name
             return [

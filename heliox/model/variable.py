@@ -26,13 +26,13 @@ class Variable:
     Attributes
     ----------
     kind : str
-        ``"node"``, ``"mechanism"``, ``"connection"`` or ``"global"``.
+        ``"node"``, ``"section"``, ``"mechanism"``, ``"connection"`` or ``"global"``.
     mechanism : int
         Index into ``Model.mechanisms``; -1 for nodes, connections and the globals of the model.
     name : str
         The variable: a key of ``Mechanism.values`` or ``Mechanism.globals``, ``"weight"``, ``"celsius"``, ...
     indices : array of intp, (n,)
-        Nodes, instances or connections; ``[0]`` for a global.
+        Nodes, sections, instances or connections; ``[0]`` for a global.
     element : int
         Place in an array variable or among the weights of each connection, else 0.
     """

@@ -113,6 +113,25 @@ def coefficient_adjoint(A, B, I, v, rhs, d, a_bar, b_bar, visit, parent, stretch
             B[b_bar + i] -= B[rhs + i] * (dv + A[rhs + p]) + B[d + i]
 
 
+def coefficient_tangent(A, B, I, v, rhs, d, a_dot, b_dot, visit, parent, stretches, count):
+    """Tangents of a and b, to those of the right-hand side less the matrix times the increments, and of d.
+
+    ``A[v]`` is v before the step, ``A[rhs]`` the increments.
+    """
+    for k in range(count):
+        first, n, kind = stretch(I, stretches, U(k))
+        if kind == ROOTS:
+            continue
+        for j in range(first, first + n):
+            i = U(I[visit + j])
+            p = U(I[parent + first]) + j - first if kind == ABREAST else U(I[parent + j])
+            dv = A[v + p] - A[v + i]
+            B[rhs + p] += B[a_dot + i] * (dv - A[rhs + i])
+            B[rhs + i] -= B[b_dot + i] * (dv + A[rhs + p])
+            B[d + i] -= B[b_dot + i]
+            B[d + p] -= B[a_dot + i]
+
+
 def increment_tangent(A, B, rhs, d, n):
     """Tangent of the right-hand side less that of the matrix times the increments."""
     for i in range(n):
