@@ -1,4 +1,4 @@
-"""Kernels of benchmarked models become machine code of four generations of GPUs, and none spills registers."""
+"""Kernels of benchmarked models become machine code for four generations of GPUs; none spills registers."""
 
 import pytest
 
