@@ -153,8 +153,6 @@ def _next_place(PN, half, member):
 
 
 FAST_PIVOTS = {"_inverse": _inverse_fast, "_over": _over_fast}
-
-
 def _team(width, lanes):
     return False
 
