@@ -57,7 +57,7 @@ class Reach:
         if v.kind == "section":
             order = np.argsort(self.model.nodes.section, kind="stable")
             first = np.searchsorted(self.model.nodes.section[order], v.indices)
-            return self.cell[order[first]]
+            return self.cell[order[first]].astype(np.int64)
         return self._owner(np.full(len(v), v.mechanism), v.indices)
 
     def before(self, cells: NDArray[np.int64]) -> set[int]:
