@@ -104,6 +104,20 @@ def gap_ring(cells: int = 3) -> Model:
     return untabled(net.model())
 
 
+def graded_ring(cells: int = 3) -> Model:
+    """Cells joined by graded synapses, one of them inhibitory, and a current that follows another cell's gate."""
+    net: Network = heliox.Network()
+    net.add(tree(), cells)
+    for k in range(cells):
+        there = f"Cell[{(k + 1) % cells}]"
+        w = -0.004 if k == 1 else 0.002
+        net.transfer(f"Cell[{k}].soma(0.5).v", net.place("worm.synapse", f"{there}.b1(0.5)", w=w) + ".vpre")
+    net.place("IClamp", "Cell[0].soma(0.5)", delay=0.5, dur=10, amp=0.3)
+    follower = net.place("IClamp", "Cell[2].dend(0.5)", delay=0.0, dur=1e9, amp=0.0)
+    net.transfer("Cell[0].soma(0.5).hh.n", f"{follower}.amp")
+    return untabled(net.model())
+
+
 def played() -> Model:
     net = heliox.Network()
     net.add(tree(), None, name="")

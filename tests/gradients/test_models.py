@@ -42,6 +42,16 @@ def test_gap_junctions():
     check(Sweeps(models.gap_ring(), ["hh.gnabar", "Gap.g", "IClamp.amp", "v"], v_init=-65.0), (4e-4, 2e-4))
 
 
+def test_graded_synapses():
+    """Transfers of voltages to synapses with a state, and of a gate to a current: all cells act on each other."""
+    trained = ["hh.gnabar", "hh.gkbar", "worm_synapse.w", "worm_synapse.s", "hh.n", "v"]
+    s = Sweeps(models.graded_ring(), trained, ("v", "worm_synapse.s"), v_init=-65.0)
+    assert np.ptp(s.sim.registry.handle("worm_synapse.s").values) > 1e-3
+    check(s, (4e-4, 2e-4))
+    B = s.reverse()
+    assert (B[s.places("worm_synapse.w")] != 0.0).all() and (B[s.places("hh.n")] != 0.0).all()
+
+
 def test_plays_and_clamps():
     trained = ["hh.gnabar", "SEClamp.amp1", "SEClamp.rs", "pas.g", "v"]
     check(Sweeps(models.played(), trained, ("v", "SEClamp.i"), v_init=-65.0), (4e-4, 2e-4))
