@@ -41,11 +41,13 @@ class Sweeps(Differentiator):
 
     def tangent_initial(self, B: NDArray[np.float64]) -> NDArray[np.float64]:
         """Tangents behind `Engine.initialize` from those of the parameters and voltages that it was given."""
+        end = self.engine.snapshot()  # with the number of events in the log, which `tangent` reads
         self.engine.restore(self._first)
         self.B = B.copy()
         self.RB = np.zeros_like(self.R)
         self._spike_tables(self._start, 0)
         cache.call(self.engine.module.tangent_initial, *self._arguments(0, 0))
+        self.engine.restore(end)
         return self.B
 
 

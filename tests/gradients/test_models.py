@@ -44,6 +44,16 @@ def test_gap_junctions_plays_and_clamps():
     check(Sweeps(models.coupled(), trained, ("v", "SEClamp.i"), v_init=-65.0), (4e-4, 2e-4))
 
 
+def test_graded_synapses():
+    """Transfers of voltages to synapses with a state, and of a gate to a current: all cells act on each other."""
+    trained = ["hh.gnabar", "hh.gkbar", "worm_synapse.w", "worm_synapse.s", "hh.n", "v"]
+    s = Sweeps(models.graded_ring(), trained, ("v", "worm_synapse.s"), v_init=-65.0)
+    assert np.ptp(s.sim.registry.handle("worm_synapse.s").values) > 1e-3
+    check(s, (4e-4, 2e-4))
+    B = s.reverse()
+    assert (B[s.places("worm_synapse.w")] != 0.0).all() and (B[s.places("hh.n")] != 0.0).all()
+
+
 def test_network_with_delays():
     """Spike times as they are; with a surrogate they have a derivative too, which both sweeps take."""
     s = Sweeps(models.spiking_ring(), SYNAPSES, v_init=-65.0, tstop=8.0, geometry=True)

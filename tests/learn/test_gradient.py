@@ -146,7 +146,7 @@ def test_what_a_run_of_the_simulation_gives_through_initialize():
     [
         ("hh.gnabr", "did you mean"),
         ("hh.usetable", "switch"),
-        ("diam", "geometry"),
+        ("area", "areas follow from diam and L"),
         (["hh.gnabar", learn.Parameter("hh.gnabar", where="soma")], "in part the same"),
         ([], "no parameters"),
         (learn.Parameter("hh.gnabar", where="axon"), "axon"),
