@@ -96,22 +96,8 @@ def with_mods(names: tuple[str, ...]) -> Model:
     return untabled(c.model())
 
 
-def coupled(cells: int = 3) -> Model:
-    """A ring of gap junctions, in it a clamp, a conductance and a clamp's amplitude that are played."""
-    net: Network = heliox.Network()
-    net.add(tree(), cells)
-    for k in range(cells):
-        net.gap_junction(f"Cell[{k}].b1(0.5)", f"Cell[{(k + 1) % cells}].dend(0.5)", 0.01)
-    net.place("IClamp", "Cell[0].soma(0.5)", delay=0.5, dur=10, amp=0.3)
-<<<<<<< HEAD
-    net.place("IClamp", "Cell[1].soma(0.5)", delay=0.0, dur=1e9, amp=0.3)
-    net.place("SEClamp", "Cell[1].b2(0.5)", rs=5.0, dur1=1e9, amp1=-60.0)
-=======
-    return untabled(net.model())
-
-
 def graded_ring(cells: int = 3) -> Model:
-    """Cells joined by graded synapses, one of them inhibitory, and a current that follows another cell's gate."""
+    """Cells joined by graded synapses, one of them inhibitory, and a current that follows a gate."""
     net: Network = heliox.Network()
     net.add(tree(), cells)
     for k in range(cells):
@@ -124,12 +110,15 @@ def graded_ring(cells: int = 3) -> Model:
     return untabled(net.model())
 
 
-def played() -> Model:
-    net = heliox.Network()
-    net.add(tree(), None, name="")
-    net.place("IClamp", "soma(0.5)", delay=0.0, dur=1e9, amp=0.3)
-    net.place("SEClamp", "b2(0.5)", rs=5.0, dur1=1e9, amp1=-60.0)
->>>>>>> b1b4106cc3650059284068b8dfc3ab123414d82b
+def coupled(cells: int = 3) -> Model:
+    """A ring of gap junctions, in it a clamp, a conductance and a clamp's amplitude that are played."""
+    net: Network = heliox.Network()
+    net.add(tree(), cells)
+    for k in range(cells):
+        net.gap_junction(f"Cell[{k}].b1(0.5)", f"Cell[{(k + 1) % cells}].dend(0.5)", 0.01)
+    net.place("IClamp", "Cell[0].soma(0.5)", delay=0.5, dur=10, amp=0.3)
+    net.place("IClamp", "Cell[1].soma(0.5)", delay=0.0, dur=1e9, amp=0.3)
+    net.place("SEClamp", "Cell[1].b2(0.5)", rs=5.0, dur1=1e9, amp1=-60.0)
     t = np.linspace(0, 5, 23)
     net.play("IClamp[1].amp", t, 0.3 * np.sin(t) + 0.1, continuous=True)
     net.play("Cell[1].soma(0.5).hh.gl", [1.0, 2.0], [0.0004, 0.0002])
