@@ -105,7 +105,7 @@ def gap_ring(cells: int = 3) -> Model:
 
 
 def graded_ring(cells: int = 3) -> Model:
-    """Cells joined by graded synapses, one of them inhibitory, and a current that follows another cell's gate."""
+    """Cells joined by graded synapses, one of them inhibitory, and a current that follows a gate elsewhere."""
     net: Network = heliox.Network()
     net.add(tree(), cells)
     for k in range(cells):

@@ -43,7 +43,7 @@ def test_gap_junctions():
 
 
 def test_graded_synapses():
-    """Transfers of voltages to synapses with a state, and of a gate to a current: all cells act on each other."""
+    """Transfers of voltages to synapses, and of a gate to a current: all cells act on each other."""
     trained = ["hh.gnabar", "hh.gkbar", "worm_synapse.w", "worm_synapse.s", "hh.n", "v"]
     s = Sweeps(models.graded_ring(), trained, ("v", "worm_synapse.s"), v_init=-65.0)
     assert np.ptp(s.sim.registry.handle("worm_synapse.s").values) > 1e-3
