@@ -105,7 +105,7 @@ def gap_ring(cells: int = 3) -> Model:
 
 
 def graded_ring(cells: int = 3) -> Model:
-    """Cells joined by graded synapses, one of them inhibitory, and a current that follows a gate elsewhere."""
+    """Cells joined by graded synapses, one of them inhibitory, and a current that follows a gate."""
     net: Network = heliox.Network()
     net.add(tree(), cells)
     for k in range(cells):
