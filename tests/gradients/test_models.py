@@ -50,7 +50,11 @@ def test_graded_synapses():
     s = Sweeps(models.graded_ring(), trained, ("v", "worm_synapse.s"), v_init=-65.0)
     assert np.ptp(s.sim.registry.handle("worm_synapse.s").values) > 1e-3
     check(s, (4e-4, 2e-4))
-    B = s.reverse()
+    u, B = s.direction(), s.reverse()
+    s.sim.engine.restore(s.start)
+    s.run()
+    left, right = float((s.W * s.d.tangent(u)).sum()), float((B * u).sum())
+    assert abs(left - right) < EXACT * abs(left)  # to the product itself, as weights are of many sizes here
     assert (B[s.places("worm_synapse.w")] != 0.0).all() and (B[s.places("hh.n")] != 0.0).all()
 
 
