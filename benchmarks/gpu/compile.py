@@ -17,7 +17,8 @@ from heliox.engine.layout import make_plan
 from heliox.engine.references import watched
 from heliox.engine.stepwise import SPREAD_NODES
 from heliox.kernels import cache, device
-from heliox.kernels.step_module import TYPES, module_text, names, step_kernels
+from heliox.kernels.step_kernels import StepKernels
+from heliox.kernels.step_module import TYPES, module_text, names
 from heliox.model.model import Model
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
@@ -39,7 +40,7 @@ def kernels_of(name: str) -> Iterator[tuple[str, list[device.Image]]]:
     model = build()
     assert many or len(model.nodes) < SPREAD_NODES
     plan = make_plan(model, dt=models.DT, chunk_nodes=1)
-    kernels = step_kernels(plan.program, watched(model), spread=not many)
+    kernels = StepKernels(plan.program, watched(model), spread=not many)
     module = cache.load(module_text(kernels, "cuda"))
     for kernel, signature in kernels.signatures().items():
         types = [TYPES[x] for x in names(signature)]

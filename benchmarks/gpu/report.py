@@ -196,11 +196,6 @@ def _overheads(rows: list[Row]) -> list[str]:
         for r in rows
         if "us_of_a_run" in r
     ]
-    for r in rows:
-        for name, us in r.get("hook_us", {}).items():
-            lines += ["", f"* {r['what']}, {name}: {us:.2f} us"]
-        if "hook_failure" in r:
-            lines += ["", f"* {r['what']}: the engine's own figures were not measured: {r['hook_failure']}"]
     return lines
 
 

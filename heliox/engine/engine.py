@@ -431,14 +431,11 @@ class Engine:
         Frozen events come before later ones of equal time, in their own order.
         """
         p, e, plays = self.plan, self.plan.model.events, self.plan.model.plays
-        c = p.model.connections
         waiting: list[tuple[NDArray, int, int, int, int, float]] = []
         # time (members, or 1 where they share it), rank, chunk, target, connection, flag
         for k in range(len(e)):
             j = int(e.connection[k])
-            mechanism, instance = int(e.mechanism[k]), int(e.instance[k])
-            if not e.self_event[k]:
-                mechanism, instance = int(c.mechanism[j]), int(c.instance[j])
+            mechanism, instance = p.event_target(k)
             place = p.placements[mechanism]
             target = (mechanism << 32) + int(place.local[instance])
             rank = k + (events.SELF if e.self_event[k] else 0)

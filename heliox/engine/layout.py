@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from heliox.engine.constant import constant_matrix
 from heliox.engine.diffusion import neighbours
+from heliox.engine.indices import Indices
 from heliox.engine.partition import Partition, cell_of_node, connected, partition
 from heliox.engine.plan import Placement, Plan, Row, inside
 from heliox.engine.references import Couplings, named_variables
@@ -109,20 +110,6 @@ class _Space:
         return at
 
 
-class _Indices:
-    """Collects the int32 index lists."""
-
-    def __init__(self) -> None:
-        self.parts: list[NDArray] = []
-        self.top = 0
-
-    def add(self, values: NDArray) -> int:
-        at = self.top
-        self.parts.append(np.asarray(values, np.int32))
-        self.top += len(values)
-        return at
-
-
 class _Builder:
     def __init__(
         self, model: Model, dt: float, batch: int, program: Program, part: Partition, vary: Vary
@@ -130,7 +117,7 @@ class _Builder:
         self.model, self.dt, self.batch, self.program, self.part = model, dt, batch, program, part
         self.vary = vary
         self.G = np.full((part.chunks, len(program.columns)), -1, np.int64)
-        self.I = _Indices()
+        self.I = Indices()
         self.P = _Space()
         self.own = [_Space() for _ in range(part.chunks)]
         self.member_columns: dict[str, int] = {}  # columns that hold a place in A of the group's member
@@ -188,7 +175,7 @@ class _Builder:
             G[:, self.program.columns[name]] = member * number + at
         chunk = np.tile(np.arange(self.part.chunks), self.batch)
         order = np.argsort(chunk < self.part.chunks - self.part.leaders, kind="stable")
-        I = np.concatenate([*self.I.parts, np.zeros(1, np.int32)])  # noqa: E741
+        I = self.I.joined()  # noqa: E741
         flag_at = base[:-1][self._flag_chunk] + flags if len(flags) else flags
         driven = np.concatenate([np.empty(0, np.int64), *(base[:-1][c] + at for c, at in couplings.driven)])
         return Plan(

@@ -149,14 +149,14 @@ class Plan:
 
     def event_chunk(self) -> NDArray[np.int64]:
         """(events,) the chunk that each frozen event belongs to."""
+        targets = map(self.event_target, range(len(self.model.events)))
+        return np.array([self.placements[m].chunk[i] for m, i in targets], np.int64)
+
+    def event_target(self, k: int) -> tuple[int, int]:
+        """Mechanism and instance that frozen event k is for."""
         e, c = self.model.events, self.model.connections
-        out = np.zeros(len(e), np.int64)
-        for k in range(len(e)):
-            j = int(e.connection[k])
-            own = bool(e.self_event[k])
-            mechanism, instance = (e.mechanism[k], e.instance[k]) if own else (c.mechanism[j], c.instance[j])
-            out[k] = self.placements[mechanism].chunk[instance]
-        return out
+        of, j = (e, k) if e.self_event[k] else (c, int(e.connection[k]))
+        return int(of.mechanism[j]), int(of.instance[j])
 
     def most_in_a_chunk(self, chunk: NDArray) -> int:
         """How many of the things whose chunks are given (-1: in none) one chunk has at most."""

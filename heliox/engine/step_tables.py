@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.engine.indices import Indices
 from heliox.engine.plan import Plan
 from heliox.kernels.context import W
 from heliox.kernels.stages import Kernel
@@ -41,18 +42,6 @@ class StepTables:
     FC: NDArray[np.int64]
 
 
-class _Lists:
-    def __init__(self) -> None:
-        self.parts: list[NDArray] = []
-        self.top = 0
-
-    def add(self, values: NDArray) -> int:
-        at = self.top
-        self.parts.append(np.asarray(values, np.int32).ravel())
-        self.top += self.parts[-1].size
-        return at
-
-
 def step_tables(plan: Plan, results: Mapping[int, int], near: int) -> StepTables:
     """The tables of a plan.
 
@@ -61,7 +50,7 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int) -> StepTables
     """
     columns = own_columns(plan.program)
     H = np.full((plan.chunks, len(columns)), -1, np.int64)
-    lists = _Lists()
+    lists = Indices()
     n = len(plan.model.nodes)
     count = np.bincount(plan.node_chunk, minlength=plan.chunks) if n else np.zeros(plan.chunks, int)
     first = np.concatenate([[0], np.cumsum(count)])
@@ -91,8 +80,7 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int) -> StepTables
             size = results[k] * p.count
             H[:, columns[f"{name}_X"]] = room + np.cumsum(size) - size
             room += int(size.sum())
-    K = np.concatenate([*lists.parts, np.zeros(1, np.int32)])
-    return StepTables(H, K, room, near_words, *_heard(plan))
+    return StepTables(H, lists.joined(), room, near_words, *_heard(plan))
 
 
 def _grouped(key: NDArray, n: int) -> tuple[NDArray, NDArray]:
@@ -102,7 +90,7 @@ def _grouped(key: NDArray, n: int) -> tuple[NDArray, NDArray]:
 
 
 def _schedules(
-    plan: Plan, H: NDArray, columns: dict[str, int], lists: _Lists, count: NDArray, near: int
+    plan: Plan, H: NDArray, columns: dict[str, int], lists: Indices, count: NDArray, near: int
 ) -> int:
     """Write the schedule of each chunk; equal trees share one. Returns the float64 that a block needs."""
     by_chunk = np.argsort(plan.node_chunk, kind="stable") if count.sum() else np.empty(0, np.intp)

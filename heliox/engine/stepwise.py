@@ -22,7 +22,8 @@ from heliox.engine.step_tables import MOST_LANES, WARP, step_tables, tiles
 from heliox.errors import DeviceError
 from heliox.kernels.context import W
 from heliox.kernels.stages import Stages
-from heliox.kernels.step_module import module_text, names, step_kernels
+from heliox.kernels.step_kernels import StepKernels
+from heliox.kernels.step_module import module_text, names
 from heliox.kernels.step_names import CONTROLS, FIRST, HALT, MOVED, PACK
 from heliox.solver import events
 
@@ -41,8 +42,7 @@ def _check_memory(plan: Plan, backend: Any) -> None:
     """Refuse a plan that is larger than what the device has left, before anything is allocated."""
     groups = plan.chunks * plan.batch
     need = 8 * (plan.A_size + plan.P_size + plan.G.size + groups * (6 * QUEUE_ROOM + 2 * SPIKE_ROOM + 100))
-    free = getattr(getattr(backend, "device", None), "free", need)
-    if need > free:
+    if need > (free := backend.free):
         raise DeviceError(
             f"the model takes about {need / 1e9:.1f} GB on the device ({plan.batch} members of "
             f"{len(plan.model.nodes)} nodes), and {backend.name} has {free / 1e9:.1f} GB left; "
@@ -76,7 +76,7 @@ class StepEngine(Engine):
         super().__init__(plan)
         if spread is None:
             spread = len(plan.model.nodes) * plan.batch < SPREAD_NODES
-        self.kernels = step_kernels(plan.program, watched(plan.model), together=together, spread=spread)
+        self.kernels = StepKernels(plan.program, watched(plan.model), together=together, spread=spread)
         signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
         self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures)
         self._signatures = signatures
@@ -234,14 +234,15 @@ class StepEngine(Engine):
             self._replay(stop - done)
             now = self._settle()
             self._learn_rate(now - done, time.perf_counter() - began)
-            if self._mended() or self._all_failed():
+            self._mended()
+            if self._all_failed():
                 break
             if progress is not None and now > done:
                 progress(now - done)
             done = now
         self._issue(self._finish)
         self._settle()
-        while self._mended(finishing=True):
+        while self._mended():
             self._issue(self._finish)
             self._settle()
         for name in ("_PN", "_PULLED"):
@@ -284,11 +285,8 @@ class StepEngine(Engine):
     def _all_failed(self) -> bool:
         return len(guard.first_groups(self)) == self.plan.batch
 
-    def _mended(self, finishing: bool = False) -> bool:
-        """Make buffers larger where the device has halted for that, and let it go on.
-
-        Returns, when `finishing`, whether there was something to mend.
-        """
+    def _mended(self) -> bool:
+        """Make buffers larger where the device has halted for that, and let it go on; whether it had."""
         control = self._fixed["_CTL"].get()
         if not control[HALT]:
             return False
@@ -302,7 +300,7 @@ class StepEngine(Engine):
         self._mend()
         control[HALT] = 0
         self._enter(control)
-        return finishing
+        return True
 
     def solver(self) -> Callable[[Any], None]:
         """The solution of all trees alone, as a launch, for measurements: results are thrown away."""

@@ -10,12 +10,6 @@ from numpy.typing import DTypeLike, NDArray
 from heliox.kernels import cache, device
 from heliox.kernels.step_module import TYPES
 
-# shared memory that a block may ask for (CUDA's programming guide, technical specifications)
-NEAR_BYTES = {
-    (7, 0): 98_304, (7, 2): 98_304, (7, 5): 65_536, (8, 0): 166_912, (8, 6): 101_376, (8, 7): 166_912,
-    (8, 9): 101_376, (9, 0): 232_448, (10, 0): 232_448, (10, 3): 232_448, (12, 0): 101_376, (12, 1): 101_376,
-}  # fmt: skip
-
 
 class DeviceView:
     """Part of an array on the device, for whoever knows ``__cuda_array_interface__``."""
@@ -39,11 +33,15 @@ class CudaBackend:
     def __init__(self, name: str) -> None:
         self.device = device.find(name)
         self.name = self.device.name
-        self.near = NEAR_BYTES.get(self.device.capability, 48 * 1024) // 8
+        self.near = self.device.shared // 8
 
     @property
     def allocated(self) -> int:
         return self.device.allocated
+
+    @property
+    def free(self) -> int:
+        return self.device.free
 
     @property
     def peak(self) -> int:

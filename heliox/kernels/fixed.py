@@ -57,7 +57,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
         "eliminate_row", "eliminate_kept_row", "substitute", "substitute_row", "update",
     ),
     gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add"),
-    events: ("push", "take", "movable", "withdraw", "emit", "detect", "exchange"),
+    events: ("push", "take", "movable", "withdraw", "keep", "send", "emit", "detect", "exchange"),
     play: ("interpolated", "play", "wait", "point_reached", "begin"),
     transfer: ("lay_sources", "take_targets"),
     diffusion: ("diffuse",),
@@ -68,7 +68,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     effects: ("note", "act"),
     windows: ("record", "settled", "halfway"),
     lanes: (
-        "axial_node", "couple_node", "eliminate_lanes", "substitute_lanes", "update_lanes", "load_near",
+        "axial_node", "couple_node", "eliminate_lanes", "substitute_lanes", "load_near",
         "sweep_near",
     ),
     publish: ("publish", "pull", "row_of"),
@@ -84,6 +84,7 @@ INLINE: dict[ModuleType, tuple[str, ...]] = {
     tree: ("stretch",),
     events: ("before", "put", "move"),
     play: ("points_of",),
+    lanes: ("near_places",),
     effects: (
         "_net_send", "_net_event", "_net_move", "_watch", "random_set_seq", *RANDOM_NAMES, "item", "length",
     ),

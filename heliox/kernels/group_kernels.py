@@ -26,7 +26,7 @@ from heliox.kernels.step_names import (
     pace,
     strided,
     tree,
-)  # fmt: skip
+)
 
 
 class GroupKernels:

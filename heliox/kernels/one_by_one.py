@@ -6,6 +6,7 @@ without a GPU, and with the same bits.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -75,6 +76,7 @@ class HostBackend:
     target = "cpu"
     name = "CPU, kernel by kernel"
     near = 1 << 15  # float64 that a block may have for itself
+    free = sys.maxsize  # bytes
 
     def __init__(self) -> None:
         self.calls: list[str] = []

@@ -28,23 +28,23 @@ from heliox.kernels.step_names import (
     strided,
     tree,
     unread,
-)  # fmt: skip
+)
 from heliox.mechanisms.varstruct import VarStruct
 
 
 class StepKernels:
-    """Writes the bodies of a program's kernels."""
+    """Writes the bodies of a program's kernels (`Stager`); `watched` as in `step_names.unread`."""
 
     def __init__(
         self,
         program: Program,
-        loops: Loops,
-        *,
         watched: Collection[tuple[str, str]] = (),
+        *,
         together: bool = True,
         spread: bool = False,
     ) -> None:
-        self.program, self.loops, self.context = program, loops, loops.context
+        loops = Loops(program)
+        self.program, self.context = program, loops.context
         self.stager = Stager(self.context, together=together, spread=spread)
         self.first_half = self.stager.first_half()
         self.second_half = self.stager.second_half()
@@ -271,5 +271,3 @@ class StepKernels:
             *self._each_node(body),
         ]
         return "\n".join(lines)
-
-    # ------------------------------------------------------------------ groups

@@ -6,15 +6,11 @@ module; what differs is who works on what.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from heliox.kernels import mechanism_text as mt
 from heliox.kernels.condition_loop import conditions
 from heliox.kernels.context import W
 from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import deliver, event
-from heliox.kernels.loops import Loops
-from heliox.kernels.program import Program
 from heliox.kernels.step_kernels import StepKernels
 from heliox.kernels.step_names import NEAR, own_columns
 
@@ -47,17 +43,6 @@ NEAR_KERNELS = ("solve", "solve_only")
 def names(signature: str) -> list[str]:
     """Names of a kernel's arguments."""
     return signature.split(", ")
-
-
-def step_kernels(
-    program: Program,
-    watched: Collection[tuple[str, str]] = (),
-    *,
-    together: bool = True,
-    spread: bool = False,
-) -> StepKernels:
-    """The kernels of a program (`heliox.kernels.stages.Stager`); `watched` as in `step_names.unread`."""
-    return StepKernels(program, Loops(program), watched=watched, together=together, spread=spread)
 
 
 def module_text(kernels: StepKernels, target: str) -> str:

@@ -112,23 +112,35 @@ def withdraw(QF, QI, QN, g, target):
             k += 1
 
 
+def keep(QN, SF, SI, g, source, time, generation):
+    """Record a spike; False, and a status, where there is no room, which was made before."""
+    k = QN[g, SPIKES]
+    if k >= SF.shape[1]:
+        QN[g, STATUS] = LOST
+        return False
+    SF[g, k] = time
+    SI[g, k] = source + (generation << HOPS)
+    QN[g, SPIKES] = k + 1
+    return True
+
+
+def send(D, QF, QI, QN, CI, g, delay, c, time, generation):
+    """Queue the event that connection c, if it is active, makes of a spike, for its target in group g."""
+    if CI[c, 3] != 0:
+        wait = D[delay + U(c)]
+        hops = generation + 1 if wait == 0.0 else 0
+        push(QF, QI, QN, g, time + wait, time, 0.0, (hops << GENERATION) + c, CI[c, 1], c)
+
+
 def emit(D, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
     """Record a spike and queue its events for targets of this group; others wait for the exchange.
 
     ``D`` is the arena that holds the delays of this member's connections, from `delay` on.
     """
-    k = QN[g, SPIKES]
-    if k >= SF.shape[1]:
-        QN[g, STATUS] = LOST
-        return
-    SF[g, k] = time
-    SI[g, k] = source + (generation << HOPS)
-    QN[g, SPIKES] = k + 1
-    for c in range(FAN[source], FAN[source + 1]):
-        if CI[c, 0] == chunk and CI[c, 3] != 0:
-            wait = D[delay + U(c)]
-            hops = generation + 1 if wait == 0.0 else 0
-            push(QF, QI, QN, g, time + wait, time, 0.0, (hops << GENERATION) + c, CI[c, 1], c)
+    if keep(QN, SF, SI, g, source, time, generation):
+        for c in range(FAN[source], FAN[source + 1]):
+            if CI[c, 0] == chunk:
+                send(D, QF, QI, QN, CI, g, delay, c, time, generation)
 
 
 def exchange(D, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, G, delays):
@@ -155,10 +167,7 @@ def exchange(D, QF, QI, QN, SF, SI, FAN, CI, EX, groups, chunks, G, delays):
                 h = g - chunk + CI[c, 0]
                 if CI[c, 0] < 0 or CI[c, 0] == chunk or QN[h, STATUS] == RUNAWAY:
                     continue
-                if CI[c, 3] != 0:
-                    wait = D[delay + U(c)]
-                    rank = ((generation + 1 if wait == 0.0 else 0) << GENERATION) + c
-                    push(QF, QI, QN, h, time + wait, time, 0.0, rank, CI[c, 1], c)
+                send(D, QF, QI, QN, CI, h, delay, c, time, generation)
             EX[g] = k + 1
     return True
 

@@ -84,20 +84,14 @@ def substitute_lanes(A, P, K, rhs, d, b, parent, nodes, steps, width, lane, lane
         barrier()
 
 
-def update_lanes(A, v, rhs, n, factor, limit, lane, lanes):
-    """v += factor*rhs. Returns the number of this lane's voltages that are NaN or beyond `limit` (mV)."""
-    bad = 0
-    k = lane
-    while k < n:
-        i = U(k)
-        x = A[v + i] + factor * A[rhs + i]
-        A[v + i] = x
-        bad += 0 if abs(x) < limit else 1
-        k += lanes
-    return bad
-
-
 PAD = 33  # places behind the nodes: the relative that a node lacks, and what threads without a node read
+
+
+def near_places(n):
+    """Where in a block's memory lie: in S, behind the diagonal, right-hand side, a (over the pivot), b; in J
+    last children, siblings before, parents, begins of rows."""
+    m = n + U(PAD)
+    return m, U(2) * m, U(3) * m, U(16) * m, U(17) * m, U(18) * m, U(19) * m
 
 
 def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins, rows, kept, lane, lanes):
@@ -109,9 +103,7 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
     nodes lie zeros.
     """
     n = U(n)
-    m = n + U(PAD)
-    R, Q, B = m, U(2) * m, U(3) * m
-    UNDER, BESIDE, OVER, BEGINS = U(16) * m, U(17) * m, U(18) * m, U(19) * m
+    R, Q, B, UNDER, BESIDE, OVER, BEGINS = near_places(n)
     step = U(lanes)
     i = U(lane)
     while i < n:
@@ -127,7 +119,7 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
         J[OVER + i] = K[over + i]
         i += step
     i = n + U(lane)
-    while i < m:
+    while i < R:
         S[i] = 1.0
         S[R + i] = 0.0
         S[Q + i] = 0.0
@@ -146,9 +138,7 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
 def sweep_near(S, J, n, rows, width, kept, lane, lanes):
     """Both sweeps over what `load_near` has laid out; a row has at most `width` nodes."""
     n = U(n)
-    m = n + U(PAD)
-    R, Q, B = m, U(2) * m, U(3) * m
-    UNDER, BESIDE, OVER, BEGINS = U(16) * m, U(17) * m, U(18) * m, U(19) * m
+    R, Q, B, UNDER, BESIDE, OVER, BEGINS = near_places(n)
     last = U(rows)
     team = U(min(width, lanes))
     if U(lane) < team:
@@ -199,9 +189,7 @@ def sweep_warp(S, J, n, rows, kept, lane):
     arithmetic lets it be.
     """
     n = U(n)
-    m = n + U(PAD)
-    R, Q, B = m, U(2) * m, U(3) * m
-    UNDER, BESIDE, OVER, BEGINS = U(16) * m, U(17) * m, U(18) * m, U(19) * m
+    R, Q, B, UNDER, BESIDE, OVER, BEGINS = near_places(n)
     last = U(rows)
     me = U(lane)
     q = me

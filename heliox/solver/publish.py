@@ -48,11 +48,7 @@ def pull(D, QF, QI, QN, CI, PF, PI, PN, PULLED, TF, TC, FC, g, chunk, member, ha
             time = PF[half, member, k]
             generation = spike >> HOPS
             for j in range(first, last):
-                c = FC[j]
-                if CI[c, 3] != 0:
-                    wait = D[delay + U(c)]
-                    rank = ((generation + 1 if wait == 0.0 else 0) << GENERATION) + c
-                    push(QF, QI, QN, g, time + wait, time, 0.0, rank, CI[c, 1], c)
+                send(D, QF, QI, QN, CI, g, delay, FC[j], time, generation)
         PULLED[g, half] = k + 1
     return True
 
@@ -73,16 +69,6 @@ def row_of(TF, TC, source, chunk):
 
 def emit_own(D, QF, QI, QN, SF, SI, FAN, CI, g, chunk, delay, source, time, generation):
     """As `heliox.solver.events.emit`: ``CI[j, 5]``, j from ``FAN[source]`` on, are the connections inside."""
-    k = QN[g, SPIKES]
-    if k >= SF.shape[1]:
-        QN[g, STATUS] = LOST
-        return
-    SF[g, k] = time
-    SI[g, k] = source + (generation << HOPS)
-    QN[g, SPIKES] = k + 1
-    for j in range(FAN[source], FAN[source + 1]):
-        c = CI[j, 5]
-        if CI[c, 3] != 0:
-            wait = D[delay + U(c)]
-            hops = generation + 1 if wait == 0.0 else 0
-            push(QF, QI, QN, g, time + wait, time, 0.0, (hops << GENERATION) + c, CI[c, 1], c)
+    if keep(QN, SF, SI, g, source, time, generation):
+        for j in range(FAN[source], FAN[source + 1]):
+            send(D, QF, QI, QN, CI, g, delay, CI[j, 5], time, generation)

@@ -20,6 +20,7 @@ def compiled(name: str, barrier: threading.Barrier):
         "barrier": barrier.wait,
         "meet": lambda width: barrier.wait(), "__builtins__": __builtins__,
     }  # fmt: skip
+    space["near_places"] = FunctionType(lanes.near_places.__code__, space)
     return FunctionType(getattr(lanes, name).__code__, space, name)
 
 
