@@ -158,7 +158,7 @@ def schedule(steps: Any, values: ArrayLike | None = None, *, name: str = "level"
     steps
         What `heliox.solver.dhs.schedule` gives, arrays of the nodes of each step: a row a lane, a column a
         step, coloured by `values`. Or what `heliox.solver.contraction.contract` gives: the numbers of nodes
-        that are raked and compressed in each round.
+        that are raked and compressed in each step.
     values : (nodes,), optional
         What colours the nodes of the former, e.g. ``dhs.levels(parent)``.
     name : str
@@ -171,8 +171,8 @@ def schedule(steps: Any, values: ArrayLike | None = None, *, name: str = "level"
     Axes
     """
     ax = _axes(ax)
-    if hasattr(steps, "rounds"):
-        _rounds(ax, steps.rounds)
+    if hasattr(steps, "steps"):
+        _contracted(ax, steps.steps)
     else:
         _lanes(ax, _steps(steps), values, name)
     return _plain(ax)
@@ -438,15 +438,17 @@ def _lanes(ax: Any, steps: list[NDArray[np.intp]], values: ArrayLike | None, nam
     ax.set_ylabel("lane")
 
 
-def _rounds(ax: Any, rounds: Sequence[Any]) -> None:
-    at = np.arange(1, len(rounds) + 1)
-    for side, (what, colour) in enumerate((("rake", COLOURS[0]), ("compress", COLOURS[1]))):
-        counts = [len(getattr(r, what)) for r in rounds]
+def _contracted(ax: Any, steps: Sequence[Any]) -> None:
+    at = np.arange(1, len(steps) + 1)
+    compressed = [int((np.asarray(s.child) >= 0).sum()) for s in steps]
+    raked = [len(s.child) - c for s, c in zip(steps, compressed, strict=True)]
+    kinds = (("rake", COLOURS[0], raked), ("compress", COLOURS[1], compressed))
+    for side, (what, colour, counts) in enumerate(kinds):
         ax.bar(at + 0.4 * side - 0.2, counts, width=0.38, color=colour, label=what)
     ax.set_yscale("log")
     ax.set_ylim(bottom=0.7)
     ax.set_xticks(at if len(at) <= LABELLED else at[:: len(at) // 10])
-    ax.set_xlabel("round")
+    ax.set_xlabel("step")
     ax.set_ylabel("nodes eliminated")
     _legend(ax, 2)
 

@@ -19,7 +19,7 @@ from heliox.engine.recorder import Recorder, Recording
 from heliox.engine.reduction import Reduction
 from heliox.engine.registry import Handle, VariableRegistry, shortest
 from heliox.engine.vary import named, waveforms
-from heliox.errors import ModelError, NumericalError, UnsupportedError
+from heliox.errors import ModelError, NumericalError
 from heliox.kernels import threads as threading
 from heliox.kernels.program import Adjoint
 from heliox.model.model import BUILT, Model
@@ -57,7 +57,9 @@ class Simulation:
     math : str
         ``"fast"``: own vectorising arithmetic, the same bits on every device; ``"libm"``: the C library's,
         NEURON's bits.
-    order : str, ``"neuron"``
+    order : str
+        Of elimination: ``"neuron"``, or ``"contraction"``, whose depth is logarithmic: for a GPU and few
+        cells, with other last bits.
     threads : int, optional
         Default: one for small models, else all cores. Results do not depend on it.
     mode : str
@@ -90,8 +92,7 @@ class Simulation:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
         self._backend, self.device = choose_device(device, math, mode, batch, adjoint is not None)
-        if order != "neuron":
-            raise UnsupportedError(f"order {order!r} is not available in this version; use order='neuron'")
+        choose("order", order, ("neuron", "contraction"))
         if batch < 1 or batch != int(batch):
             raise ModelError(f"batch is {batch}; it must be a whole number of at least 1")
         self.dt = float(model.settings.dt if dt is None else dt)
@@ -101,7 +102,7 @@ class Simulation:
             raise ModelError(f"threads is {threads}; it must be at least 1")
         self.model = model
         self.batch = int(batch)
-        self.math = math
+        self.math, self.order = math, order
         self.progress = progress
         self.adjoint = adjoint
         many = len(model.nodes) * self.batch >= SMALL
@@ -130,6 +131,7 @@ class Simulation:
             threads=1 if self._backend else self.threads,
             chunk_nodes=1 if self._backend else None,  # a device takes every cell by itself
             adjoint=self.adjoint,
+            order=self.order,
         )
         self.engine = engine_of(self.plan, self._backend, self.threads)
         if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet

@@ -219,17 +219,17 @@ def test_schedule_of_lanes():
             plot.schedule(steps)
 
 
-def test_schedule_of_rounds():
-    rounds = [SimpleNamespace(rake=[1, 2, 3], compress=[4]), SimpleNamespace(rake=[5], compress=[])]
-    ax = plot.schedule(SimpleNamespace(rounds=rounds))
+def test_schedule_of_a_contraction():
+    steps = [SimpleNamespace(child=[-1, -1, -1, 4]), SimpleNamespace(child=[-1])]
+    ax = plot.schedule(SimpleNamespace(steps=steps))
     assert [bar.get_height() for bar in ax.patches] == [3, 1, 1, 0]
     assert labels(ax) == ["rake", "compress"]
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("round", "nodes eliminated")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step", "nodes eliminated")
 
 
 def test_nothing_to_schedule():
     assert plot.schedule([]).get_xlabel() == "step"
-    assert plot.schedule(SimpleNamespace(rounds=[])).get_xlabel() == "round"
+    assert plot.schedule(SimpleNamespace(steps=[])).get_xlabel() == "step"
 
 
 @pytest.mark.parametrize("ending", ["png", "pdf", "svg"])

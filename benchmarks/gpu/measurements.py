@@ -21,22 +21,22 @@ CHECKED = 2000  # steps, fewer of large models, after which voltages and spikes 
 
 
 def _beside(
-    name: str, model: heliox.Model, setting: Setting, most: int, cpu_share: float = 0.3
+    name: str, model: heliox.Model, setting: Setting, most: int, order: str, cpu_share: float = 0.3
 ) -> Iterator[Row]:
     """A model on the device, then on one thread of the CPU."""
     row: Row = {
-        "measurement": name,
+        "measurement": name if order == "neuron" else f"{name}_{order}",
         "segments": segments(model),
         "nodes": len(model.nodes),
         "neuron_us": NEURON_US.get(name),
     }
     most = 40 if setting.tiny else most
-    sim, row["first_run_s"] = made(model, setting.there)
+    sim, row["first_run_s"] = made(model, setting.there, order=order)
     say(f"{name}: first run on {setting.device} {row['first_run_s']:.1f} s")
     row |= pace(sim, (1.0 - cpu_share) * setting.seconds, most)
     row |= {"spikes": len(sim.spikes), **memory(sim), **rates(sim, row["us_per_step"])}
     yield dict(row)
-    cpu, row["cpu_first_run_s"] = made(model, {"device": "cpu"}, threads=1)
+    cpu, row["cpu_first_run_s"] = made(model, {"device": "cpu"}, threads=1, order=order)
     beside = pace(cpu, cpu_share * setting.seconds, most)
     row |= {"cpu_us_per_step": beside["us_per_step"], "cpu_steps": beside["steps"]}
     row["ratio"] = row["cpu_us_per_step"] / row["us_per_step"]
@@ -45,34 +45,34 @@ def _beside(
     yield row
 
 
-def l5pc(setting: Setting) -> Iterator[Row]:
+def l5pc(setting: Setting, order: str = "neuron") -> Iterator[Row]:
     """One layer-5 cell, which fires."""
-    yield from _beside("l5pc", models.l5pc(), setting, 8000)
+    yield from _beside("l5pc", models.l5pc(), setting, 8000, order)
 
 
-def l5pc_network(setting: Setting) -> Iterator[Row]:
+def l5pc_network(setting: Setting, order: str = "neuron") -> Iterator[Row]:
     """Twenty of them with 100 synapses each."""
-    yield from _beside("l5pc_network", models.l5pc_network(2 if setting.tiny else 20), setting, 4000)
+    yield from _beside("l5pc_network", models.l5pc_network(2 if setting.tiny else 20), setting, 4000, order)
 
 
-def hpc_passive(setting: Setting) -> Iterator[Row]:
+def hpc_passive(setting: Setting, order: str = "neuron") -> Iterator[Row]:
     """500 passive human pyramidal cells."""
-    yield from _beside("hpc_passive", models.hpc(4 if setting.tiny else 500), setting, 2000)
+    yield from _beside("hpc_passive", models.hpc(4 if setting.tiny else 500), setting, 2000, order)
 
 
-def hpc_active(setting: Setting) -> Iterator[Row]:
+def hpc_active(setting: Setting, order: str = "neuron") -> Iterator[Row]:
     """500 active ones."""
-    yield from _beside("hpc_active", models.hpc(4 if setting.tiny else 500, True), setting, 2000)
+    yield from _beside("hpc_active", models.hpc(4 if setting.tiny else 500, True), setting, 2000, order)
 
 
 def ring(setting: Setting) -> Iterator[Row]:
     """1,024 branching cells in a ring."""
-    yield from _beside("ring", models.ring(8 if setting.tiny else 1024), setting, 2000)
+    yield from _beside("ring", models.ring(8 if setting.tiny else 1024), setting, 2000, "neuron")
 
 
 def gap_ring(setting: Setting) -> Iterator[Row]:
     """256 branching cells joined by gap junctions."""
-    yield from _beside("gap_ring", models.gap_ring(8 if setting.tiny else 256), setting, 2000)
+    yield from _beside("gap_ring", models.gap_ring(8 if setting.tiny else 256), setting, 2000, "neuron")
 
 
 def class239(setting: Setting) -> Iterator[Row]:
@@ -114,42 +114,46 @@ def class239(setting: Setting) -> Iterator[Row]:
 
 
 def trees(setting: Setting) -> Iterator[Row]:
-    """The tree solve alone, and a whole step, of members that are one passive tree each."""
+    """The tree solve alone, and a whole step, of members that are one passive tree each.
+
+    In Hines' order by 16 and by 32 lanes (Dendritic Hierarchical Scheduling), and as a contraction.
+    """
     clock = Clock(setting.seconds)
     sizes = (1, 3) if setting.tiny else (1, 30, 3000) if setting.quick else (1, 10, 100, 1000, 3000)
-    for k, n in enumerate(sizes):
+    ways = (("neuron", 16), ("neuron", 32), ("contraction", None))
+    for k, (n, (order, lanes)) in enumerate((n, way) for n in sizes for way in ways):
         model = models.trees(1)
         row: Row = {
             "measurement": "trees",
             "trees": n,
+            "what": f"DHS-{lanes}" if lanes else order,
             "segments": n * segments(model),
             "nodes": n * len(model.nodes),
         }
-        sim, row["first_run_s"] = made(model, setting.there, batch=n)
-        clock.spare(row["first_run_s"] if k == 0 else 0.0)
-        seconds = max(0.3, min(3.0, clock.left / (len(sizes) - k) - row["first_run_s"]))
-        row |= pace(sim, 0.5 * seconds, 40 if setting.tiny else 4000)
+        sim, row["first_run_s"] = made(model, setting.there, batch=n, order=order)
+        clock.spare(row["first_run_s"] if k < len(ways) else 0.0)
+        seconds = max(0.3, min(3.0, clock.left / (len(sizes) * len(ways) - k) - row["first_run_s"]))
+        if lanes != 16:  # the step is that of 32
+            row |= pace(sim, 0.5 * seconds, 40 if setting.tiny else 4000)
         row |= memory(sim)
-        try:
-            row["solve_us"] = 1e6 * _each(solver(sim), 0.5 * seconds)
-        except Exception as e:  # the row is worth having without it
-            row["solve_failure"] = f"{type(e).__name__}: {e}"
-        alone = "" if "solve_us" not in row else f", the solve alone {row['solve_us']:.1f}"
-        say(f"trees: {n}: a passive step {row['us_per_step']:.1f} us{alone}")
+        row["solve_us"] = 1e6 * _each(solver(sim, lanes), 0.5 * seconds)
+        say(f"trees: {n}, {row['what']}: the solve alone {row['solve_us']:.1f} us")
         yield row
         del sim
         if clock.left < 0.0:
             raise TimeoutError(f"no time was left for more than {n} trees")
 
 
-def solver(sim: heliox.Simulation) -> Callable[[int], None]:
+def solver(sim: heliox.Simulation, lanes: int | None) -> Callable[[int], None]:
     """A function that solves all trees of a simulation on a device so many times, and waits."""
     engine = sim.engine
     assert isinstance(engine, StepEngine)
+    if lanes not in (None, 32):
+        engine = StepEngine(sim.plan, engine.backend, lanes=lanes)
     launch, stream = engine.solver(), engine.stream
 
-    def solve(n: int) -> None:
-        for _ in range(n):
+    def solve(times: int) -> None:
+        for _ in range(times):
             launch(stream)
         stream.synchronize()
 
@@ -234,11 +238,20 @@ class Measurement:
     title: str
 
 
+def _contracted(rows: Callable[[Setting, str], Iterator[Row]], seconds: float, title: str) -> Measurement:
+    """The same model with order="contraction"."""
+    return Measurement(lambda setting: rows(setting, "contraction"), seconds, f"{title}, contraction")
+
+
 MEASUREMENTS = {
-    "l5pc": Measurement(l5pc, 12.0, "one layer-5 pyramidal cell"),
-    "l5pc_network": Measurement(l5pc_network, 15.0, "network of 20 layer-5 pyramidal cells"),
-    "hpc_passive": Measurement(hpc_passive, 20.0, "500 passive human pyramidal cells"),
-    "hpc_active": Measurement(hpc_active, 20.0, "500 active human pyramidal cells"),
+    "l5pc": Measurement(l5pc, 9.0, "one layer-5 pyramidal cell"),
+    "l5pc_contraction": _contracted(l5pc, 6.0, "one layer-5 pyramidal cell"),
+    "l5pc_network": Measurement(l5pc_network, 12.0, "network of 20 layer-5 pyramidal cells"),
+    "l5pc_network_contraction": _contracted(l5pc_network, 8.0, "network of 20 layer-5 pyramidal cells"),
+    "hpc_passive": Measurement(hpc_passive, 15.0, "500 passive human pyramidal cells"),
+    "hpc_passive_contraction": _contracted(hpc_passive, 10.0, "500 passive human pyramidal cells"),
+    "hpc_active": Measurement(hpc_active, 15.0, "500 active human pyramidal cells"),
+    "hpc_active_contraction": _contracted(hpc_active, 10.0, "500 active human pyramidal cells"),
     "ring": Measurement(ring, 12.0, "ring of 1,024 cells"),
     "gap_ring": Measurement(gap_ring, 10.0, "ring of 256 cells with gap junctions"),
     "class239": Measurement(class239, 75.0, "batches of a cell of 239 segments"),

@@ -168,19 +168,17 @@ def _trees(rows: list[Row]) -> list[str]:
         return []
     lines = [
         "", "## Passive trees", "",
-        "| trees | nodes | the solve alone, us | ns a node | a whole step, us | first run s | peak MB |",
-        "|---" * 7 + "|",
+        "| trees | nodes | order | the solve alone, us | ns a node | a step, us | first run s | peak MB |",
+        "|---" * 8 + "|",
     ]  # fmt: skip
     for r in rows:
         solve, peak = r.get("solve_us"), r.get("peak_bytes")
         lines.append(
-            f"| {r['trees']:,} | {r['nodes']:,} | {number(solve)} "
+            f"| {r['trees']:,} | {r['nodes']:,} | {r['what']} | {number(solve)} "
             f"| {number(None if solve is None else 1e3 * solve / r['nodes'], 3)} "
-            f"| {number(r['us_per_step'])} | {number(r['first_run_s'])} "
+            f"| {number(r.get('us_per_step'))} | {number(r['first_run_s'])} "
             f"| {number(None if peak is None else peak / 1e6)} |"
         )
-    if text := next((r["solve_failure"] for r in rows if "solve_failure" in r), ""):
-        lines += ["", f"The solve alone was not measured: {text}"]
     return lines
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.constant import constant_matrix
+from heliox.engine.contraction import Contractions
 from heliox.engine.diffusion import neighbours
 from heliox.engine.indices import Indices
 from heliox.engine.partition import Partition, cell_of_node, connected, partition
@@ -41,6 +42,7 @@ def make_plan(
     threads: int = 1,
     chunk_nodes: int | None = None,
     adjoint: Adjoint | None = None,
+    order: str = "neuron",
 ) -> Plan:
     """Lay a model out.
 
@@ -56,6 +58,8 @@ def make_plan(
         i_membrane_ is computed.
     adjoint : Adjoint, optional
         The plan is made for gradients too.
+    order : str
+        Of elimination: ``"neuron"`` or ``"contraction"``.
     threads : int
         At least so many chunks are wanted if the batch alone does not give them.
     """
@@ -81,7 +85,7 @@ def make_plan(
         delays_own=vary.delays, thresholds_own=vary.thresholds,
         plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
         parallel=threads > 1 and part.chunks * batch > 1, driven_cm="cm" in named.get("capacitance", ()),
-        adjoint=adjoint,
+        adjoint=adjoint, order=order,
     )  # fmt: skip
     return _Builder(model, dt, batch, program, part, vary).build()
 
@@ -199,6 +203,8 @@ class _Builder:
         self.node_local[storage] = np.arange(n) - first[self.node_chunk[storage]]
         local_parent = np.where(nodes.parent >= 0, self.node_local[nodes.parent], -1)
         self.column("NODES")[:] = counts
+        by_chunk = np.argsort(self.node_chunk, kind="stable")
+        contractions = Contractions(self)
         for c in range(self.part.chunks):
             mine = storage[first[c] : first[c + 1]]
             row = self.G[c]
@@ -217,6 +223,8 @@ class _Builder:
             rows = stretches(self.node_local[visited], local_parent[visited])
             row[self.program.columns["STRETCHES"]] = self.I.add(rows.ravel())
             row[self.program.columns["STRETCH_N"]] = len(rows)
+            if self.program.order == "contraction":
+                contractions.lay(c, nodes.parent, by_chunk[first[c] : first[c + 1]])
 
     # ---------------------------------------------------------------- mechanisms
 

@@ -21,6 +21,7 @@ from heliox.solver.lanes import PAD
 
 MOST_LANES = 128  # threads of a block that solves
 WARP = 32
+FEW_GROUPS = 264  # up to here a multiprocessor has one or two blocks, and memory for schedules as well
 
 
 @dataclass
@@ -42,11 +43,11 @@ class StepTables:
     FC: NDArray[np.int64]
 
 
-def step_tables(plan: Plan, results: Mapping[int, int], near: int) -> StepTables:
+def step_tables(plan: Plan, results: Mapping[int, int], near: int, lanes: int | None = None) -> StepTables:
     """The tables of a plan.
 
     `results`: mechanisms whose currents go through the scratch, and how many results an instance has;
-    `near`: float64 that a block may have for itself.
+    `near`: float64 that a block may have for itself; `lanes`: threads that work on a tree.
     """
     columns = own_columns(plan.program)
     H = np.full((plan.chunks, len(columns)), -1, np.int64)
@@ -63,7 +64,10 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int) -> StepTables
     ptr, order = _grouped(position[parent[child]], n)
     H[:, columns["CHILDREN"]] = lists.add(ptr) + first[:-1]
     H[:, columns["LIST"]] = lists.add(plan.node_local[child[order]])
-    near_words = _schedules(plan, H, columns, lists, count, near)
+    if plan.program.order == "contraction":
+        near_words = _contractions(plan, H, columns, near)
+    else:
+        near_words = _schedules(plan, H, columns, lists, count, near, lanes)
     room = 0
     for k, (m, p) in enumerate(zip(plan.model.mechanisms, plan.placements, strict=True)):
         name = p.struct.template.name
@@ -90,7 +94,13 @@ def _grouped(key: NDArray, n: int) -> tuple[NDArray, NDArray]:
 
 
 def _schedules(
-    plan: Plan, H: NDArray, columns: dict[str, int], lists: Indices, count: NDArray, near: int
+    plan: Plan,
+    H: NDArray,
+    columns: dict[str, int],
+    lists: Indices,
+    count: NDArray,
+    near: int,
+    lanes: int | None,
 ) -> int:
     """Write the schedule of each chunk; equal trees share one. Returns the float64 that a block needs."""
     by_chunk = np.argsort(plan.node_chunk, kind="stable") if count.sum() else np.empty(0, np.intp)
@@ -104,7 +114,7 @@ def _schedules(
         tree = np.where(parent >= 0, np.searchsorted(nodes, parent), -1).astype(np.int32)
         key = tree.tobytes()
         if key not in known:
-            width = _lanes(tree)
+            width = lanes or _lanes(tree)
             known[key] = (dhs.schedule(tree, width) if len(tree) else [], width)
         steps, width = known[key]
         local = plan.node_local[nodes]
@@ -119,6 +129,22 @@ def _schedules(
         for name, value in laid[shown].items():
             H[c, columns[name]] = value
     return most
+
+
+def _contractions(plan: Plan, H: NDArray, columns: dict[str, int], near: int) -> int:
+    """Say what of a contraction fits into a block's own memory; returns the float64 that a block needs.
+
+    ``NEAR`` is 1 for the tree, 2 for its schedule too, where no other block wants that memory.
+    """
+    n, steps, tasks = (
+        plan.G[: plan.chunks, plan.program.columns[c]] for c in ("NODES", "SCHEDULE_STEPS", "SCHEDULE_TASKS")
+    )
+    tree = 5 * (n + 1)
+    both = tree + -(-(2 * (steps + 1) + 3 * (n + 1) + 3 * tasks) // 4)
+    few = plan.chunks * plan.batch <= FEW_GROUPS
+    H[:, columns["NEAR"]] = np.where((both <= near) & few, 2, tree <= near)
+    words = np.where(H[:, columns["NEAR"]] == 2, both, np.where(H[:, columns["NEAR"]] == 1, tree, 0))
+    return int(words.max(initial=0))
 
 
 def near_words(nodes: int, steps: int) -> int:

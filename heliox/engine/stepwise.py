@@ -60,6 +60,8 @@ class StepEngine(Engine):
         `heliox.kernels.cuda_backend.CudaBackend`, or its stand-in `heliox.kernels.one_by_one.HostBackend`.
     together : bool
         Mechanisms of one stage run in one kernel; else each in its own, on several streams.
+    lanes : int, optional
+        Threads that work on a tree in Hines' order; by default as many as its levels are wide.
     spread : bool, optional
         Currents of mechanisms are computed side by side and then summed; by default in small models.
     """
@@ -68,9 +70,10 @@ class StepEngine(Engine):
     SF, SI, EX, T, R, RA = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
 
     def __init__(
-        self, plan: Plan, backend: Any, *, together: bool = True, spread: bool | None = None
-    ) -> None:
-        self.backend = backend
+        self, plan: Plan, backend: Any, *, together: bool = True, spread: bool | None = None,
+        lanes: int | None = None,
+    ) -> None:  # fmt: skip
+        self.backend, self._lanes = backend, lanes
         _check_memory(plan, backend)
         self.mirror = Mirror(backend, untransferred=("R",))
         super().__init__(plan)
@@ -89,7 +92,7 @@ class StepEngine(Engine):
     def _lay(self) -> None:
         """What never changes, on the device."""
         plan, up, zeros = self.plan, self.backend.upload, self.backend.zeros
-        tables = step_tables(plan, self.kernels.results(), self.backend.near)
+        tables = step_tables(plan, self.kernels.results(), self.backend.near, self._lanes)
         self.tables = tables
         members = plan.batch
         self._fixed = {

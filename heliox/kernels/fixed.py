@@ -17,6 +17,7 @@ from heliox.kernels.cpu import U, inline, kernel
 from heliox.kernels.primitives import FAST, LIBM, for_cuda
 from heliox.solver import (
     adjoint,
+    contracted,
     diffusion,
     effects,
     events,
@@ -71,6 +72,11 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
         "axial_node", "couple_node", "eliminate_lanes", "substitute_lanes", "load_near",
         "sweep_near",
     ),
+    contracted: (
+        "lay_tree", "lay_right_side", "take_solution", "first_pivots", "contract", "expand",
+        "contract_again", "lay_table", "solve_contracted",
+        "transposed_contract", "transposed_expand",
+    ),
     publish: ("publish", "pull", "row_of"),
     tape: ("tape_save", "tape_load", "tape_part", "copy_run", "log_event"),
     adjoint: (
@@ -85,6 +91,7 @@ INLINE: dict[ModuleType, tuple[str, ...]] = {
     events: ("before", "put", "move"),
     play: ("points_of",),
     lanes: ("near_places",),
+    contracted: ("contracted_places", "contraction_table", "near_table"),
     effects: (
         "_net_send", "_net_event", "_net_move", "_watch", "random_set_seq", *RANDOM_NAMES, "item", "length",
     ),

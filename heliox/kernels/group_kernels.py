@@ -23,6 +23,7 @@ from heliox.kernels.step_names import (
     PACK,
     SOLVE,
     TAKE,
+    kept,
     pace,
     strided,
     tree,
@@ -60,7 +61,7 @@ class GroupKernels:
             "    _g = _by * _chunks + _chunk",
             f"    if _CTL[{HALT}] != 0 or _QN[_g, PHASE] != {MOVING}:",
             "        return",
-            f"    _kept = _CTL[{KEPT}] != 0 and _G[_g, _CONSTANT] > 0",
+            f"    _kept = {kept(p)}",
             "    _base = _U(_G[_g, _BASE])",
             "    _n = _G[_g, _NODES]",
             *[f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("v", "rhs", "d")],
@@ -73,8 +74,11 @@ class GroupKernels:
             "    _QN[_g, STATUS] = RUNAWAY",
         ]
         store = ["_A[_rhs + _nd] = _x", "if _stays:", "    _A[_d + _nd] = _S[_q]"]
-        lines.append("    _stays = _G[_g, _CONSTANT] > 0 and not _kept")
-        lines += [*self._sweeps(update, store), "    barrier()"]
+        if p.order == "contraction":
+            lines += [*self._contraction(["_A[_rhs + _nd] = _x", *update]), "    barrier()"]
+        else:
+            lines.append("    _stays = _G[_g, _CONSTANT] > 0 and not _kept")
+            lines += [*self._sweeps(update, store), "    barrier()"]
         if p.secondorder == 2:
             for m in p.mechanisms:
                 if m.template.kind == "ion":
@@ -140,6 +144,33 @@ class GroupKernels:
             *strided("_i", "_lane", "_n", ["_nd = _U(_i)", "_x = _A[_rhs + _nd]", *body], " " * 8),
         ]  # fmt: skip
 
+    def _contraction(self, body: Sequence[str]) -> list[str]:
+        """The tree in the order of a contraction, in a block's own memory or in the group's room to work."""
+        schedule = "_places, _n, _steps, _tasks, _narrow, _rhs, _d, _a, _b, _lane, _lanes"
+
+        def solved(condition: str, S: str, J: str, at: str, table: str, *before: str) -> list[str]:
+            return [
+                f"    {condition}",
+                *[f"        {x}" for x in before],
+                f"        solve_contracted(_A, _P, _I, {S}, {J}, {at}, {table}, {schedule})",
+                *strided("_i", "_lane", "_n", [
+                    "_nd = _U(_i)", f"_x = {S}[{at} + _U(_n + 1) + _U(_I[_places + _nd])]", *body,
+                ], " " * 8),
+            ]  # fmt: skip
+
+        return [
+            "    _places = _U(_G[_g, _PLACES])",
+            "    _schedule = _U(_G[_g, _SCHEDULE])",
+            "    _steps = _G[_g, _SCHEDULE_STEPS]",
+            "    _tasks = _G[_g, _SCHEDULE_TASKS]",
+            "    _narrow = _G[_g, _NARROW]",
+            *solved("if _H[_chunk, _NEAR] == 2:", "_S", "_J", "_U(0)", "_near",
+                    "_near = near_table(_n)",
+                    "lay_table(_I, _J, _schedule, _near, _n, _steps, _tasks, _lane, _lanes)"),
+            *solved("elif _H[_chunk, _NEAR] == 1:", "_S", "_I", "_U(0)", "_schedule"),
+            *solved("else:", "_A", "_I", "_work", "_schedule", "_work = _base + _U(_G[_g, _WORK])"),
+        ]  # fmt: skip
+
     def _solve_only(self) -> str:
         """The two sweeps alone, whose results go where a run begins anew: for measurements."""
         lines = [
@@ -152,7 +183,11 @@ class GroupKernels:
             "    _n = _G[_g, _NODES]",
             *[f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("rhs", "d", "begin_d")],
             *tree("    "),
-            *self._sweeps([], ["_A[_begin_d + _nd] = _x"]),
+            *(
+                self._contraction(["_A[_begin_d + _nd] = _x"])
+                if self.program.order == "contraction"
+                else self._sweeps([], ["_A[_begin_d + _nd] = _x"])
+            ),
         ]
         return "\n".join(lines)
 

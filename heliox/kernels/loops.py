@@ -11,6 +11,7 @@ from heliox.kernels.mechanism_text import table_arguments
 from heliox.kernels.program import Program
 from heliox.mechanisms.varstruct import VarStruct
 
+CONTRACTION = "_I, _work, _schedule, _n, _steps, _tasks"
 COUPLE = "couple(_A, _P, _I, {}, _a, _b, _visit, _parent, _stretches, _stretch_n)"
 
 
@@ -33,6 +34,17 @@ class Loops:
             f"{pad}_parent = _U(_G[_g, _PARENT])",
             f"{pad}_stretches = _U(_G[_g, _STRETCHES])",
             f"{pad}_stretch_n = _G[_g, _STRETCH_N]",
+            *(
+                [
+                    f"{pad}_work = _base + _U(_G[_g, _WORK])",
+                    f"{pad}_places = _U(_G[_g, _PLACES])",
+                    f"{pad}_schedule = _U(_G[_g, _SCHEDULE])",
+                    f"{pad}_steps = _G[_g, _SCHEDULE_STEPS]",
+                    f"{pad}_tasks = _G[_g, _SCHEDULE_TASKS]",
+                ]
+                if self.context.program.order == "contraction"
+                else []
+            ),
             *(
                 [
                     f"{pad}_area = _U(_G[_g, _AREA])",
@@ -66,15 +78,55 @@ class Loops:
             ),
             "axial": ["axial(_A, _P, _I, _v, _rhs, _a, _b, _visit, _parent, _stretches, _stretch_n)"],
             "couple": [] if p.begun else ["if not _kept:", f"    {COUPLE.format('_d')}"],
-            "eliminate": [
-                "eliminate(_A, _P, _I, _rhs, _d, _a, _b, _visit, _parent, _stretches, _stretch_n, _kept)"
-            ],
-            "substitute": [
-                "substitute(_A, _P, _I, _rhs, _d, _b, _visit, _parent, _stretches, _stretch_n, _kept)"
-            ],
+            **self._solution(),
             "lay_sources": [lay] if p.transfers else [],
             "take_targets": [take] if p.transfers else [],
         }
+
+    def _solution(self) -> dict[str, list[str]]:
+        if self.context.program.order == "contraction":
+            return {
+                "eliminate": [
+                    "if _kept:",
+                    "    lay_right_side(_I, _A, _A, _work, _places, _n, _rhs)",
+                    f"    contract_again(_A, _A, {CONTRACTION})",
+                    "else:",
+                    "    lay_tree(_A, _P, _I, _A, _work, _places, _n, _rhs, _d, _a, _b, 0, 1)",
+                    "    first_pivots(_A, _I, _work, _schedule, _n, _steps, 0, 1)",
+                    f"    contract(_A, {CONTRACTION}, 0, _steps, True, 0, 1, 1)",
+                ],
+                "substitute": [
+                    f"expand(_A, _A, {CONTRACTION}, 0, _steps, 0, 1, 1)",
+                    "take_solution(_I, _A, _work, _places, _n, _rhs)",
+                ],
+            }
+        tree = "_visit, _parent, _stretches, _stretch_n, _kept"
+        return {
+            "eliminate": [f"eliminate(_A, _P, _I, _rhs, _d, _a, _b, {tree})"],
+            "substitute": [f"substitute(_A, _P, _I, _rhs, _d, _b, {tree})"],
+        }
+
+    def solution_again(self, transposed: bool) -> list[str]:
+        """The same matrix, or its transpose, with the right-hand side in ``_B``."""
+        if self.context.program.order == "contraction":
+            first = "transposed_contract" if transposed else "contract_again"
+            second = (
+                f"transposed_expand(_A, _B, {CONTRACTION})"
+                if transposed
+                else f"expand(_A, _B, {CONTRACTION}, 0, _steps, 0, 1, 1)"
+            )
+            return [
+                "lay_right_side(_I, _B, _B, _work, _places, _n, _rhs)",
+                f"{first}(_A, _B, {CONTRACTION})",
+                second,
+                "take_solution(_I, _B, _work, _places, _n, _rhs)",
+            ]
+        above, below = ("_b", "_a") if transposed else ("_a", "_b")
+        tree = "_visit, _parent, _stretches, _stretch_n"
+        return [
+            f"transposed_eliminate(_A, _B, _P, _I, _rhs, _d, {above}, {tree})",
+            f"transposed_substitute(_A, _B, _P, _I, _rhs, _d, {below}, {tree})",
+        ]
 
     def begin(self, pad: str) -> list[str]:
         """What a diagonal begins with: where that is summed once a window."""

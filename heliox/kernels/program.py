@@ -12,7 +12,8 @@ FIXED = (
     "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "ORDER", "PARENT", "STRETCHES",
     "STRETCH_N", "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY",
     "FANOUT", "FANMAX", "KEY", "ICAP", "MEMBER", "PLAYS", "PLAY", "SHELF", "LAID", "LAY", "TAKEN", "TAKE",
-    "SAVED_RHS", "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING",
+    "SAVED_RHS", "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING", "WORK", "PLACES", "SCHEDULE",
+    "SCHEDULE_STEPS", "SCHEDULE_TASKS", "NARROW",
     "RANGES", "RANGE_N", "ROW", "TAPE", "OWN_RANGES", "OWN_RANGE_N", "OWN_ROW", "A_BAR", "B_BAR",
     "AREA_BAR", "DIAM_BAR",
 )  # fmt: skip
@@ -43,7 +44,7 @@ class Program:
     connection weights change in a run or differ between members. ``plays``, ``transfers``: there are any;
     ``membrane``: i_membrane_ is computed. ``parallel``: windows have an entry of their own, which runs groups
     side by side. ``adjoint``: the module has the reverse pass too. ``driven_cm``: something changes
-    capacitances while the model runs.
+    capacitances while the model runs. ``order``: of elimination.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -58,6 +59,7 @@ class Program:
     membrane: bool = False
     parallel: bool = False
     driven_cm: bool = False
+    order: str = "neuron"
     adjoint: Adjoint | None = None
 
     @property

@@ -161,7 +161,6 @@ def {name}({CALL}, _g):
 
     def _group_reverse(self) -> str:
         p = self.program
-        solve = SOLVE
         solved, followed = self._again()
         shelf = "_U(_G[_g, _SHELF])"
         lines = [
@@ -181,10 +180,9 @@ def {name}({CALL}, _g):
             ]
         lines += [
             f"transposed_right_side(_B, _rhs, _v, _n, {self.factor})",
-            f"transposed_eliminate(_A, _B, _P, _I, _rhs, _d, _b, {solve})",
-            f"transposed_substitute(_A, _B, _P, _I, _rhs, _d, _a, {solve})",
+            *self.loops.solution_again(transposed=True),
             "diagonal_adjoint(_A, _B, _rhs, _d, _n)",
-            f"axial_adjoint(_B, _P, _I, _v, _rhs, _a, _b, {solve})",
+            f"axial_adjoint(_B, _P, _I, _v, _rhs, _a, _b, {SOLVE})",
             "_t = tape_load(_A, _I, _TP, _base, _row, _ranges, _range_n)",
         ]
         if p.adjoint and p.adjoint.geometry:
@@ -283,8 +281,7 @@ def {name}({CALL}, _g):
                 else []
             ),
             "increment_tangent(_A, _B, _rhs, _d, _n)",
-            f"transposed_eliminate(_A, _B, _P, _I, _rhs, _d, _a, {SOLVE})",
-            f"transposed_substitute(_A, _B, _P, _I, _rhs, _d, _b, {SOLVE})",
+            *self.loops.solution_again(transposed=False),
             "for _i in range(_n):",
             f"    _B[_v + _i] += {self.factor} * _B[_rhs + _i]",
             *(

@@ -20,10 +20,10 @@ from heliox.kernels.step_names import (
     BASIC,
     BLOCK,
     HALT,
-    KEPT,
     MOVED,
     MOVING,
     Unread,
+    kept,
     pace,
     strided,
     tree,
@@ -135,7 +135,7 @@ class StepKernels:
             f"_nd = _U(_I[_U(_G[_g, _{name}_NODE]) + _U(_inst)])",
             f"{', '.join(w.S(n) for n in w.returned)} = {call}",
             f"_A[_base + _U(_G[_g, _RHS]) + _nd] {sign}= {w.S('_i')}",
-            f"if _CTL[{KEPT}] == 0 or _G[_g, _CONSTANT] == 0:",
+            f"if not ({kept(self.program)}):",
             f"    _A[_base + _U(_G[_g, _D]) + _nd] {other}= {w.S('_gm')}",
         ]
         if w.t.electrode and self.program.membrane:
@@ -174,7 +174,7 @@ class StepKernels:
         name = f"{kernel.name}{'_lean' if unread else ''}"
         lines = ["@kernel", f"def {name}_block({BASIC}, {BLOCK}):", *self._group(MOVING)]
         lines += [
-            f"    _kept = _CTL[{KEPT}] != 0 and _G[_g, _CONSTANT] > 0",
+            f"    _kept = {kept(p)}",
             "    _base = _U(_G[_g, _BASE])",
             *[f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("v", "rhs", "d", "begin_d")],
             *tree("    "),

@@ -86,6 +86,14 @@ def tree(pad: str) -> list[str]:
     ]
 
 
+def kept(program: Program) -> str:
+    """Text of whether a matrix is eliminated already. In a contraction a block would have to fetch more than
+    it then need not compute."""
+    if program.order == "contraction":
+        return "False"
+    return f"_CTL[{KEPT}] != 0 and _G[_g, _CONSTANT] > 0"
+
+
 def pace(program: Program) -> str:
     """Text of 1/dt as the equation of a node has it."""
     return "(2.0 / _dt)" if program.secondorder else "(1.0 / _dt)"

@@ -50,6 +50,7 @@ def twin(
         batch=sim.batch,
         vary=list(dict.fromkeys([*sim._vary, *own])),
         math=sim.math,
+        order=sim.order,
         threads=sim.threads,
         progress=False,
         adjoint=spec,

@@ -1,16 +1,18 @@
 """Tree contraction: an elimination order of logarithmic depth.
 
 Hines' order takes as many steps as the tree has levels, because a node waits for its children. Rake and
-compress (Miller & Reif 1985, Proc. 26th FOCS, 478-489) needs about log2(n) rounds for n nodes of any shape.
-In a round all leaves are *raked* into their parents, as Hines does; then in every chain of nodes with a
-single child every other node is *compressed*: it is eliminated although its child is not, which couples its
-parent and its child directly, as in cyclic reduction (Hockney 1965, J. ACM 12:95-113). The nodes of a rake,
-and those of a compress, do not depend on each other. Half of the tree, more or less, is gone after each
-round.
+compress (Miller & Reif 1985, Proc. 26th FOCS, 478-489) needs about log2(n) steps for n nodes of any shape.
+In a step all leaves are *raked* into their parents, as Hines does, and in every chain of nodes with a single
+child every other node is *compressed*: it is eliminated although its child is not, which couples its parent
+and its child directly, as in cyclic reduction (Hockney 1965, J. ACM 12:95-113). Of two neighbours one goes
+at a time, so the nodes of a step do not depend on each other. Half of the tree, more or less, is gone after
+each.
 
 The system is the cable equation's: row i has ``d[i]`` on the diagonal, ``b[i]`` in the column of its parent
 p, and row p has ``a[i]`` in column i. A Schur complement of a diagonally dominant matrix is diagonally
 dominant, so no pivoting is needed. The result differs from Hines' at round-off.
+
+What is done with a schedule is `heliox.solver.contracted`'s; `solve` is its reference.
 """
 
 from __future__ import annotations
@@ -27,42 +29,40 @@ Nodes = NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
-class Round:
-    """One round: first `rake`, then `compress`; each is done by all of its nodes at once.
+class Step:
+    """What is eliminated at once.
 
     Where several nodes change one neighbour, their contributions are added in the order in which they stand
-    here: by descending index, as in Hines' sweep.
+    here, by descending index as in Hines' sweep; that of a parent comes behind those of children.
 
     Attributes
     ----------
-    rake : (r,) int32
-        Leaves, eliminated into the nodes `rake_parent` (r,).
-    compress : (c,) int32
-        Nodes of chains, eliminated between `compress_parent` (c,) and `compress_child` (c,), which are
-        neighbours afterwards.
+    nodes : (m,) int32
+        Those eliminated.
+    parent : (m,) int32
+        Of each at that time; -1 for roots.
+    child : (m,) int32
+        Of nodes that are compressed: parent and child are neighbours afterwards. -1 for leaves.
     """
 
-    rake: Nodes
-    rake_parent: Nodes
-    compress: Nodes
-    compress_parent: Nodes
-    compress_child: Nodes
+    nodes: Nodes
+    parent: Nodes
+    child: Nodes
 
     def __len__(self) -> int:
-        return len(self.rake) + len(self.compress)
+        return len(self.nodes)
 
 
 @dataclass(frozen=True, eq=False)
 class Contraction:
-    """The rounds of a forest of `n` nodes; `roots` are what is left after the last."""
+    """The steps of a forest of `n` nodes, each of which goes in one of them."""
 
     n: int
-    rounds: tuple[Round, ...]
-    roots: Nodes
+    steps: tuple[Step, ...]
 
 
 def contract(parent: NDArray[np.integer]) -> Contraction:
-    """Rake-and-compress schedule of a forest.
+    """Rake-and-compress schedule of a forest; that of a tree does not depend on its company.
 
     Parameters
     ----------
@@ -82,46 +82,37 @@ def contract(parent: NDArray[np.integer]) -> Contraction:
             f"the parent of node {bad[0]} is {up[bad[0]]}; it must be an earlier node, or -1 for a root"
         )
     left = np.arange(n, dtype=np.int32)[::-1]
-    rounds: list[Round] = []
-    while True:
+    steps: list[Step] = []
+    while len(left):
         inner = left[up[left] >= 0]
-        if not len(inner):
-            return Contraction(n, tuple(rounds), left[::-1])
-        rake = inner[_children(up, inner)[inner] == 0]
-        kept = inner[_children(up, inner)[inner] > 0]
-        compress, child = _every_other(up, kept)
-        above = up[compress]
-        rounds.append(Round(rake, up[rake], compress, above, child))
-        up[child] = above
+        number = np.bincount(up[inner], minlength=n)  # of children
+        child = np.full(n, -1, np.int32)
+        child[up[inner]] = inner  # of the many children of a branching node one is written, and not read
         gone = np.zeros(n, bool)
-        gone[rake] = gone[compress] = True
+        gone[left[number[left] == 0]] = True
+        compressed = _every_other(up, inner[(number[inner] == 1) & ~gone[child[inner]]])
+        gone[compressed] = True
+        child[number == 0] = -1
+        nodes = left[gone[left]]
+        steps.append(Step(nodes, up[nodes], child[nodes]))
+        up[child[compressed]] = up[compressed]
         left = left[~gone[left]]
+    return Contraction(n, tuple(steps))
 
 
-def _children(up: Nodes, inner: Nodes) -> NDArray[np.intp]:
-    """(n,) how many of the nodes `inner`, none of them a root, hang on each node."""
-    return np.bincount(up[inner], minlength=len(up))
+def _every_other(up: Nodes, single: Nodes) -> Nodes:
+    """Of each chain among the nodes `single` the first, third, ... from above."""
+    chained = np.zeros(len(up), bool)
+    chained[single] = True
+    above = np.where(chained & (up >= 0) & chained[up], up, -1)  # the node before in the same chain
+    return single[levels(above)[single] % 2 == 0]
 
 
-def _every_other(up: Nodes, inner: Nodes) -> tuple[Nodes, Nodes]:
-    """Of each chain of single-child nodes the first, third, ... from above; and the children of these."""
-    single = np.zeros(len(up), bool)
-    single[inner] = _children(up, inner)[inner] == 1
-    above = np.where(single & (up >= 0) & single[up], up, -1)  # the node before in the same chain
-    chosen = inner[single[inner] & (levels(above)[inner] % 2 == 0)]
-    child = np.full(len(up), -1, np.int32)
-    child[up[inner]] = inner  # of the many children of a branching node one is written, and not read
-    return chosen, child[chosen]
-
-
-def steps(schedule: Contraction) -> NDArray[np.int32]:
-    """(n,) the step in which each node is eliminated: round k rakes in step 2k and compresses in 2k + 1.
-
-    Roots come last.
-    """
-    at = np.full(schedule.n, 2 * len(schedule.rounds), np.int32)
-    for k, r in enumerate(schedule.rounds):
-        at[r.rake], at[r.compress] = 2 * k, 2 * k + 1
+def steps_of(schedule: Contraction) -> NDArray[np.int32]:
+    """(n,) the step in which each node is eliminated."""
+    at = np.empty(schedule.n, np.int32)
+    for k, step in enumerate(schedule.steps):
+        at[step.nodes] = k
     return at
 
 
@@ -149,45 +140,96 @@ def solve(
     """
     a, b, d, x = a.copy(), b.copy(), d.copy(), rhs.copy()
     below = np.zeros(schedule.n)  # coupling of a compressed node to its child, in its own row
-    for r in schedule.rounds:
-        _rake(r, a, b, d, x)
-        _compress(r, a, b, d, x, below)
-    x[schedule.roots] /= d[schedule.roots]
-    for r in reversed(schedule.rounds):
-        i, p, c = r.compress, r.compress_parent, r.compress_child
-        x[i] = (x[i] - b[i] * x[p] - below[i] * x[c]) / d[i]
-        i, p = r.rake, r.rake_parent
-        x[i] = (x[i] - b[i] * x[p]) / d[i]
+    for step in schedule.steps:
+        i, p = _with(step, step.parent)
+        q = a[i] / d[i]
+        j, c = _with(step, step.child)
+        s, below[j] = b[c] / d[j], a[c]
+        np.subtract.at(d, p, q * b[i])
+        np.subtract.at(x, p, q * x[i])
+        d[c] -= s * below[j]  # each child has one parent
+        x[c] -= s * x[j]
+        a[c], b[c] = -(a[j] / d[j] * below[j]), -(s * b[j])
+    for step in reversed(schedule.steps):
+        i, p, c = step.nodes, step.parent, step.child
+        above = np.where(p >= 0, b[i] * x[p], 0.0)
+        x[i] = (x[i] - above - np.where(c >= 0, below[i] * x[c], 0.0)) / d[i]
     return x
 
 
-def _rake(
-    r: Round,
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    d: NDArray[np.float64],
-    x: NDArray[np.float64],
-) -> None:
-    i, p = r.rake, r.rake_parent
-    q = a[i] / d[i]
-    np.subtract.at(d, p, q * b[i])
-    np.subtract.at(x, p, q * x[i])
+def _with(step: Step, others: Nodes) -> tuple[Nodes, Nodes]:
+    """The nodes of a step that have such a neighbour, and these."""
+    there = others >= 0
+    return step.nodes[there], others[there]
 
 
-def _compress(
-    r: Round,
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    d: NDArray[np.float64],
-    x: NDArray[np.float64],
-    below: NDArray[np.float64],
-) -> None:
-    i, p, c = r.compress, r.compress_parent, r.compress_child
-    below[i] = a[c]
-    q, s = a[i] / d[i], b[c] / d[i]
-    own = x[i]  # a copy: no compressed node is another's neighbour
-    np.subtract.at(d, p, q * b[i])
-    np.subtract.at(x, p, q * own)
-    d[c] -= s * below[i]  # each child has one parent
-    x[c] -= s * own
-    a[c], b[c] = -q * below[i], -s * b[i]
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """A schedule as integers, for `heliox.solver.contracted`.
+
+    A node's *place* is its rank in the order of elimination; n stands for a neighbour that is not there. A
+    *task* is what one node receives in one step.
+
+    Attributes
+    ----------
+    place : (n,)
+        Of each node.
+    table : (2*(steps + 1) + 3*(n + 1) + 3*tasks,)
+        First place of each step and the end; first task of each step and the end; of each place its parent,
+        its child, and the sibling before it of the same task; of each task its target, twice, odd where that
+        receives nothing later, the last of the children it receives, the parent it receives.
+    steps, tasks : int
+    narrow : int
+        From this step on neither a step nor its tasks are more than `lanes`.
+    """
+
+    place: NDArray[np.int32]
+    table: NDArray[np.int32]
+    steps: int
+    tasks: int
+    narrow: int
+
+
+def tables(schedule: Contraction, lanes: int = 32) -> Tables:
+    """What threads need to work through a schedule."""
+    n = schedule.n
+    place = np.empty(n + 1, np.int32)
+    order = np.concatenate([s.nodes for s in schedule.steps]) if n else np.empty(0, np.int32)
+    place[order] = np.arange(n)
+    place[-1] = n  # of nobody
+    parents, children = (
+        np.append(place[np.concatenate([getattr(s, name) for s in schedule.steps])], n)
+        if n
+        else np.full(1, n)
+        for name in ("parent", "child")
+    )
+    beside = np.full(n + 1, n)
+    targets, kids, aboves = [], [], []
+    latest = np.full(n, -1)
+    for k, step in enumerate(schedule.steps):
+        i, p = _with(step, step.parent)
+        j, c = _with(step, step.child)
+        target = np.unique(place[np.concatenate([p, c])])
+        kid, above = np.full(len(target), n), np.full(len(target), n)
+        by = np.lexsort((-i, p))  # by receiver, descending
+        i, p = i[by], p[by]
+        same = p[1:] == p[:-1]
+        beside[place[i[:-1][same]]] = place[i[1:][same]]
+        first = np.ones(len(i), bool)
+        first[1:] = ~same
+        kid[np.searchsorted(target, place[p[first]])] = place[i[first]]
+        above[np.searchsorted(target, place[c])] = place[j]
+        latest[target] = k
+        targets.append(target)
+        kids.append(kid)
+        aboves.append(above)
+    final = [latest[t] == k for k, t in enumerate(targets)]
+    begins = np.concatenate([[0], np.cumsum([len(s) for s in schedule.steps])])
+    starts = np.concatenate([[0], np.cumsum([len(t) for t in targets])])
+    wide = np.flatnonzero(np.maximum(np.diff(begins), np.diff(starts)) > lanes)
+    parts = [begins, starts, parents, children, beside]
+    parts += [2 * t + f for t, f in zip(targets, final, strict=True)] + kids + aboves
+    return Tables(
+        place[:-1].copy(), np.concatenate(parts).astype(np.int32), len(schedule.steps), int(starts[-1]),
+        int(wide[-1]) + 1 if len(wide) else 0,
+    )  # fmt: skip

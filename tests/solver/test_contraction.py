@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heliox.errors import ModelError
-from heliox.solver.contraction import contract, solve, steps
+from heliox.solver.contraction import contract, solve, steps_of, tables
 
 
 @st.composite
@@ -60,52 +60,48 @@ def test_solution_against_dense(parent, seed):
 
 @settings(derandomize=True, deadline=None, max_examples=200)
 @given(forests(200))
-def test_each_round_is_parallel(parent):
-    """Every node goes once; what goes at once are leaves, or nodes of chains that do not touch."""
+def test_each_step_is_parallel(parent):
+    """Every node goes once; what goes at once are leaves and nodes of chains, no two of them neighbours."""
     tree = {i: int(p) for i, p in enumerate(parent)}
     schedule = contract(parent)
-    for r in schedule.rounds:
-        assert len(r) > 0
-        for nodes in (r.rake, r.compress):
-            assert (np.diff(nodes) < 0).all()
-        children = set(tree.values())
-        for i, p in zip(r.rake.tolist(), r.rake_parent.tolist()):
-            assert i not in children
-            assert tree.pop(i) == p
-        together = set(r.compress.tolist())
-        for i, p, c in zip(r.compress.tolist(), r.compress_parent.tolist(), r.compress_child.tolist()):
-            assert [k for k, up in tree.items() if up == i] == [c]
-            assert tree[i] == p and p >= 0 and not {p, c} & together
-        for i, p, c in zip(r.compress.tolist(), r.compress_parent.tolist(), r.compress_child.tolist()):
+    for step in schedule.steps:
+        assert len(step) > 0 and (np.diff(step.nodes) < 0).all()
+        together = set(step.nodes.tolist())
+        rows = list(zip(step.nodes.tolist(), step.parent.tolist(), step.child.tolist(), strict=True))
+        for i, p, c in rows:
+            assert [k for k, up in tree.items() if up == i] == ([c] if c >= 0 else [])
+            assert tree[i] == p and not {p, c} & together
+            assert c < 0 or p >= 0
+        for i, p, c in rows:
             del tree[i]
-            tree[c] = p
-    assert sorted(tree) == schedule.roots.tolist() and set(tree.values()) <= {-1}
-    assert len(schedule.rounds) <= 1.5 * np.log2(len(parent)) + 1
+            if c >= 0:
+                tree[c] = p
+    assert not tree
+    assert len(schedule.steps) <= 2.0 * np.log2(len(parent)) + 2
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
-@given(forests(200))
-def test_children_are_never_left_behind_a_rake(parent):
-    """A raked node goes after everything below it; a compressed one before its child."""
-    schedule = contract(parent)
-    at = steps(schedule)
-    for r in schedule.rounds:
-        assert (at[r.rake] < at[r.rake_parent]).all()
-        assert (at[r.compress] < at[r.compress_parent]).all()
-        assert (at[r.compress] < at[r.compress_child]).all()
-    assert (at[schedule.roots] == 2 * len(schedule.rounds)).all()
+@given(forests(60), forests(60))
+def test_a_tree_does_not_notice_its_company(one, other):
+    alone, shift = contract(one), len(one)
+    both = contract(np.concatenate([one, np.where(other >= 0, other + shift, -1)]))
+    for k, step in enumerate(alone.steps):
+        mine = both.steps[k].nodes < shift
+        for name in ("nodes", "parent", "child"):
+            np.testing.assert_array_equal(getattr(both.steps[k], name)[mine], getattr(step, name))
+    assert (steps_of(both)[:shift] == steps_of(alone)).all()
 
 
 @pytest.mark.parametrize(
     ("parent", "most"),
     [
-        (np.arange(-1, 9_999), 14),  # a chain: log2(10,000) = 13.3
-        (np.maximum(np.arange(10_000) - 2, -1), 13),  # two chains
-        (np.where(np.arange(10_000) == 0, -1, 0), 1),  # a star
-        ((np.arange(1, 10_001) // 2) - 1, 13),  # a complete binary tree
-        (np.full(10_000, -1), 0),  # roots only
-        (np.where(np.arange(10_000) % 10 == 0, -1, np.arange(-1, 9_999)), 4),  # a thousand short cables
-        (np.where(np.arange(10_000) % 2, np.arange(-1, 9_999), np.arange(-2, 9_998)), 14),  # a comb
+        (np.arange(-1, 9_999), 15),  # a chain: log2(10,000) = 13.3
+        (np.maximum(np.arange(10_000) - 2, -1), 14),  # two chains
+        (np.where(np.arange(10_000) == 0, -1, 0), 2),  # a star
+        ((np.arange(1, 10_001) // 2) - 1, 14),  # a complete binary tree
+        (np.full(10_000, -1), 1),  # roots only
+        (np.where(np.arange(10_000) % 10 == 0, -1, np.arange(-1, 9_999)), 5),  # a thousand short cables
+        (np.where(np.arange(10_000) % 2, np.arange(-1, 9_999), np.arange(-2, 9_998)), 15),  # a comb
         (np.zeros(0, int), 0),
     ],
     ids=["chain", "two chains", "star", "binary", "roots", "cables", "comb", "nothing"],
@@ -113,21 +109,36 @@ def test_children_are_never_left_behind_a_rake(parent):
 def test_depth_is_logarithmic(parent, most):
     parent = np.maximum(parent, -1).astype(np.int32)
     schedule = contract(parent)
-    assert len(schedule.rounds) <= most
+    assert len(schedule.steps) <= most
     if len(parent):
         a, b, d, rhs = system(parent, 1)
         assert residual(parent, a, b, d, rhs, solve(schedule, a, b, d, rhs)) < 1e-11
 
 
-def test_a_chain_of_five_by_hand():
-    """Nodes 0-4: 4 is a leaf; of the chain 1, 2 above 3, which is the new leaf, the first goes."""
-    first, second, last = contract(np.array([-1, 0, 1, 2, 3])).rounds
-    assert first.rake.tolist() == [4] and first.rake_parent.tolist() == [3]
-    assert (first.compress.tolist(), first.compress_parent.tolist(), first.compress_child.tolist()) == (
-        [1], [0], [2],
+def test_a_chain_of_six_by_hand():
+    """Nodes 0-5: 5 is a leaf, which its parent 4 awaits; of the chain 1, 2, 3 the first and the third go."""
+    first, second, third, last = contract(np.array([-1, 0, 1, 2, 3, 4])).steps
+    assert (first.nodes.tolist(), first.parent.tolist(), first.child.tolist()) == (
+        [5, 3, 1], [4, 2, 0], [-1, 4, 2],
     )  # fmt: skip
-    assert second.rake.tolist() == [3] and second.rake_parent.tolist() == [2]
-    assert last.rake.tolist() == [2] and last.rake_parent.tolist() == [0]
+    assert (second.nodes.tolist(), second.parent.tolist(), second.child.tolist()) == ([4], [2], [-1])
+    assert (third.nodes.tolist(), third.parent.tolist()) == ([2], [0])
+    assert (last.nodes.tolist(), last.parent.tolist()) == ([0], [-1])
+
+
+def test_tables_by_hand():
+    """Root 0 with children 1 and 2 (a leaf); 1 with the leaves 3 and 4."""
+    found = tables(contract(np.array([-1, 0, 0, 1, 1])))
+    order = [4, 3, 2, 1, 0]
+    np.testing.assert_array_equal(found.place[order], np.arange(5))
+    begins, starts, nodes, tasks = np.split(found.table, [4, 8, 8 + 18])
+    assert begins.tolist() == [0, 3, 4, 5] and starts.tolist() == [0, 2, 3, 3]
+    up, down, beside = nodes.reshape(3, 6).tolist()
+    assert up == [3, 3, 4, 4, 5, 5] and down == [5] * 6
+    assert beside == [1, 5, 5, 5, 5, 5]  # of 1's children, 4 first, then 3
+    target, kid, above = tasks.reshape(3, 3).tolist()
+    assert target == [2 * 3 + 1, 2 * 4, 2 * 4 + 1] and kid == [0, 2, 3] and above == [5] * 3
+    assert (found.steps, found.tasks, found.narrow) == (3, 3, 0)
 
 
 def test_what_is_no_forest():
