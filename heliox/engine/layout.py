@@ -332,8 +332,7 @@ class _Builder:
         order = np.lexsort((p.local, p.chunk))
         first = np.concatenate([[0], np.cumsum(p.count)])
         rows = np.asarray(values)[order]
-        at = self.I.add(rows.ravel())
-        self.column(column)[:] = at + first[:-1] * (rows.size // max(1, len(rows)))
+        self.column(column)[:] = self.I.add_each(rows, first)
 
     def _source_of(self, mechanism: int, n: int) -> NDArray[np.int64]:
         s = self.model.sources

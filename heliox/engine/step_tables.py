@@ -59,11 +59,12 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int, lanes: int | 
     parent = plan.model.nodes.parent
     parents = np.full(n, -1, np.int64)
     parents[position] = np.where(parent >= 0, plan.node_local[parent], -1) if n else parents
-    H[:, columns["PARENTS"]] = lists.add(parents) + first[:-1]
+    H[:, columns["PARENTS"]] = lists.add_each(parents, first)
     child = np.flatnonzero(parent >= 0)  # ascending NEURON index, which a stable sort by parent keeps
     ptr, order = _grouped(position[parent[child]], n)
-    H[:, columns["CHILDREN"]] = lists.add(ptr) + first[:-1]
-    H[:, columns["LIST"]] = lists.add(plan.node_local[child[order]])
+    H[:, columns["CHILDREN"]], H[:, columns["LIST"]] = _listed(
+        lists, ptr, plan.node_local[child[order]], first
+    )
     if plan.program.order == "contraction":
         near_words = _contractions(plan, H, columns, near)
     else:
@@ -74,12 +75,13 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int, lanes: int | 
         if m.kind in ("density", "ion"):
             at = np.full(n, -1, np.int64)
             at[position[m.node]] = p.local
-            H[:, columns[f"{name}_AT"]] = lists.add(at) + first[:-1]
+            H[:, columns[f"{name}_AT"]] = lists.add_each(at, first)
         elif m.kind == "point":
             by_local = np.argsort(p.local, kind="stable")
             ptr, order = _grouped(position[m.node[by_local]], n)
-            H[:, columns[f"{name}_FIRST"]] = lists.add(ptr) + first[:-1]
-            H[:, columns[f"{name}_EACH"]] = lists.add(p.local[by_local[order]])
+            H[:, columns[f"{name}_FIRST"]], H[:, columns[f"{name}_EACH"]] = _listed(
+                lists, ptr, p.local[by_local[order]], first
+            )
         if k in results:
             size = results[k] * p.count
             H[:, columns[f"{name}_X"]] = room + np.cumsum(size) - size
@@ -129,6 +131,15 @@ def _schedules(
         for name, value in laid[shown].items():
             H[c, columns[name]] = value
     return most
+
+
+def _listed(
+    lists: Indices, ptr: NDArray, values: NDArray, first: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What belongs to each node of a chunk: where its pointers into its values begin, and where these do."""
+    bounds = ptr[first]
+    starts = [lists.add(ptr[a : b + 1] - ptr[a]) for a, b in zip(first[:-1], first[1:], strict=True)]
+    return np.array(starts, np.int64), lists.add_each(values, bounds)
 
 
 def _contractions(plan: Plan, H: NDArray, columns: dict[str, int], near: int) -> int:

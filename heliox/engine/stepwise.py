@@ -18,7 +18,7 @@ from heliox.engine.engine import QUEUE_ROOM, SPIKE_ROOM, Engine
 from heliox.engine.mirror import Mirror, Mirrored
 from heliox.engine.plan import Plan
 from heliox.engine.references import watched
-from heliox.engine.step_tables import MOST_LANES, WARP, step_tables, tiles
+from heliox.engine.step_tables import FEW_GROUPS, WARP, step_tables, tiles
 from heliox.errors import DeviceError
 from heliox.kernels.context import W
 from heliox.kernels.stages import Stages
@@ -31,6 +31,7 @@ GRAPH_STEPS = (64, 8, 1)  # steps that a graph holds
 LIST_ROOM = 1024  # spikes a member may emit in a step, to begin with
 SIDE_STREAMS = 4
 SPREAD_NODES = 100_000  # from here on memory traffic counts for more than the number of kernels
+SOLVERS = 512, 256  # threads of a block that solves, where there are few blocks and where there are many
 PACKED_GROUPS = 2048  # from here on a group's events are a thread's, not a block's
 MOST_MEMBERS = 65_535  # rows of a grid
 CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R")  # by a run
@@ -87,6 +88,7 @@ class StepEngine(Engine):
         self._side = [backend.stream() for _ in range(SIDE_STREAMS)]
         self._lay()
         self._version = -1
+        self._solvers = SOLVERS[self.groups > FEW_GROUPS]
         self._limit = self.limit
 
     def _lay(self) -> None:
@@ -152,7 +154,7 @@ class StepEngine(Engine):
             return [*out, [self._groups(name, WARP, (0, first), 0, last_)]]
 
         packed = self.groups >= PACKED_GROUPS
-        solved = [[self._groups("solve", MOST_LANES, (0, plan.chunks), near=self.tables.near)]]
+        solved = [[self._groups("solve", self._solvers, (0, plan.chunks), near=self.tables.near)]]
         if plan.program.transfers:
             solved.append([self._groups("take_shelf", W, (0, plan.chunks))])
         self._steps = {}
@@ -312,7 +314,7 @@ class StepEngine(Engine):
         self._compiled |= self.backend.kernels(text, signature)
         self._signatures |= signature
         self._enter(np.zeros(CONTROLS, np.int64))
-        return self._groups("solve_only", MOST_LANES, (0, self.plan.chunks), near=self.tables.near)
+        return self._groups("solve_only", self._solvers, (0, self.plan.chunks), near=self.tables.near)
 
     # ------------------------------------------------------------------ between runs
 

@@ -35,14 +35,21 @@ def lay_tree(A, P, J, S, at, place, n, rhs, d, a, b, lane, lanes):
     """Bring a tree into the order of elimination."""
     D, R, Q, B, E, F = contracted_places(at, n)
     i = U(lane)
-    while i < U(n):
-        q = U(J[place + i])
-        S[D + q] = A[d + i]
-        S[R + q] = A[rhs + i]
-        S[Q + q] = P[a + i]
-        S[B + q] = P[b + i]
+    while i < U(n):  # two at a time: all reads before all writes
+        k = min(i + U(lanes), U(n) - U(1))
+        q, y, x, w, c = U(J[place + i]), A[d + i], A[rhs + i], P[a + i], P[b + i]
+        r, y2, x2, w2, c2 = U(J[place + k]), A[d + k], A[rhs + k], P[a + k], P[b + k]
+        S[D + q] = y
+        S[R + q] = x
+        S[Q + q] = w
+        S[B + q] = c
         S[E + q] = 0.0
-        i += U(lanes)
+        S[D + r] = y2
+        S[R + r] = x2
+        S[Q + r] = w2
+        S[B + r] = c2
+        S[E + r] = 0.0
+        i += U(2) * U(lanes)
     if lane == 0:
         q = U(n)
         S[D + q] = 1.0
@@ -149,10 +156,16 @@ def near_table(n):
 def lay_table(I, J, schedule, at, n, steps, tasks, lane, lanes):
     """Bring a schedule there."""
     size = U(2) * (U(steps) + U(1)) + U(3) * (U(n) + U(1)) + U(3) * U(tasks)
+    step, last = U(lanes), size - U(1)
     k = U(lane)
-    while k < size:
-        J[at + k] = I[schedule + k]
-        k += U(lanes)
+    while k < size:  # four at a time: all reads before all writes
+        k1, k2, k3 = min(k + step, last), min(k + U(2) * step, last), min(k + U(3) * step, last)
+        x0, x1, x2, x3 = I[schedule + k], I[schedule + k1], I[schedule + k2], I[schedule + k3]
+        J[at + k] = x0
+        J[at + k1] = x1
+        J[at + k2] = x2
+        J[at + k3] = x3
+        k += U(4) * step
 
 
 def solve_contracted(A, P, I, S, J, at, table, places, n, steps, tasks, narrow, rhs, d, a, b, lane, lanes):
