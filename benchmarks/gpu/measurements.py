@@ -15,7 +15,8 @@ from heliox.engine.stepwise import StepEngine
 # beside NEURON: benchmarks/results/cpu.md
 NEURON_US: dict[str, float | None] = {
     "l5pc": None, "l5pc_network": None, "hpc_passive": None, "hpc_active": None, "ring": None,
-    "gap_ring": None, "class239": None,
+    "gap_ring": None,
+    "class239": 12.1,  # NEURON 9.0.2, the same cell built there, on a core of another Intel Xeon
 }  # fmt: skip
 CHECKED = 2000  # steps, fewer of large models, after which voltages and spikes are compared
 
@@ -103,6 +104,7 @@ def class239(setting: Setting) -> Iterator[Row]:
         row |= pace(sim, max(0.3, min(3.0, clock.left / (len(powers) - k) - row["first_run_s"])), most)
         row["member_steps_per_s"] = 1e6 * members / row["us_per_step"]
         row["ratio"] = row["cpu_us_many"] * members / row["us_per_step"]
+        row["neuron_ratio"] = row["neuron_us"] * members / row["us_per_step"]
         row |= {**memory(sim), **rates(sim, row["us_per_step"])}
         if members in beside:
             row["same_bits"] = same_bits(sim, beside[members], 20 if setting.tiny else CHECKED)

@@ -147,18 +147,20 @@ def _batches(rows: list[Row]) -> list[str]:
         "", f"## Batches of a cell of {r['segments']} segments", "",
         f"hh everywhere, two conductances differ. One CPU thread takes {r['cpu_us_one']:.2f} us a step of "
         f"one member, and {r['cpu_us_many']:.2f} us a member-step of {r['cpu_members_many']} "
-        "members, which the ratio is to.",
+        f"members, which the ratio is to. NEURON takes {r['neuron_us']:.1f} us a step of the cell on one "
+        "core of another machine.",
         "",
-        "| members | us per step | member-steps per s | one CPU core / GPU | same bits | first run s "
-        "| peak MB | GB/s |",
-        "|---" * 8 + "|",
+        "| members | us per step | member-steps per s | one CPU core / GPU | NEURON / GPU | same bits "
+        "| first run s | peak MB | GB/s | Gflop/s |",
+        "|---" * 10 + "|",
     ]  # fmt: skip
     for r in rows:
         peak = r.get("peak_bytes")
         lines.append(
             f"| {r['members']:,} | {number(r['us_per_step'])} | {r['member_steps_per_s']:,.0f} "
-            f"| {number(r['ratio'])} | {_bits(r)} | {number(r['first_run_s'])} "
-            f"| {number(None if peak is None else peak / 1e6)} | {number(r.get('GB_per_s'))} |"
+            f"| {number(r['ratio'])} | {number(r.get('neuron_ratio'))} | {_bits(r)} "
+            f"| {number(r['first_run_s'])} | {number(None if peak is None else peak / 1e6)} "
+            f"| {number(r.get('GB_per_s'))} | {number(r.get('Gflop_per_s'))} |"
         )
     return lines
 

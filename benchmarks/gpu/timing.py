@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import heliox
+from benchmarks.gpu.work import bytes_per_step, operations_per_step
 
 Row = dict[str, Any]
 LEAST, RUNS = 8, 3  # steps of a timed run, and runs
@@ -124,22 +125,10 @@ def memory(sim: heliox.Simulation) -> Row:
         return {}
 
 
-def bytes_per_step(sim: heliox.Simulation) -> float | None:
-    """Bytes that one step must read and write, counted from the plan; None as long as nobody counts them."""
-    del sim
-    return None
-
-
-def operations_per_step(sim: heliox.Simulation) -> float | None:
-    """Operations in float64 of one step, counted from the program; None as long as nobody counts them."""
-    del sim
-    return None
-
-
 def rates(sim: heliox.Simulation, us_per_step: float) -> Row:
-    """Achieved GB/s and Gflop/s, where bytes and operations are counted."""
-    out: Row = {}
-    for key, counted in (("GB_per_s", bytes_per_step(sim)), ("Gflop_per_s", operations_per_step(sim))):
-        if counted is not None:
-            out[key] = counted / us_per_step / 1e3
-    return out
+    """Bytes and operations that a step must take (`benchmarks.gpu.work`), and how many a second that is."""
+    moved, done = bytes_per_step(sim), operations_per_step(sim)
+    return {
+        "bytes_per_step": moved, "operations_per_step": done,
+        "GB_per_s": moved / us_per_step / 1e3, "Gflop_per_s": done / us_per_step / 1e3,
+    }  # fmt: skip

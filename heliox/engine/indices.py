@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ class Indices:
     def add(self, values: NDArray) -> int:
         """Take a list (an array row by row); returns where it begins."""
         part = np.ascontiguousarray(values, np.int32).ravel()
-        key = part.size, blake2b(part, digest_size=16).digest()
+        key = part.size, blake2b(part.data, digest_size=16).digest()
         if key not in self._known:
             self._known[key] = self._top
             self._parts.append(part)
@@ -28,9 +29,7 @@ class Indices:
 
     def add_each(self, values: NDArray, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
         """Take the lists ``values[bounds[k]:bounds[k + 1]]``; returns where each begins."""
-        return np.array(
-            [self.add(values[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)], np.int64
-        )
+        return np.array([self.add(values[a:b]) for a, b in pairwise(bounds)], np.int64)
 
     def joined(self) -> NDArray[np.int32]:
         """All lists, and a number behind them: never empty."""

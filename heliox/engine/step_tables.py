@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from heliox.engine.indices import Indices
 from heliox.engine.plan import Plan
 from heliox.kernels.context import W
 from heliox.kernels.stages import Kernel
-from heliox.kernels.step_names import own_columns
+from heliox.kernels.step_names import MARKED_PARTS, own_columns
 from heliox.solver import dhs
 from heliox.solver.lanes import PAD
 
@@ -138,7 +139,7 @@ def _listed(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """What belongs to each node of a chunk: where its pointers into its values begin, and where these do."""
     bounds = ptr[first]
-    starts = [lists.add(ptr[a : b + 1] - ptr[a]) for a, b in zip(first[:-1], first[1:], strict=True)]
+    starts = [lists.add(ptr[a : b + 1] - ptr[a]) for a, b in pairwise(first)]
     return np.array(starts, np.int64), lists.add_each(values, bounds)
 
 
@@ -205,15 +206,30 @@ def _lanes(tree: NDArray[np.int32]) -> int:
 
 
 def tiles(plan: Plan, kernel: Kernel) -> NDArray[np.int32]:
-    """Rows (mechanism, chunk, first instance or node): what each block of a kernel works on."""
+    """Rows (mechanism, chunk, first instance or node): what each block of a kernel works on.
+
+    Of kernels over nodes the first number has bit k set where the k-th part has anything to do.
+    """
     rows = []
     if kernel.over == "nodes":
         rows.append(_tiles(0, plan.G[: plan.chunks, plan.program.columns["NODES"]], W))
+        rows[0][:, 0] = _present(plan, kernel, rows[0])
     else:
         for p in kernel.parts:
             together = p.how in ("serial", "diffuse")
             rows.append(_tiles(p.mechanism, plan.placements[p.mechanism].count, 0 if together else W))
     return np.concatenate(rows) if rows else np.empty((0, 3), np.int32)
+
+
+def _present(plan: Plan, kernel: Kernel, rows: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Which parts of a kernel each of its blocks needs, as bits."""
+    out = np.zeros(len(rows), np.int32)
+    begins = np.searchsorted(rows[:, 1], np.arange(plan.chunks))
+    for k, part in enumerate(kernel.parts[:MARKED_PARTS]):
+        node = plan.model.mechanisms[part.mechanism].node
+        tile = np.unique(begins[plan.node_chunk[node]] + plan.node_local[node] // W)
+        out[tile] |= np.int32(1 << k)
+    return out
 
 
 def _tiles(code: int, count: NDArray, width: int) -> NDArray[np.int32]:

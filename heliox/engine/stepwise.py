@@ -31,7 +31,7 @@ GRAPH_STEPS = (64, 8, 1)  # steps that a graph holds
 LIST_ROOM = 1024  # spikes a member may emit in a step, to begin with
 SIDE_STREAMS = 4
 SPREAD_NODES = 100_000  # from here on memory traffic counts for more than the number of kernels
-SOLVERS = 512, 256  # threads of a block that solves, where there are few blocks and where there are many
+SOLVERS = (1056, 128), (FEW_GROUPS, 256), (0, 512)  # threads of a block that solves, beyond so many blocks
 PACKED_GROUPS = 2048  # from here on a group's events are a thread's, not a block's
 MOST_MEMBERS = 65_535  # rows of a grid
 CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R")  # by a run
@@ -88,7 +88,7 @@ class StepEngine(Engine):
         self._side = [backend.stream() for _ in range(SIDE_STREAMS)]
         self._lay()
         self._version = -1
-        self._solvers = SOLVERS[self.groups > FEW_GROUPS]
+        self._solvers = next(threads for most, threads in SOLVERS if self.groups > most)
         self._limit = self.limit
 
     def _lay(self) -> None:

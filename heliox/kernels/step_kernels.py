@@ -20,6 +20,7 @@ from heliox.kernels.step_names import (
     BASIC,
     BLOCK,
     HALT,
+    MARKED_PARTS,
     MOVED,
     MOVING,
     Unread,
@@ -160,12 +161,13 @@ class StepKernels:
             body += [f"_sr = {start[0]}", f"_sd = {start[1]}"]
         begun = "_A[_begin_d + _nd]" if p.begun else "0.0"
         body += ["if not _kept:", f"    _y = {begun if kernel.first else '_A[_d + _nd]'}"]
-        for part in kernel.parts:  # all look-ups first: none waits for a store
+        spread = all(part.how == "sum" for part in kernel.parts)
+        for part in kernel.parts if spread else ():  # all look-ups first: none waits for a store
             if self._m(part).template.kind != "point":
-                name = self._m(part).template.name
-                body.append(f"_at_{part.mechanism} = _K[_U(_H[_chunk, _{name}_AT]) + _nd]")
-        for part in kernel.parts:
-            body += self._at_node(part, unread)
+                body.append(f"_at_{part.mechanism} = {self._found(part)}")
+        for k, part in enumerate(kernel.parts):
+            lines = self._at_node(part, unread, spread)
+            body += lines if spread else _where_marked(k, lines)
         if kernel.last:
             body += self._end_of_node()
         body += ["_A[_rhs + _nd] = _r", "if not _kept:", "    _A[_d + _nd] = _y"]
@@ -174,6 +176,7 @@ class StepKernels:
         name = f"{kernel.name}{'_lean' if unread else ''}"
         lines = ["@kernel", f"def {name}_block({BASIC}, {BLOCK}):", *self._group(MOVING)]
         lines += [
+            "    _marks = _TT[_bx, 0]",
             f"    _kept = {kept(p)}",
             "    _base = _U(_G[_g, _BASE])",
             *[f"    _{x} = _base + _U(_G[_g, _{x.upper()}])" for x in ("v", "rhs", "d", "begin_d")],
@@ -189,13 +192,18 @@ class StepKernels:
         stop = f"min(_TT[_bx, 2] + {W}, _G[_g, _NODES])"
         return strided("_i", "_TT[_bx, 2] + _lane", stop, body, "    ")
 
-    def _at_node(self, part: Part, unread: Unread | None) -> list[str]:
+    def _found(self, part: Part) -> str:
+        """Text that reads which instance of a mechanism is at the node, or -1."""
+        return f"_K[_U(_H[_chunk, _{self._m(part).template.name}_AT]) + _nd]"
+
+    def _at_node(self, part: Part, unread: Unread | None, spread: bool) -> list[str]:
         m = self._m(part)
         w = InstanceWriter(self.context, m, part.block, unread)
         name = w.name
+        at = f"_inst = {f'_at_{part.mechanism}' if spread else self._found(part)}"
         if part.how == "node":
             call = f"{w.function}({EVENTLESS}, _g, _inst, _nd, _t, _dt)"
-            lines = [f"_inst = _at_{part.mechanism}", "if _inst >= 0:"]
+            lines = [at, "if _inst >= 0:"]
             if not w.accumulates:
                 return [*lines, f"    {call}"]
             lines.append(f"    {', '.join(w.S(n) for n in w.returned)} = {call}")
@@ -206,7 +214,7 @@ class StepKernels:
             *self._summed(w),
         ]
         if m.template.kind != "point":
-            lines = [f"_inst = _at_{part.mechanism}", "if _inst >= 0:", f"    _rows = _U(_G[_g, _{name}_N])"]
+            lines = [at, "if _inst >= 0:", f"    _rows = _U(_G[_g, _{name}_N])"]
             return [*lines, *[f"    {x}" for x in taken]]
         lines = [
             f"_first = _U(_H[_chunk, _{name}_FIRST]) + _nd",
@@ -271,3 +279,10 @@ class StepKernels:
             *self._each_node(body),
         ]
         return "\n".join(lines)
+
+
+def _where_marked(k: int, lines: Sequence[str]) -> list[str]:
+    """Lines of the k-th part of a kernel over nodes, where a block needs it."""
+    if k >= MARKED_PARTS:
+        return list(lines)
+    return [f"if _marks & {1 << k} != 0:", *[f"    {x}" for x in lines]]

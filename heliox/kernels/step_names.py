@@ -9,6 +9,7 @@ from heliox.kernels.program import Program
 
 HALT, FIRST, KEPT = range(3)  # of CTL
 CONTROLS = 3
+MARKED_PARTS = 31  # of a kernel over nodes: whether a block needs them is a bit
 PACK = 32  # groups of a block where each has a thread
 BEFORE_LAST, BEFORE_DETECT, BEFORE_HALF, MOVING, MOVED = 2, 0, 1, 3, 4  # PHASE
 BASIC = f"{EVENTLESS}, _X, _K, _H, _QN, _T, _CTL, _TT, _chunks, _room, _dt"

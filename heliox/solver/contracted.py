@@ -1,8 +1,9 @@
 """The cable equation in the order of a contraction, by one thread or by many.
 
 Plain functions on arrays, one text for every device. The tree lies in ``S`` from ``at`` on in the order of
-elimination (`heliox.solver.contraction.Tables`): diagonal, right-hand side, a, b, the coupling of a compressed
-node to its child, and, where `again` says that more right-hand sides will come, that child's share of it.
+elimination (`heliox.solver.contraction.Tables`): diagonal, right-hand side, a, b, the coupling of a
+compressed node to its child, and, where `again` says that more right-hand sides will come, that child's
+share of it.
 Each has a place more than there are nodes, for the neighbour that a node lacks. ``J`` holds the schedule from
 `table` on. Every node receives from those that go, children first, in descending order, so that sums have
 one order for any number of threads: the bits are those of `heliox.solver.contraction.solve` with libm's
