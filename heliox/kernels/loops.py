@@ -11,7 +11,7 @@ from heliox.kernels.mechanism_text import table_arguments
 from heliox.kernels.program import Program
 from heliox.mechanisms.varstruct import VarStruct
 
-CONTRACTION = "_I, _work, _schedule, _n, _steps, _tasks"
+CONTRACTION = "_I, _work, _schedule, _n, _rows, _tasks"
 COUPLE = "couple(_A, _P, _I, {}, _a, _b, _visit, _parent, _stretches, _stretch_n)"
 
 
@@ -39,7 +39,7 @@ class Loops:
                     f"{pad}_work = _base + _U(_G[_g, _WORK])",
                     f"{pad}_places = _U(_G[_g, _PLACES])",
                     f"{pad}_schedule = _U(_G[_g, _SCHEDULE])",
-                    f"{pad}_steps = _G[_g, _SCHEDULE_STEPS]",
+                    f"{pad}_rows = _G[_g, _SCHEDULE_STEPS]",
                     f"{pad}_tasks = _G[_g, _SCHEDULE_TASKS]",
                 ]
                 if self.context.program.order == "contraction"
@@ -92,11 +92,11 @@ class Loops:
                     f"    contract_again(_A, _A, {CONTRACTION})",
                     "else:",
                     "    lay_tree(_A, _P, _I, _A, _work, _places, _n, _rhs, _d, _a, _b, 0, 1)",
-                    "    first_pivots(_A, _I, _work, _schedule, _n, _steps, 0, 1)",
-                    f"    contract(_A, {CONTRACTION}, 0, _steps, True, 0, 1, 1)",
+                    "    first_pivots(_A, _I, _work, _schedule, _n, _rows, 0, 1)",
+                    f"    contract(_A, {CONTRACTION}, 0, _rows, True, 0, 1, 1)",
                 ],
                 "substitute": [
-                    f"expand(_A, _A, {CONTRACTION}, 0, _steps, 0, 1, 1)",
+                    f"expand(_A, _A, {CONTRACTION}, 0, _rows, 0, 1, 1)",
                     "take_solution(_I, _A, _work, _places, _n, _rhs)",
                 ],
             }
@@ -113,7 +113,7 @@ class Loops:
             second = (
                 f"transposed_expand(_A, _B, {CONTRACTION})"
                 if transposed
-                else f"expand(_A, _B, {CONTRACTION}, 0, _steps, 0, 1, 1)"
+                else f"expand(_A, _B, {CONTRACTION}, 0, _rows, 0, 1, 1)"
             )
             return [
                 "lay_right_side(_I, _B, _B, _work, _places, _n, _rhs)",

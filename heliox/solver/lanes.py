@@ -136,48 +136,49 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
 
 
 def sweep_near(S, J, n, rows, width, kept, lane, lanes):
-    """Both sweeps over what `load_near` has laid out; a row has at most `width` nodes."""
+    """Both sweeps over what `load_near` has laid out; a row has at most `width` nodes.
+
+    All threads of the block go through all rows, also those that find no node there: they meet behind each.
+    """
     n = U(n)
     R, Q, B, UNDER, BESIDE, OVER, BEGINS = near_places(n)
     last = U(rows)
-    team = U(min(width, lanes))
-    if U(lane) < team:
-        end = U(0)
-        s = U(0)
-        while s < last:
-            q = end + U(lane)
-            s += U(1)
-            end = U(J[BEGINS + s])
-            while q < end:
-                k = U(J[UNDER + q])
-                x = S[R + q]
-                if kept:
-                    while k < n:
-                        x -= S[Q + k] * S[R + k]
-                        k = U(J[BESIDE + k])
-                else:
-                    y = S[q]
-                    while k < n:
-                        f = S[Q + k]
-                        y -= f * S[B + k]
-                        x -= f * S[R + k]
-                        k = U(J[BESIDE + k])
-                    y = _inverse(y)
-                    S[q] = y
-                    S[Q + q] = _over(S[Q + q], y)
-                S[R + q] = x
-                q += team
-            meet(width)
-        s = last
-        while s > U(0):
-            s -= U(1)
-            q = U(J[BEGINS + s]) + U(lane)
-            while q < end:
-                x = S[R + q] - S[B + q] * S[R + U(J[OVER + q])]
-                S[R + q] = _over(x, S[q])
-                q += team
-            end = U(J[BEGINS + s])
-            meet(width)
+    end = U(0)
+    s = U(0)
+    while s < last:
+        q = end + U(lane)
+        s += U(1)
+        end = U(J[BEGINS + s])
+        while q < end:
+            k = U(J[UNDER + q])
+            x = S[R + q]
+            if kept:
+                while k < n:
+                    x -= S[Q + k] * S[R + k]
+                    k = U(J[BESIDE + k])
+            else:
+                y = S[q]
+                while k < n:
+                    f = S[Q + k]
+                    y -= f * S[B + k]
+                    x -= f * S[R + k]
+                    k = U(J[BESIDE + k])
+                y = _inverse(y)
+                S[q] = y
+                S[Q + q] = _over(S[Q + q], y)
+            S[R + q] = x
+            q += U(lanes)
+        meet(width)
+    s = last
+    while s > U(0):
+        s -= U(1)
+        q = U(J[BEGINS + s]) + U(lane)
+        while q < end:
+            x = S[R + q] - S[B + q] * S[R + U(J[OVER + q])]
+            S[R + q] = _over(x, S[q])
+            q += U(lanes)
+        end = U(J[BEGINS + s])
+        meet(width)
     barrier()
 
 

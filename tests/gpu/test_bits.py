@@ -33,6 +33,11 @@ def test_the_same_bits(name, gpu):
     same(here, there)
 
 
+@pytest.mark.parametrize("name", ["layer5", "ring", "members", "gap_ring"])
+def test_the_same_bits_in_the_order_of_a_contraction(name, gpu):
+    same(*both(name, gpu, order="contraction"))
+
+
 @pytest.mark.parametrize("name", zoo.CASES)
 def test_the_same_initial_state(name, gpu):
     same(zoo.simulation(name), zoo.simulation(name, **gpu))

@@ -19,6 +19,13 @@ def test_branched_cell_with_synapses(secondorder):
     check(s, only=SYNAPSES if secondorder == 0 else ("hh.gnabar", "cm"))
 
 
+def test_the_order_of_a_contraction():
+    """The transposed system with its factors; tangents with them too."""
+    check(
+        Sweeps(models.with_synapses(), SYNAPSES, v_init=-65.0, order="contraction"), only=("hh.gnabar", "cm")
+    )
+
+
 def test_couplings_along_the_cable():
     """Adjoints of a and b: through them diameters, lengths and axial resistances act."""
     s = Sweeps(models.with_synapses(), SYNAPSES, v_init=-65.0, geometry=True)

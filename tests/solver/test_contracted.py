@@ -1,4 +1,4 @@
-"""A tree solved in the order of a contraction, in plain Python, by one thread and by many, to the last bit."""
+"""A tree solved in the order of a contraction, in plain Python, by one thread and many, to the last bit."""
 
 import threading
 from types import FunctionType
