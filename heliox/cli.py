@@ -56,7 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="versions, processor, GPUs, cache, and what is missing")
     info.set_defaults(command=_info)
 
-    demo = commands.add_parser("demo", help="build a network in NEURON and run it in both simulators")
+    demo = commands.add_parser("demo", help="build a network in NEURON and run it in both simulators; "
+                               "demo learn: train cells to read digits")  # fmt: skip
+    demo.add_argument("what", nargs="?", choices=("network", "learn"), default="network")
     demo.add_argument("--morphology", metavar="FILE", help="an SWC or ASC file; default: generated cells")
     demo.add_argument("--cells", type=_whole, default=12, metavar="N", help="default: 12")
     demo.add_argument("--tstop", type=_positive, default=TSTOP, metavar="ms", help="default: 100")
@@ -125,6 +127,11 @@ def _whole(text: str) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.what == "learn":
+        from heliox.learn.demo import run as learn
+
+        learn(out=arguments.out, seed=arguments.seed, threads=arguments.threads, say=_say)
+        return 0
     from heliox import demo
 
     result = demo.run(

@@ -13,12 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from heliox.engine import guard, interrupt
 from heliox.engine.choice import choose, choose_device, engine_of
 from heliox.engine.clock import psolve_steps
+from heliox.engine.lasting import SimulationHandle
 from heliox.engine.layout import make_plan
 from heliox.engine.plan import Plan
 from heliox.engine.recorder import Recorder, Recording
 from heliox.engine.reduction import Reduction
 from heliox.engine.registry import Handle, VariableRegistry, shortest
 from heliox.engine.vary import named, waveforms
+from heliox.engine.window import Window
 from heliox.errors import ModelError, NumericalError
 from heliox.kernels import threads as threading
 from heliox.kernels.program import Adjoint
@@ -112,8 +114,8 @@ class Simulation:
         self._played: dict[int, tuple[NDArray, NDArray]] = {}  # plays that differ: times, values (B, points)
         self._delays = model.connections.delay  # the least that was asked for
         self._membrane = False  # whether i_membrane_ is computed
-        self._initialized: tuple[float | None] | None = None  # v of the last `initialize`, for a new plan
-        self._assigned: list[tuple[str, Where, NDArray]] = []
+        self._initialized: tuple[ArrayLike | None] | None = None  # v of the last `initialize`, for a new plan
+        self._assigned: list[tuple[str | Variable, Where, NDArray]] = []
         self._ran = False
         self._build()
 
@@ -132,6 +134,7 @@ class Simulation:
             chunk_nodes=1 if self._backend else None,  # a device takes every cell by itself
             adjoint=self.adjoint,
             order=self.order,
+            forward=not self._backend,
         )
         self.engine = engine_of(self.plan, self._backend, self.threads)
         if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet
@@ -144,7 +147,7 @@ class Simulation:
 
     # ------------------------------------------------------------------ variables
 
-    def var(self, name: str, where: Where = None) -> SimulationHandle:
+    def var(self, name: str | Variable, where: Where = None) -> SimulationHandle:
         """A handle to a variable: ``sim.var("hh.gnabar", where="soma")``.
 
         ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run,
@@ -175,17 +178,50 @@ class Simulation:
         Recording
             With ``t`` (ms) and ``values``; the first sample is the state before the next run.
         """
-        stride = 1
-        if every is not None:
-            stride = round(every / self.dt) if np.isfinite(every) else 0
-            if stride < 1 or abs(stride * self.dt - every) > 1e-9 * max(every, self.dt):
-                raise ModelError(
-                    f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms"
-                )
+        stride = self._stride(every)
         handle = self._handle(variable, where)  # first: it may ask for a new plan
         recording = Recording(handle, stride)
         self._recorder.recordings.append(recording)
         return recording
+
+    def _stride(self, every: float | None) -> int:
+        """Steps in `every` ms."""
+        if every is None:
+            return 1
+        stride = round(every / self.dt) if np.isfinite(every) else 0
+        if stride < 1 or abs(stride * self.dt - every) > 1e-9 * max(every, self.dt):
+            raise ModelError(f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms")
+        return stride
+
+    def window(
+        self, variable: str | Variable, where: Where = None, *, start: float = 0.0, stop: float,
+        every: float | None = None, mean: bool = False,
+    ) -> Window:  # fmt: skip
+        """Samples from `start` to `stop` (ms, both included) in one array, time first.
+
+        Parameters
+        ----------
+        every : float, optional
+            ms, a multiple of dt: one sample of so many, or with `mean` the mean of so many.
+        """
+        k = self._stride(every)
+        handle = self._handle(variable, where)
+        return self._view(Window(handle, self.dt, start=start, stop=stop, every=k, mean=mean))
+
+    def ring(
+        self, variable: str | Variable, where: Where = None, *, samples: int, every: float | None = None,
+        mean: bool = False,
+    ) -> Window:  # fmt: skip
+        """The last `samples` samples, in one array; `every` and `mean` as in `window`."""
+        if samples < 1:
+            raise ModelError(f"a ring of {samples} samples; it must hold at least one")
+        handle = self._handle(variable, where)
+        return self._view(Window(handle, self.dt, every=self._stride(every), mean=mean, last=samples))
+
+    def _view(self, view: Window) -> Window:
+        self._recorder.recordings.append(view)
+        self.plan.views.append(view)
+        return view
 
     def reduce(
         self, variable: str, kind: str, where: Where = None, *, start: float = 0.0, stop: float = np.inf,
@@ -216,7 +252,12 @@ class Simulation:
         self._recorder.recordings.append(reduction)
         return reduction
 
-    def _handle(self, name: str, where: Where = None) -> Handle:
+    def _handle(self, name: str | Variable, where: Where = None) -> Handle:
+        if isinstance(name, Variable):
+            v = name
+            return self.registry.handle(
+                Variable(v.kind, v.mechanism, v.name, v.indices, v.element, self._names)
+            )
         single = where is None and ("(" in name or _OBJECT.match(name))
         v = self._names.resolve(name) if single else self._names.select(name, where)
         if v.kind == "node" and v.name == "i_membrane_" and not self._membrane:
@@ -308,7 +349,7 @@ class Simulation:
 
     def _rebuild(self) -> None:
         """Plan anew before the first run, keeping recordings and what was assigned."""
-        old = self._recorder.recordings
+        old, self.registry.stale = self._recorder.recordings, True
         self._names = Names(self.model)
         assigned = self._assigned
         self._build()
@@ -318,11 +359,10 @@ class Simulation:
         if self._initialized is not None:
             self.initialize(*self._initialized)
         for r in old:
-            v = r.handle.variable
-            r.attach(
-                self.registry.handle(type(v)(v.kind, v.mechanism, v.name, v.indices, v.element, self._names))
-            )
+            r.attach(self._handle(r.handle.variable))
             self._recorder.recordings.append(r)
+            if isinstance(r, Window):
+                self.plan.views.append(r)
 
     # ------------------------------------------------------------------ running
 
@@ -408,13 +448,13 @@ class Simulation:
         self._initialized = None
         self._forget()
 
-    def initialize(self, v: float | None = None) -> None:
+    def initialize(self, v: ArrayLike | None = None) -> None:
         """INITIAL blocks with the parameters as they are (NEURON's finitialize); t = 0.
 
         Parameters
         ----------
-        v : float, optional
-            mV everywhere; default keeps every voltage.
+        v : float, (nodes,) or (B, nodes), optional
+            mV; default keeps every voltage.
         """
         self.engine.initialize(v)
         self._initialized = (v,)
@@ -455,48 +495,3 @@ class Simulation:
             f"<heliox.Simulation of {self.model!r}, batch {self.batch}, dt {self.dt:g} ms, math {self.math}, "
             f"cpu, t = {self.t:g} ms>"
         )
-
-
-class SimulationHandle:
-    """A handle that survives a new plan before the first run.
-
-    See `heliox.engine.registry.Handle` for its attributes.
-    """
-
-    def __init__(self, sim: Simulation, name: str, where: Where) -> None:
-        self._sim, self._name, self._where = sim, name, where
-        self._of: tuple[object, Handle] = (sim.registry, sim._handle(name, where))
-
-    @property
-    def handle(self) -> Handle:
-        if self._of[0] is not self._sim.registry:
-            self._of = (self._sim.registry, self._sim._handle(self._name, self._where))
-        return self._of[1]
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.handle, name)
-
-    def __len__(self) -> int:
-        return len(self.handle)
-
-    def __getitem__(self, key: object) -> NDArray[np.float64]:
-        return self.handle[key]
-
-    def __setitem__(self, key: object, value: object) -> None:
-        sim, x = self._sim, np.asarray(value, np.float64)
-        h = self.handle
-        wants_members = h.store == "P" and sim.batch > 1 and x.ndim == 2 and x.shape[0] == sim.batch
-        if wants_members:
-            sim._differ(h.variable)
-            h = self.handle
-        if h.variable.kind == "connection" and h.variable.name == "delay" and not sim._ran:
-            sim._shorten(h, key, x)
-            h = self.handle
-        h[key] = x
-        if not sim._ran:
-            sim._assigned.append((self._name, self._where, h.values))
-
-    def __repr__(self) -> str:
-        return repr(self.handle)

@@ -155,3 +155,12 @@ def test_as_a_process(tmp_path):
     words = [sys.executable, "-m", "heliox.cli", "run", str(tmp_path / "nothing.h5")]
     run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert run.returncode == 2 and "Traceback" not in run.stderr and run.stderr.startswith("heliox: ")
+
+
+def test_demo_learn(tmp_path, capsys):
+    pytest.importorskip("sklearn", reason="scikit-learn, which brings the digits, is not installed")
+    assert cli.main(["demo", "learn", "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    found = float(said.partition("in the full trees: ")[2].partition(" %")[0])
+    assert found > 93.0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"learning.png", "confusion.png"}

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-PAGES = ["concepts", "mechanisms", "gradients"]
+PAGES = ["concepts", "mechanisms", "gradients", "learning"]
 
 
 @pytest.mark.slow

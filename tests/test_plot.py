@@ -241,3 +241,42 @@ def test_overview(tmp_path, ending):
         titles=("shape", "traces", "spikes"), heading="a page",
     )  # fmt: skip
     assert path.stat().st_size > 1000
+
+
+HISTORY = {
+    "train_loss": [2.1, 0.9, 0.5],
+    "validation_loss": [2.0, 1.0, 0.7],
+    "train_accuracy": [0.3, 0.8, 0.9],
+    "validation_accuracy": [np.nan, np.nan, 0.85],
+}
+
+
+def test_learning_curves():
+    figure = plot.learning(HISTORY)
+    loss, accuracy = figure.axes
+    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy (%)")
+    assert labels(loss) == labels(accuracy) == ["train", "validation"]
+    assert accuracy.lines[0].get_ydata().tolist() == [30.0, 80.0, 90.0]
+    assert loss.lines[0].get_xdata().tolist() == [1, 2, 3]
+    (alone,) = plot.learning(SimpleNamespace(train_loss=[1.0, 0.5], epoch=[4, 5])).axes
+    assert labels(alone) == ["train"] and alone.lines[0].get_xdata().tolist() == [4, 5]
+    with pytest.raises(HelioXError, match="none of train_loss"):
+        plot.learning({"loss": [1.0]})
+    with pytest.raises(HelioXError, match="3 epochs and epoch has 2"):
+        plot.learning({**HISTORY, "epoch": [1, 2]})
+    with pytest.raises(HelioXError, match="one number an epoch"):
+        plot.learning({"train_loss": [[1.0]]})
+
+
+def test_confusion():
+    ax = plot.confusion([0, 0, 1, 2, 2, 2], [0, 1, 1, 2, 2, 0], names=["a", "b", "c"])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "label")
+    found = {text.get_position()[::-1]: text.get_text() for text in ax.texts}
+    assert found == {(0, 0): "1", (0, 1): "1", (1, 1): "1", (2, 0): "1", (2, 2): "2"}
+    assert ax.get_title(loc="left") == "66.67 % of 6 right"
+    with pytest.raises(HelioXError, match="3 classes and 2 names"):
+        plot.confusion([0, 2], [0, 1], names=["a", "b"])
+    with pytest.raises(HelioXError, match="2 labels and 1 predictions"):
+        plot.confusion([0, 1], [0])
+    with pytest.raises(HelioXError, match="whole numbers from 0"):
+        plot.confusion([0.5], [0])

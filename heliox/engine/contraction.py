@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from heliox.solver.contraction import contract, tables
 
 ROWS = 6  # numbers a node takes while it is eliminated (`heliox.solver.contracted`)
-COLUMNS = ("PLACES", "SCHEDULE", "SCHEDULE_STEPS", "SCHEDULE_TASKS", "NARROW")
+COLUMNS = ("RANK", "SCHEDULE", "SCHEDULE_STEPS", "SCHEDULE_TASKS", "NARROW")
 
 
 class Contractions:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine import guard
 from heliox.engine.fill import fill, weight_addresses
@@ -109,7 +109,7 @@ class Engine:
         p = self.plan
         return (
             self.A, self.P, p.I, p.G, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, p.SR,
-            self.R, self.RA, self.TP, self.LF, self.LI, self.T, self.EX, p.order, p.chunks, self._leaders(),
+            self.R, self.RA, self.TP, self.LF, self.LI, self.T, self.EX, p.order, p.chunks, p.stages,
             last, first, window_, exchanged, p.dt, self.limit, p.partition.lockstep,
         )  # fmt: skip
 
@@ -235,7 +235,7 @@ class Engine:
                     kept |= (target == k) & (which == j)
         return at[kept & (at >= 0)]
 
-    def initialize(self, v: float | None = None) -> None:
+    def initialize(self, v: ArrayLike | None = None) -> None:
         """INITIAL blocks and everything else finitialize does, with the parameters as they are; t = 0."""
         self.t = 0.0
         self.T[:] = 0.0
@@ -305,9 +305,6 @@ class Engine:
         self._exchange()
         self.t = float(self.T.max()) if len(self.T) else self.t
         return done - first
-
-    def _leaders(self) -> int:
-        return self.plan.partition.leaders * self.plan.batch
 
     def _portion(self, window: int) -> int:
         """Steps of one call: a fifth of a second's worth, at least a window."""

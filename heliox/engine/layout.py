@@ -43,6 +43,7 @@ def make_plan(
     chunk_nodes: int | None = None,
     adjoint: Adjoint | None = None,
     order: str = "neuron",
+    forward: bool = True,
 ) -> Plan:
     """Lay a model out.
 
@@ -62,6 +63,8 @@ def make_plan(
         Of elimination: ``"neuron"`` or ``"contraction"``.
     threads : int
         At least so many chunks are wanted if the batch alone does not give them.
+    forward : bool
+        Chunks may run one level after another, where transfers make no circle.
     """
     vary = vary or Vary()
     named, varied = named_variables(model), vary.mechanisms
@@ -77,8 +80,10 @@ def make_plan(
     wanted = -(-threads // batch)
     if adjoint is not None:  # the reverse pass does not depend on threads, and meets nobody on its way
         whole = connected(model) or bool(varied_trained(structs, adjoint))
-        chunk_nodes, wanted = (len(model.nodes) + 1 if whole else chunk_nodes), 1
-    part = partition(model, dt, chunk_nodes or CHUNK_NODES, wanted, delays)
+        everything = len(model.nodes) + sum(len(m) for m in model.mechanisms if m.kind == "artificial")
+        chunk_nodes, wanted = (everything + 1 if whole else chunk_nodes), 1
+    forward = forward and adjoint is None
+    part = partition(model, dt, chunk_nodes or CHUNK_NODES, wanted, delays, forward)
     program = Program(
         tuple(structs), math, model.settings.secondorder, vary.celsius,
         weights_own=vary.weights or any(writes_weights(s) for s in structs),
@@ -100,6 +105,16 @@ def writes_weights(s: VarStruct) -> bool:
     t = s.template
     cleared = len(t.weights) > 1 and "receive_initial" not in t.functions
     return cleared or bool(set(t.weights) & t.writes(*EVENT_BLOCKS))
+
+
+def free_order(s: VarStruct) -> bool:
+    """Whether nothing depends on the order of a mechanism's instances but the sums of a node."""
+    t = s.template
+    if t.kind in ("density", "ion"):
+        return True
+    return (
+        t.kind == "point" and not any(t.effects(b) for b in t.functions) and not set(t.globals_) & set(s.own)
+    )
 
 
 class _Space:
@@ -178,14 +193,17 @@ class _Builder:
         for name, at in self.member_columns.items():
             G[:, self.program.columns[name]] = member * number + at
         chunk = np.tile(np.arange(self.part.chunks), self.batch)
-        order = np.argsort(chunk < self.part.chunks - self.part.leaders, kind="stable")
+        follows = chunk < self.part.chunks - self.part.leaders
+        order = np.lexsort((self.part.level[chunk], follows))
+        levels = np.bincount(self.part.level[chunk][follows]) if follows.any() else np.zeros(1, np.int64)
+        stages = np.cumsum([0, np.count_nonzero(~follows), *levels])
         I = self.I.joined()  # noqa: E741
         flag_at = base[:-1][self._flag_chunk] + flags if len(flags) else flags
         driven = np.concatenate([np.empty(0, np.int64), *(base[:-1][c] + at for c, at in couplings.driven)])
         return Plan(
             self.model, self.dt, self.batch, self.program, self.part, placements, self.node_chunk,
             self.node_local, member, base[:-1], self.P.top + 1, G, I, SR, FAN, CI, order, self.vary, head,
-            tables, globals_at, varied_at, rank, weight_at, flag_at, plays, driven, self.constants,
+            tables, globals_at, varied_at, rank, weight_at, flag_at, stages, plays, driven, self.constants,
         )  # fmt: skip
 
     # ---------------------------------------------------------------- nodes
@@ -236,9 +254,8 @@ class _Builder:
             else:
                 chunk = self.node_chunk[m.node].astype(np.int32)
             count = np.bincount(chunk, minlength=self.part.chunks).astype(np.int64)
-            # one instance a node: in the nodes' storage order, so that gathers run forwards;
-            # several: in NEURON's order
-            within = self.node_local[m.node] if m.kind in ("density", "ion") else np.zeros(len(m))
+            # in the nodes' storage order, so that gathers run forwards; those of one node in NEURON's order
+            within = self.node_local[m.node] if free_order(s) else np.zeros(len(m))
             order = np.lexsort((within, chunk))
             first = np.concatenate([[0], np.cumsum(count)])
             local = np.empty(len(m), np.int64)
@@ -416,8 +433,8 @@ class _Builder:
         chunk = np.empty(len(watching), np.int64)
         address = np.empty(len(watching), np.int64)
         for j, k in enumerate(watching):
-            chunk[j], address[j] = self.variable(
-                placements, int(s.mechanism[k]), int(s.index[k]), s.variable[k], "a spike source watches"
+            chunk[j : j + 1], address[j : j + 1] = self.variables(
+                placements, int(s.mechanism[k]), s.index[[k]], s.variable[k], "a spike source watches"
             )
         order = np.argsort(chunk, kind="stable")
         SR = (
@@ -438,13 +455,13 @@ class _Builder:
         self._flag_chunk = chunk[order]
         return SR, flags
 
-    def variable(
-        self, placements: list[Placement], mechanism: int, index: int, name: str, use: str
-    ) -> tuple[int, int]:
-        """Chunk of one variable of a node or instance, and its offset from the base of the chunk."""
+    def variables(
+        self, placements: list[Placement], mechanism: int, index: NDArray, name: str, use: str
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Chunk of one variable of nodes or instances (n,), and its offset from the base of the chunk."""
         if mechanism < 0:
-            chunk = int(self.node_chunk[index])
-            return chunk, int(self.column("V")[chunk] + self.node_local[index])
+            chunk = self.node_chunk[index].astype(np.int64)
+            return chunk, self.column("V")[chunk] + self.node_local[index]
         p = placements[mechanism]
         plain, _, element = name.partition("[")
         if plain not in p.struct.own:
@@ -454,7 +471,7 @@ class _Builder:
                 variable=name,
             )
         slot = p.struct.own[plain] + (int(element[:-1]) if element else 0)
-        return int(p.chunk[index]), int(p.own_offset(slot)[index])
+        return p.chunk[index].astype(np.int64), p.own_offset(slot)[index]
 
     def _fan_bounds(self, FAN: NDArray, CI: NDArray, placements: list[Placement]) -> None:
         """Room a queue needs before a step detects (FANOUT) and before an event is delivered (FANMAX)."""

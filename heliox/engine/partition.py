@@ -5,12 +5,15 @@ See docs/design.md, section 5.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliox.model.model import Model, Variables
+
+FORWARD = 64  # steps of a window, where transfers only go forward
+MOST_LEVELS = 64
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Partition:
     is the number of chunks (the last ones) that hold only artificial cells without input; ``window`` in steps
     (0: chunks never hear of each other). ``least``: the smallest delay (ms) each connection may have in these
     chunks and this window. ``lockstep``: transfers cross chunks, which therefore meet in the middle of every
-    step.
+    step. ``level`` of each chunk, where transfers only go from lower to higher ones: a level then runs a
+    whole window before the next one does, which finds on the shelf what was laid there in each step.
     """
 
     chunks: int
@@ -31,6 +35,12 @@ class Partition:
     window: int
     least: NDArray[np.float64]
     lockstep: bool = False
+    level: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def forward(self) -> bool:
+        """Whether there are levels."""
+        return bool(self.level.any())
 
 
 def cell_of_node(model: Model) -> NDArray[np.int32]:
@@ -70,8 +80,9 @@ def _components(n: int, first: NDArray, second: NDArray) -> NDArray[np.int64]:
 
 
 def partition(
-    model: Model, dt: float, target: int, at_least: int, delays: NDArray[np.float64] | None = None
-) -> Partition:
+    model: Model, dt: float, target: int, at_least: int, delays: NDArray[np.float64] | None = None,
+    forward: bool = False,
+) -> Partition:  # fmt: skip
     """Cut a model into chunks of about `target` nodes, `at_least` many where its connections allow.
 
     Parameters
@@ -84,6 +95,8 @@ def partition(
         Chunks wanted, or a multiple of it (threads).
     delays : (connections,)
         ms; by default those of the model.
+    forward : bool
+        Where transfers make no circle, let chunks run one level after another.
     """
     c = model.connections
     delays = c.delay if delays is None else delays
@@ -113,7 +126,10 @@ def partition(
         np.concatenate([target_unit[inner][fast], pointed]),
     )
     label = _attach_drivers(label, driver, source, target_unit)
-    chunk, chunks, leaders = _pack(label, size, driver, max(1, target), at_least)
+    level = _levels(label, laid, taken) if forward else np.zeros(n_units, np.int64)
+    chunk, chunks, leaders = _pack(label, size, driver, level, max(1, target), at_least)
+    of_chunk = np.zeros(chunks, np.int64)
+    of_chunk[chunk] = np.where(driver & (chunk >= chunks - leaders), 0, level)
 
     cross = inner & (chunk[source] != chunk[target_unit])
     if cross.any():
@@ -121,14 +137,18 @@ def partition(
         window = max(1, int(np.floor(np.min((delay[cross] + late) / dt))))
     else:
         window = 0
+    if of_chunk.any():
+        window = min(window or FORWARD, FORWARD)
     least = np.zeros(len(c))
     if cross.any():
         least[np.flatnonzero(joining)[cross]] = np.minimum(window * dt - late, delay[cross])
-    lockstep = bool((chunk[laid] != chunk[taken]).any())
+    lockstep = bool((chunk[laid] != chunk[taken]).any()) and not of_chunk.any()
     if lockstep:
         window = 1
     artificial = {m: chunk[u].astype(np.int32) for m, u in units.items()}
-    return Partition(chunks, chunk[:n_cells].astype(np.int32), artificial, leaders, window, least, lockstep)
+    return Partition(
+        chunks, chunk[:n_cells].astype(np.int32), artificial, leaders, window, least, lockstep, of_chunk
+    )
 
 
 def _owner_of(v: Variables, owner: list[NDArray], model: Model) -> NDArray[np.int64]:
@@ -187,22 +207,44 @@ def _attach_drivers(label: NDArray, driver: NDArray, source: NDArray, target: ND
     return label
 
 
+def _levels(label: NDArray, laid: NDArray, taken: NDArray) -> NDArray[np.int64]:
+    """Of each unit, the longest way of transfers that leads to it; all 0 if they make a circle."""
+    names, component = np.unique(label, return_inverse=True)
+    edges = np.unique(np.stack([component[laid], component[taken]], axis=1), axis=0)
+    edges = edges[edges[:, 0] != edges[:, 1]]
+    level = np.zeros(len(names), np.int64)
+    for _ in range(min(len(names), MOST_LEVELS)):
+        new = level.copy()
+        np.maximum.at(new, edges[:, 1], level[edges[:, 0]] + 1)
+        if np.array_equal(new, level):
+            return level[component]
+        level = new
+    return np.zeros(len(label), np.int64)
+
+
 def _pack(
-    label: NDArray, size: NDArray, driver: NDArray, target: int, at_least: int
+    label: NDArray, size: NDArray, driver: NDArray, level: NDArray, target: int, at_least: int
 ) -> tuple[NDArray, int, int]:
-    """Put components into chunks, in order; drivers of several chunks form leader chunks at the end."""
+    """Put components into chunks, in order of levels; drivers of several form leader chunks at the end."""
     names, component = np.unique(label, return_inverse=True)
     total = np.bincount(component, weights=size, minlength=len(names))
     alone = np.ones(len(names), bool)
     np.logical_and.at(alone, component, driver)
-    wanted = at_least * max(1, int(np.ceil(total[~alone].sum() / (target * at_least))))  # as many each thread
-    step = total[~alone].sum() / max(1, wanted)
+    height = np.zeros(len(names), np.int64)
+    np.maximum.at(height, component, level)
     chunk_of = np.zeros(len(names), np.int64)
-    middle = np.cumsum(total[~alone]) - total[~alone] / 2
-    raw = np.minimum((middle / max(step, 1e-9)).astype(np.int64), wanted - 1)
-    _, packed = np.unique(raw, return_inverse=True)
-    chunk_of[~alone] = packed
-    chunks = int(packed.max()) + 1 if packed.size else 0
+    chunks = 0
+    for k in np.unique(height[~alone]):
+        here = ~alone & (height == k)
+        wanted = at_least * max(
+            1, int(np.ceil(total[here].sum() / (target * at_least)))
+        )  # as many each thread
+        step = total[here].sum() / max(1, wanted)
+        middle = np.cumsum(total[here]) - total[here] / 2
+        raw = np.minimum((middle / max(step, 1e-9)).astype(np.int64), wanted - 1)
+        _, packed = np.unique(raw, return_inverse=True)
+        chunk_of[here] = chunks + packed
+        chunks += int(packed.max()) + 1
     leaders = 0
     if alone.any():
         if chunks <= 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +91,7 @@ class Plan:
     variable names, with their place in P. ``head``: celsius, key of the random streams, thresholds of
     sources, delays of connections by their rank. ``globals_at``: GLOBALs that all share, in P; ``varied_at``:
     those that differ, in A.
+    ``stages``: bounds in ``order`` of leaders, then of levels.
     """
 
     model: Model
@@ -117,9 +119,11 @@ class Plan:
     connection_rank: NDArray[np.int64]
     weight_at: NDArray[np.int64]
     detector_flag: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    stages: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
     plays: list[PlayAt] = field(default_factory=list)
     driven: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     constants: list[tuple[int, NDArray[np.float64]]] = field(default_factory=list)
+    views: list[Any] = field(default_factory=list)  # heliox.engine.window: what is declared to be kept
 
     @property
     def chunks(self) -> int:
@@ -167,7 +171,10 @@ class Plan:
         n = len(self.model.nodes)
         mb = 8e-6 * (self.A_size + self.P_size)
         window = f"window {self.partition.window} steps" if self.partition.window else "no exchange"
-        return (
-            f"plan: {n} nodes x {self.batch} members in {self.chunks * self.batch} groups, {window}; "
-            f"math={self.program.math}, {mb:.1f} MB of state and parameters"
+        return "\n".join(
+            [
+                f"plan: {n} nodes x {self.batch} members in {self.chunks * self.batch} groups, {window}; "
+                f"math={self.program.math}, {mb:.1f} MB of state and parameters",
+                *(f"  {x!r}" for x in self.views),
+            ]
         )

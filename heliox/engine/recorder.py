@@ -13,6 +13,7 @@ from heliox.engine.clock import step_times
 from heliox.engine.engine import Engine
 from heliox.engine.reduction import Reduction
 from heliox.engine.registry import Handle
+from heliox.engine.window import Window
 from heliox.solver import events
 
 
@@ -106,7 +107,7 @@ class Recording:
 
 
 def _voided(
-    r: Recording | Reduction, block: NDArray[np.float64], steps: NDArray, failed: dict[int, int]
+    r: Recording | Reduction | Window, block: NDArray[np.float64], steps: NDArray, failed: dict[int, int]
 ) -> NDArray[np.float64]:
     """Samples with NaN for members behind the step in which they failed; what all share never changes."""
     at = r.handle.addresses
@@ -123,7 +124,7 @@ class Recorder:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.recordings: list[Recording | Reduction] = []
+        self.recordings: list[Recording | Reduction | Window] = []
 
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
         """Advance `steps` and collect; no steps take the first samples only. Returns the steps done."""

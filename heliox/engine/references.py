@@ -21,7 +21,7 @@ def named_variables(model: Model) -> dict[str, set[str]]:
     t, p = model.transfers, model.pointers
     out: dict[str, set[str]] = {}
     for v in (model.plays.target, t.source, t.target, p.to):
-        for mechanism, name in zip(v.mechanism.tolist(), v.name, strict=True):
+        for mechanism, name in dict.fromkeys(zip(v.mechanism.tolist(), v.name, strict=True)):
             if mechanism >= 0:
                 out.setdefault(model.mechanisms[mechanism].name, set()).add(name.partition("[")[0])
     return out
@@ -48,12 +48,15 @@ class Couplings:
 
     def _at(self, v: Variables, use: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Chunk and offset from its base, of each variable."""
-        found = [
-            self.builder.variable(self.placements, m, k, name, use)
-            for m, k, name in zip(v.mechanism.tolist(), v.index.tolist(), v.name, strict=True)
-        ]
-        both = np.array(found, np.int64).reshape(-1, 2)
-        return both[:, 0], both[:, 1]
+        chunk, at = np.zeros(len(v), np.int64), np.zeros(len(v), np.int64)
+        spelled, which = np.unique(np.array(v.name, np.str_), return_inverse=True)
+        for m in np.unique(v.mechanism).tolist():
+            for k in np.unique(which[v.mechanism == m]).tolist():
+                here = np.flatnonzero((v.mechanism == m) & (which == k))
+                chunk[here], at[here] = self.builder.variables(
+                    self.placements, m, v.index[here], str(spelled[k]), use
+                )
+        return chunk, at
 
     def _lists(self, chunk: NDArray, rows: NDArray, count: str, first: str) -> None:
         """One list of rows a chunk, in their order."""
@@ -90,18 +93,34 @@ class Couplings:
         return out
 
     def transfers(self) -> None:
-        """Pairs (variable, place on the shelf), which every member has."""
+        """Pairs (variable, place on the shelf), which every member has: a place for each source.
+
+        Where transfers only go forward the shelf has a row for each step of a window.
+        """
         t = self.builder.model.transfers
-        place = np.arange(len(t))
-        self.builder.row("SHELF", len(t), True)
-        for v, count, first, use in (
-            (t.source, "LAID", "LAY", "a transfer reads"),
-            (t.target, "TAKEN", "TAKE", "a transfer sets"),
-        ):
-            chunk, at = self._at(v, use)
-            if v is t.target:
-                self.driven.append((chunk, at))
-            self._lists(chunk, np.stack([at, place], axis=1), count, first)
+        _, name = np.unique(np.array(t.source.name, np.str_), return_inverse=True)
+        key = np.stack([t.source.mechanism, t.source.index, name], axis=1)
+        _, first, place = np.unique(key, axis=0, return_index=True, return_inverse=True)
+        part = self.builder.part
+        rows = max(1, part.window) if part.forward else 1
+        self.builder.row("SHELF", rows * len(first), True)
+        self.builder.column("SHELF_ROWS")[:] = rows
+        self.builder.column("SHELF_SIZE")[:] = len(first)
+        chunk, at = self._at(t.source, "a transfer reads")
+        pairs = np.stack([at[first], np.arange(len(first))], axis=1)
+        self._lists(chunk[first], pairs, "LAID", "LAY")
+        chunk, at = self._at(t.target, "a transfer sets")
+        self.driven.append((chunk, at))
+        order = np.lexsort((at, chunk))  # written forwards
+        chunk, at, place = chunk[order], at[order], place.ravel()[order]
+        self._lists(chunk, np.stack([at, place], axis=1), "TAKEN", "TAKE")
+        # the same by runs of targets that lie side by side: (first target, number, first of their places)
+        new = np.ones(len(at), bool)
+        new[1:] = (np.diff(at) != 1) | (np.diff(chunk) != 0)
+        begin = np.flatnonzero(new)
+        runs = np.stack([at[begin], np.diff(np.append(begin, len(at))), begin], axis=1)
+        self._lists(chunk[begin], runs, "RUNS", "RUN")
+        self.builder.column("PLACES")[:] = self.builder.I.add(place)
 
     def pointers(self) -> None:
         """For every pointer of a mechanism, the offset of what each instance points at."""

@@ -18,6 +18,7 @@ from heliox.model.selection import Where
 
 if TYPE_CHECKING:
     from heliox.engine.engine import Engine
+    from heliox.engine.table import Table
 
 
 class Handle:
@@ -64,6 +65,7 @@ class Handle:
     @property
     def values(self) -> NDArray[np.float64]:
         """A copy of the present values."""
+        self._registry.check()
         return self._registry.engine.read(self.store, self.addresses)
 
     @property
@@ -78,6 +80,7 @@ class Handle:
         UnsupportedError
             If the places are not equally spaced; use `values` and assignment then.
         """
+        self._registry.check()
         a = np.atleast_2d(self.addresses)
         inner = np.diff(a, axis=1)
         outer = np.diff(a, axis=0)
@@ -116,6 +119,32 @@ class VariableRegistry:
     def __init__(self, engine: Engine, names: Names | None = None) -> None:
         self.engine = engine
         self.names = names or Names(engine.plan.model)
+        self.stale = False  # whether the simulation has left this plan for another
+
+    def check(self) -> None:
+        """ModelError if the plan has been left: what is written to it would reach no run."""
+        if self.stale:
+            raise ModelError(
+                "a handle of an earlier plan: the simulation has been planned anew since; take it from "
+                "sim.var(...), which follows"
+            )
+
+    def table(self, **handles: Any) -> Table:
+        """What a learning rule reads and writes, by the rule's own names: see `heliox.engine.table.Table`.
+
+        Parameters
+        ----------
+        **handles
+            Of this simulation, of any number of places: ``v=sim.var("v", where="soma")``.
+
+        Raises
+        ------
+        ModelError
+            For a handle of another simulation or of an earlier plan.
+        """
+        from heliox.engine.table import Table  # which is made of handles
+
+        return Table(self, handles)
 
     def handle(self, variable: str | Variable, where: Where = None) -> Handle:
         """The handle of a variable, by name and place.
@@ -231,6 +260,7 @@ class VariableRegistry:
 
         A shared variable takes one value for all members; see `Simulation.var` for values that differ.
         """
+        self.check()
         v = handle.variable
         name = v.name
         if name in READ_ONLY:

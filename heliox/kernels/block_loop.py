@@ -46,7 +46,7 @@ class BlockWriter:
         self.scalar_names = [
             n for n in read if n in ("t", "dt", "celsius") or (n in self.t.globals_ and n not in m.own)
         ]
-        params = set(read) | ({"v"} if self.accumulates else set())
+        params = set(read) | ({"v"} if self.accumulates and self.rule is None else set())
         self.nodes = [n for n in NODE_ARRAYS if n in params]
         self.ion_reads = [n for n in read if n in self.t.ion_names and n not in m.own]
         self.lists = [n for n in read if n in self.t.lists]
@@ -88,7 +88,35 @@ class BlockWriter:
         variants = [self._block("", {})]
         if self.looked_up:
             variants.append(self._block("_tabled", self.looked_up))
-        return [*variants, self._loop(len(variants) > 1)]
+        if self.direct:
+            variants.append(self._direct_block())
+        return [*variants, self._loop(bool(self.looked_up))]
+
+    @property
+    def direct(self) -> bool:
+        """Whether a block with unbroken nodes and a kept matrix may go without the scratch."""
+        plain = self.ordered and self.accumulates and self.t.kind == "density" and self.rule is not None
+        more = (self.ion_reads, self.ion_writes, self.pointers, self.lists, self.looked_up, self.inside)
+        membrane = self.t.electrode and self.context.program.membrane
+        return plain and set(self.nodes) <= {"v"} and not any(more) and not membrane
+
+    def _direct_block(self) -> str:
+        """The block on the nodes' own voltages and right-hand sides, which lie side by side."""
+        name, pad = self.name, "        "
+        lines = [
+            "@kernel",
+            f"def {name}_current_direct(_A, _P, _o, _p, _m, _v, _rhs{self._extra()}):",
+            "    for _j in range(_m):",
+        ]
+        lines += [f"{pad}v = _A[_v + _j]"] if self.nodes else []
+        lines += loads(self.m, self.f.params, pad)
+        total = "0.0"
+        for c in self.t.currents:
+            total = f"({total} + {c})"
+        call = f"{name}_current({', '.join(arguments(self.m, self.f))})"
+        lines.append(f"{pad}{assigned(self.m, self.f)}{call}")
+        lines.append(f"{pad}_A[_rhs + _j] {'+' if self.t.electrode else '-'}= {total}")
+        return "\n".join([*lines, *stores(self.m, self.f.returns, pad)])
 
     def _extra(self) -> str:
         out = "".join(f", {n}" for n in expanded(self.scalar_names, self.t.array_sizes))
@@ -276,6 +304,18 @@ class BlockWriter:
             "    while _first < _count:",
             "        _m = _U(1)" if self.serial else f"        _m = min(_count - _first, _U({W}))",
         ]
+        if self.direct:
+            at = "_U(_I[_node + _first])"
+            places = f"_v + {at}" if self.nodes else "_rhs"
+            given = f"{places}, _rhs + {at}{self._extra()}"
+            lines += [
+                "        if _kept and _unbroken(_I, _node + _first, _m):",
+                f"            {name}_current_direct(_A, _P, _o, _p, _m, {given})",
+                f"            _o += {name}__OWN",
+                f"            _p += {name}__SHARED",
+                f"            _first += _U({W})",
+                "            continue",
+            ]
         lines += self._gather("        ")
         queue = f", {PASSED}, _t" if self.effects else ""
         call = f"{name}_{self.block}_block{{}}(_A, _P, _S, _o, _p, _m{queue}{{}}{self._extra()})"
@@ -398,14 +438,17 @@ class BlockWriter:
                 f"{pad}for _j in range(_m):",
                 f"{pad}    _nd = _U(_I[_node + _first + _j])",
                 f"{pad}    _A[_rhs + _nd] {sign}= {self.S('_i')}",
-                f"{pad}    if not _kept:",
-                f"{pad}        _A[_d + _nd] {other}= {self.S('_gm')}",
             ]
             if self.t.electrode and self.context.program.membrane:
                 lines += [
                     f"{pad}    _A[_saved_rhs + _nd] += {self.S('_i')}",
                     f"{pad}    _A[_saved_d + _nd] -= {self.S('_gm')}",
                 ]
+            lines += [
+                f"{pad}if not _kept:",
+                f"{pad}    for _j in range(_m):",
+                f"{pad}        _A[_d + _U(_I[_node + _first + _j])] {other}= {self.S('_gm')}",
+            ]
         for n in self.pointers_written:
             lines += [
                 f"{pad}for _j in range(_m):",

@@ -60,7 +60,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add"),
     events: ("push", "take", "movable", "withdraw", "keep", "send", "emit", "detect", "exchange"),
     play: ("interpolated", "play", "wait", "point_reached", "begin"),
-    transfer: ("lay_sources", "take_targets"),
+    transfer: ("lay_sources", "take_targets", "take_runs", "take_row"),
     diffusion: ("diffuse",),
     membrane: (
         "forget_membrane", "save_membrane", "save_membrane_coupled", "membrane_current",

@@ -159,7 +159,7 @@ class GroupKernels:
             ]  # fmt: skip
 
         return [
-            "    _places = _U(_G[_g, _PLACES])",
+            "    _places = _U(_G[_g, _RANK])",
             "    _schedule = _U(_G[_g, _SCHEDULE])",
             "    _steps = _G[_g, _SCHEDULE_STEPS]",
             "    _tasks = _G[_g, _SCHEDULE_TASKS]",

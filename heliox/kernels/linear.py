@@ -65,6 +65,11 @@ class LinearWriter(BlockWriter):
         """The derivative of one instance."""
         raise NotImplementedError
 
+    @property
+    def direct(self) -> bool:
+        """Adjoints have rows in the scratch."""
+        return False
+
     def __init__(self, d: Differentiated, context: Context, m: VarStruct, block: str) -> None:
         super().__init__(context, m, block)
         self.effects = False  # derivatives have none: events are replayed from a log

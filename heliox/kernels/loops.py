@@ -37,7 +37,7 @@ class Loops:
             *(
                 [
                     f"{pad}_work = _base + _U(_G[_g, _WORK])",
-                    f"{pad}_places = _U(_G[_g, _PLACES])",
+                    f"{pad}_places = _U(_G[_g, _RANK])",
                     f"{pad}_schedule = _U(_G[_g, _SCHEDULE])",
                     f"{pad}_rows = _G[_g, _SCHEDULE_STEPS]",
                     f"{pad}_tasks = _G[_g, _SCHEDULE_TASKS]",
@@ -60,9 +60,11 @@ class Loops:
         """Phases that are no loop over mechanisms: the tree, plays, transfers, membrane currents."""
         p = self.context.program
         play = "play(_A, _P, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS], _G[_g, _MEMBER], _t)"
-        shelf = "_U(_G[_g, _SHELF])"
+        row = "_U(_QN[_g, STEP]) % _U(_G[_g, _SHELF_ROWS]) * _U(_G[_g, _SHELF_SIZE])"
+        shelf = f"_U(_G[_g, _SHELF]) + {row}"
         lay = f"lay_sources(_A, _I, _base, {shelf}, _U(_G[_g, _LAY]), _G[_g, _LAID])"
-        take = f"take_targets(_A, _I, _base, {shelf}, _U(_G[_g, _TAKE]), _G[_g, _TAKEN])"
+        runs = "_U(_G[_g, _RUN]), _G[_g, _RUNS], _U(_G[_g, _PLACES])"
+        take = f"take_runs(_A, _I, _base, {shelf}, {runs})"
         return {
             "play": [play] if p.plays else [],
             "clear": [

@@ -21,7 +21,7 @@ TASKS = {
     "SAMPLE": SAMPLE, "TABULATE": TABULATE,
 }  # fmt: skip
 _CALL = (
-    f"{ARGS}, _T, _EX, _order, _chunks, _leaders, _last, _first, _window, _exchanged, _dt, _limit, _lockstep"
+    f"{ARGS}, _T, _EX, _order, _chunks, _stages, _last, _first, _window, _exchanged, _dt, _limit, _lockstep"
 )
 ROW = "_U(_G[_g, _TAPE]) + _U(_QN[_g, STEP] - _first) * _U(_G[_g, _ROW])"
 TAPE = [
@@ -144,25 +144,29 @@ def _exchange(loops: Loops) -> str:
 
 
 def _windows(loops: Loops, loop: str, pad: str) -> str:
-    """Windows of all groups; `loop` is what runs the groups of a window: range, or prange side by side.
+    """Windows of all groups; `loop` is what runs the groups of a stage: range, or prange side by side.
 
-    One loop serves leaders, first halves of steps and the rest: each would be compiled with all it calls.
+    One loop serves leaders, first halves of steps and levels: each would be compiled with all it calls.
     """
     text = f"""\
 while True:
     _until = min(_exchanged + _window, _last)
-    for _stage in range(3):
-        if (_stage == 0 and _leaders == 0) or (_stage == 1 and not _lockstep):
-            continue
-        _low = 0 if _stage == 0 else _leaders
-        _high = _leaders if _stage == 0 else _groups
-        _half = 1 if _stage == 1 else 0
+    _half = 0
+    _stage = 0 if _stages[1] > 0 else 1
+    while _stage < len(_stages) - 1:
+        _low = _stages[_stage]
+        _high = _stages[_stage + 1]
+        _half = 1 if _lockstep and _stage == 1 and _half == 0 else 0
         for _k in {loop}(_low, _high):
             group_window({ARGS}, _T, _order[_k], _until, _first, _dt, _limit, _half)
-        if _stage == 1:
+        if _half == 1:
             if not halfway(_QN, _order, _low, _high, _until):
                 return _exchanged
-        elif not settled(_QN, _order, _low, _high, _until) or not {_exchange(loops)}:
+            continue
+        if not settled(_QN, _order, _low, _high, _until):
+            return _exchanged
+        _stage += 1
+        if (_stage == 1 or _stage == len(_stages) - 1) and not {_exchange(loops)}:
             return _exchanged
     _exchanged = _until
     if _until == _last:
@@ -203,6 +207,7 @@ def run(_task, {_CALL}):
     from the state as it stands. TABULATE: every NMODL TABLE.
     """
     _groups = len(_order)
+    _leaders = _stages[1]
 {_advance(program, loops)}
     {_SCRATCH}
     if _task == FINISH:

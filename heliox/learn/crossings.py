@@ -92,4 +92,4 @@ class _Count(Aimed):
         return value, {self.read: per[:, :, None] * np.where(may, slope(u, self.shape), 0.0)}
 
     def __repr__(self) -> str:
-        return f"<spike count of {self.read.variable}>"
+        return f"<spike count of {self.read.called}>"

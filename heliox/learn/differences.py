@@ -1,16 +1,21 @@
-"""Finite differences: an oracle for gradients."""
+"""Finite differences: an oracle for gradients and for learning rules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliox.errors import ModelError
+from heliox.learn.exact import OnProblem
+from heliox.learn.network import Net
+from heliox.learn.parameter import joined
 from heliox.learn.problem import Problem
 from heliox.learn.result import Gradient
+from heliox.learn.rules import Criterion, Learner
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,22 @@ class FiniteDifference:
     def __post_init__(self) -> None:
         if not self.step > 0.0:
             raise ModelError(f"step is {self.step:g}; it must be positive")
+
+    def bind(self, net: Net, loss: Criterion, batch: int, **options: Any) -> Learner:
+        """As a learning rule, to check others by: four runs for each component."""
+
+        def differentiate(problem: Problem, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+            free, parts = problem._unpacked(x)
+            values = problem._named(parts)
+            found = self.gradient(problem, values)
+            pieces = np.split(free, np.cumsum([t.size for t in problem.trained])[:-1], axis=1)
+            slopes = [
+                np.atleast_2d(found.gradient[t.label]) * t.transform.slope(p)
+                for t, p in zip(problem.trained, pieces, strict=True)
+            ]
+            return found.value, joined(slopes)
+
+        return OnProblem(net, loss, batch, differentiate, {}, **options)
 
     def gradient(self, problem: Problem, values: Mapping[str, ArrayLike] | None = None) -> Gradient:
         """As `Problem.gradient`, with the steps taken in ``steps``."""

@@ -133,7 +133,7 @@ def minimise(
         ``"adam"``: `steps` steps. ``"lbfgs"``: SciPy's L-BFGS-B, at most `steps` iterations of one or more
         evaluations each.
     optimiser : Adam, optional
-        Of ``"adam"``, with its learning rate.
+        Of ``"adam"``, with its learning rate; each member has a state of its own.
     tolerance : float
         ``"lbfgs"`` ends where the relative gain of an iteration is less.
     progress : bool
@@ -176,9 +176,11 @@ def minimise(
             converged = lbfgs(evaluate, x, steps, tolerance)
         else:
             adam = optimiser or Adam()
+            states = [adam.start(x.shape[1]) for _ in x]
             for k in range(steps):
                 _, g = evaluate(x)
-                x = adam.step(x, g, k / steps)
+                for member, state in enumerate(states):
+                    adam.step(x[member], g[member], state, k)
             evaluate(x)
     except _Enough:
         pass

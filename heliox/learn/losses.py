@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.errors import ModelError
 from heliox.model.selection import Where
+from heliox.model.variable import Variable
 
 SLACK = 5e-7  # ms, at the bounds of windows, as in heliox.engine.reduction
 Array = NDArray[np.float64]
@@ -20,8 +21,13 @@ Array = NDArray[np.float64]
 class Read:
     """A variable that a loss reads, at its places."""
 
-    variable: str
+    variable: str | Variable
     where: Where = None
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return self.variable if isinstance(self.variable, str) else self.variable.whole
 
 
 class Traces:
@@ -125,7 +131,7 @@ class Windowed(Loss):
         last = int(np.searchsorted(t, self.stop + SLACK, side="right"))
         if first >= last:
             raise ModelError(
-                f"the window from {self.start:g} to {self.stop:g} ms of a loss on {self.read.variable} holds "
+                f"the window from {self.start:g} to {self.stop:g} ms of a loss on {self.read.called} holds "
                 f"none of the samples from {t[0]:g} to {t[-1]:g} ms"
             )
         return slice(first, last)
@@ -145,7 +151,7 @@ class Windowed(Loss):
 
     def __repr__(self) -> str:
         where = "" if self.read.where is None else f" of {self.read.where}"
-        return f"<{type(self).__name__} of {self.read.variable}{where}>"
+        return f"<{type(self).__name__} of {self.read.called}{where}>"
 
 
 def mse(
@@ -205,13 +211,13 @@ class _Custom(Loss):
         value, bar = (np.asarray(a, np.float64) for a in self.function(x, traces.t))
         if value.shape != x.shape[:1] or bar.shape != x.shape:
             raise ModelError(
-                f"a custom loss on {self.read.variable} gave values of shape {value.shape} and derivatives "
+                f"a custom loss on {self.read.called} gave values of shape {value.shape} and derivatives "
                 f"of shape {bar.shape}; they must be {x.shape[:1]} and {x.shape}"
             )
         return value, {self.read: bar}
 
     def __repr__(self) -> str:
-        return f"<custom loss of {self.read.variable}>"
+        return f"<custom loss of {self.read.called}>"
 
 
 def summed(x: Array) -> Array:
@@ -234,9 +240,9 @@ def fitted(target: Array, shape: tuple[int, ...], window: slice, samples: int, r
         wanted.append((shape[0], shape[2]))
     if x.shape not in wanted:
         raise ModelError(
-            f"a target of shape {target.shape} does not fit {read.variable}: the window holds {shape[2]} "
+            f"a target of shape {target.shape} does not fit {read.called}: the window holds {shape[2]} "
             f"samples of {shape[1]} places in {shape[0]} members, the run {samples}",
-            variable=read.variable,
+            variable=read.called,
         )
     if x.ndim == 2 and x.shape != shape[1:]:
         return x[:, None]

@@ -29,7 +29,7 @@ class Parameter:
 
     Parameters
     ----------
-    name : str
+    name : str or Variable
         As `Simulation.var` takes it: ``"hh.gnabar"``, ``"IClamp[0].amp"``, ``"cm"``, ``"NetCon.weight"``;
         ``"v"`` and states (``"hh.m"``) are initial values; ``"diam"`` (um) of segments, ``"L"`` (um) and
         ``"Ra"`` (ohm cm) of sections are geometry.
@@ -39,13 +39,21 @@ class Parameter:
         Bounds, in the unit of the variable; fits then work on free numbers (`heliox.learn.transform`).
     tied : bool
         One value for all places, whose derivative is the sum over them in the order of the model.
+    label : str
+        Its name in results; default: `name`.
     """
 
-    name: str
+    name: str | Variable
     where: Where = None
     lower: ArrayLike | None = None
     upper: ArrayLike | None = None
     tied: bool = False
+    label: str = ""
+
+    @property
+    def called(self) -> str:
+        """What messages call it."""
+        return self.label or (self.name if isinstance(self.name, str) else self.name.whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +114,10 @@ def trained(names: Names, parameters: str | Parameter | Iterable[str | Parameter
         raise ModelError("no parameters are given to differentiate by")
     out: list[Trained] = []
     for p in listed:
-        v = geometry.select(names, p.name, p.where) if _geometric(p.name) else names.select(p.name, p.where)
+        v = _found(names, p)
         refuse(names.model, p, v)
-        twice = sum(q.name == p.name for q in listed) > 1
-        label = f"{p.name} of {p.where}" if twice and p.where is not None else p.name
+        twice = sum(q.called == p.called for q in listed) > 1
+        label = f"{p.called} of {p.where}" if twice and p.where is not None else p.called
         n = 1 if p.tied else len(v)
         t = Trained(p, v, label, Transform.of(p.lower, p.upper, n, label))
         for other in out:
@@ -121,6 +129,12 @@ def trained(names: Names, parameters: str | Parameter | Iterable[str | Parameter
                 raise ModelError(f"there are two parameters {label}; give them different places")
         out.append(t)
     return out
+
+
+def _found(names: Names, p: Parameter) -> Variable:
+    if isinstance(p.name, Variable):
+        return p.name.within(names)
+    return geometry.select(names, p.name, p.where) if _geometric(p.name) else names.select(p.name, p.where)
 
 
 def _geometric(name: str) -> bool:
@@ -143,7 +157,7 @@ def refuse(model: Model, p: Parameter, v: Variable) -> None:
         elif t.kind == "artificial":
             why = f"{t.name} is an artificial cell, which acts by events only"
     if why:
-        raise UnsupportedError(f"no gradient by {p.name}: {why}; {LEGAL}", variable=p.name)
+        raise UnsupportedError(f"no gradient by {p.called}: {why}; {LEGAL}", variable=p.called)
 
 
 def _refused_global(model: Model, v: Variable) -> str:

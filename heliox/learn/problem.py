@@ -45,8 +45,8 @@ class Problem:
         ``"reset"``: each run begins with the frozen state, which no parameter changes (initial values that
         are parameters themselves are then assigned). ``"initialize"``: with INITIAL, which is differentiated
         too.
-    v_init : float, optional
-        mV everywhere before INITIAL; default: the frozen voltages.
+    v_init : float, (nodes,) or (B, nodes), optional
+        mV before INITIAL; default: the frozen voltages.
     memory : int, optional
         Bytes for the tape and its checkpoints; default 2e9.
     surrogate : Surrogate, optional
@@ -78,7 +78,7 @@ class Problem:
 
     def __init__(
         self, sim: Simulation, loss: Loss, parameters: Parameters, duration: float, *, through: str = "reset",
-        v_init: float | None = None, memory: int | None = None, surrogate: Surrogate | None = None,
+        v_init: ArrayLike | None = None, memory: int | None = None, surrogate: Surrogate | None = None,
         progress: bool = True, tangent: bool = False,
     ) -> None:  # fmt: skip
         if through not in THROUGH:
@@ -95,8 +95,8 @@ class Problem:
         self._check_reach(sim, [v for _, v in reads])
         self.sim = twin(sim, self.trained, reads, tangent)
         self._form = Form(self.sim.engine) if any(t.geometry for t in self.trained) else None
-        self._handles = [self._handle(_again(t.variable, self.sim)) for t in self.trained]
-        self._read_handles = {r: self.sim.registry.handle(_again(v, self.sim)) for r, v in reads}
+        self._handles = [self._handle(t.variable.within(self.sim._names)) for t in self.trained]
+        self._read_handles = {r: self.sim.registry.handle(v.within(self.sim._names)) for r, v in reads}
         self._sweeps = sweeps.Sweeps(self.sim.engine, memory=memory, surrogate=surrogate)
         self._record()
         engine = self.sim.engine
@@ -153,7 +153,7 @@ class Problem:
         addresses = [np.atleast_2d(h.addresses) for h in self._read_handles.values()]
         for (read, h), a in zip(self._read_handles.items(), addresses, strict=True):
             if h.store != "A":
-                raise ModelError(f"{read.variable} never changes in a run", variable=read.variable)
+                raise ModelError(f"{read.called} never changes in a run", variable=read.called)
             assert len(a) == self.batch
         flat = np.concatenate([a.ravel() for a in addresses])
         unique, back = np.unique(flat, return_inverse=True)
@@ -262,14 +262,11 @@ class Problem:
         """The state in which the run starts, with these values."""
         engine = self.sim.engine
         engine.reset()
-        if self.through == "initialize" and self.v_init is not None:
-            members = self.sim.registry.handle("v")
-            members[...] = self.v_init
         self._write(values)
         if self.through == "reset":
             engine.fill_tables()
             return
-        engine.initialize()
+        engine.initialize(self.v_init)
         engine.drain_spikes()
         for t, h, v in zip(self.trained, self._handles, values, strict=True):
             if not np.array_equal(_rows(h), t.spread(v)):
@@ -431,11 +428,6 @@ class Problem:
 
 def _rows(handle: Handle | Part) -> Array:
     return np.atleast_2d(handle.values)
-
-
-def _again(v: Variable, sim: Simulation) -> Variable:
-    """A variable of another simulation of the same model."""
-    return Variable(v.kind, v.mechanism, v.name, v.indices, v.element, sim._names)
 
 
 def gradient(

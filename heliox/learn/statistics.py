@@ -66,7 +66,7 @@ class Aimed(Windowed):
 
     def aim(self, goal: ArrayLike | None, weights: ArrayLike | None) -> None:
         if goal is not None and weights is not None:
-            raise ModelError(f"give a goal or weights of {self.read.variable}, not both")
+            raise ModelError(f"give a goal or weights of {self.read.called}, not both")
         self.goal = None if goal is None else np.asarray(goal, np.float64)
         self.weights = None if weights is None else np.asarray(weights, np.float64)
 
@@ -82,7 +82,7 @@ class Aimed(Windowed):
     def _as(self, x: Array, shape: tuple[int, ...]) -> Array:
         if x.shape not in ((), shape[1:], shape) or not np.isfinite(x).all():
             raise ModelError(
-                f"goals and weights of {self.read.variable} are finite and one for all, {shape[1:]} or "
+                f"goals and weights of {self.read.called} are finite and one for all, {shape[1:]} or "
                 f"{shape}, not {x.shape}"
             )
         return x
@@ -112,7 +112,7 @@ class _Reduced(Aimed):
         return value, per[:, :, None] * bar
 
     def __repr__(self) -> str:
-        return f"<{self.kind} of {self.read.variable}>"
+        return f"<{self.kind} of {self.read.called}>"
 
 
 def _over_time(x: Array) -> Array:

@@ -32,8 +32,8 @@ def twin(
             watched.add((model.mechanisms[v.mechanism].name, v.name))
         elif v.kind != "node" or v.name != "v":
             raise ModelError(
-                f"losses read voltages and variables of mechanisms, not {read.variable}",
-                variable=read.variable,
+                f"losses read voltages and variables of mechanisms, not {read.called}",
+                variable=read.called,
             )
     own = [t.variable.whole for t in trained if t.variable.kind in ("mechanism", "connection", "global")]
     spec = spec_of(

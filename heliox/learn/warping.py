@@ -59,7 +59,7 @@ class _SoftDTW(Windowed):
         y = self.target
         if y.ndim == 0 or (y.ndim > 1 and y.shape[:-1] not in (x.shape[1:2], x.shape[:2])):
             raise ModelError(
-                f"a target of shape {y.shape} does not fit {self.read.variable}: it has samples last, of all "
+                f"a target of shape {y.shape} does not fit {self.read.called}: it has samples last, of all "
                 f"places, of {x.shape[1:2]} or of {x.shape[:2]}"
             )
         y = np.broadcast_to(y, (*x.shape[:2], y.shape[-1]))

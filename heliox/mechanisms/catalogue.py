@@ -33,7 +33,7 @@ LIBRARY = {
     "PatternStim": "patternstim",
 }  # fmt: skip
 FAMILIES = {
-    "coupling": {"Gap": "gap"},
+    "coupling": {"Gap": "gap", "GradedSyn": "graded"},
     "sources": {"VecStim": "vecstim"},
     "l5pc": {
         name: f"l5pc.{name.lower()}"

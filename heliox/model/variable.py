@@ -52,6 +52,10 @@ class Variable:
         """Full paths, (n,), in the order of ``indices``; `Names.resolve` reads each of them."""
         return self._names.paths(self)
 
+    def within(self, names: Names) -> Variable:
+        """The same in another plan or simulation of the model."""
+        return Variable(self.kind, self.mechanism, self.name, self.indices, self.element, names)
+
     @property
     def whole(self) -> str:
         """The variable everywhere, as `vary` names it: ``"hh.gnabar"``, ``"NetCon.weight"``, ``"v"``."""

@@ -22,3 +22,17 @@ def take_targets(A, I, base, shelf, first, n):
     for k in range(n):
         pair = first + U(2) * U(k)
         A[base + U(I[pair])] = A[shelf + U(I[pair + U(1)])]
+
+
+def take_runs(A, I, base, shelf, first, n, places):
+    """`take_targets` by runs of targets side by side: rows (first target, number, place of the first)."""
+    for k in range(n):
+        run = first + U(3) * U(k)
+        at = base + U(I[run])
+        from_ = places + U(I[run + U(2)])
+        take_row(A, I, at, shelf, from_, U(I[run + U(1)]))
+
+
+def take_row(A, I, at, shelf, places, n):
+    for j in range(n):
+        A[at + j] = A[shelf + U(I[places + j])]

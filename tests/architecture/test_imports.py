@@ -59,6 +59,7 @@ OPTIONAL = {
     "efel",
     "pandas",
     "scipy",
+    "sklearn",
     "xarray",
     "ipywidgets",
     "IPython",
@@ -200,7 +201,7 @@ def test_neuron_is_imported_only_where_a_live_session_is_read():
 
 
 def test_matplotlib_is_imported_only_by_plot():
-    complain([str(i) for i in imports() if i.top == "matplotlib" and i.file != "plot.py"])
+    complain([str(i) for i in imports() if i.top == "matplotlib" and room(i.file) != "plot"])
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONAL))

@@ -53,7 +53,8 @@ def test_conductances_are_found_again(method):
     p = problem()
     only_conductances(p)
     x0 = starts(p)
-    options = {"steps": 40} if method == "lbfgs" else {"steps": 150, "optimiser": learn.Adam(0.1, decay=0.01)}
+    adam = learn.Adam(learn.Cosine(0.1, 0.001, 150))
+    options = {"steps": 40} if method == "lbfgs" else {"steps": 150, "optimiser": adam}
     fit = learn.minimise(p, x0, method=method, progress=False, **options)
     assert fit.loss.shape == (STARTS,) and (fit.loss < 1e-3 * fit.history[0]).all()
     assert fit.history.shape == (len(fit.seconds), STARTS) and (np.diff(fit.seconds) > 0).all()

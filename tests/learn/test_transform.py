@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from heliox.errors import ModelError
-from heliox.learn.optimisers import Adam
 from heliox.learn.transform import Transform
 
 LOWER = [-np.inf, 0.0, -np.inf, -1.0]
@@ -47,18 +46,3 @@ def test_on_a_bound_or_outside(x):
 def test_bounds_that_are_none(low, high):
     with pytest.raises(ModelError, match="bounds of x"):
         Transform.of(low, high, 4, "x")
-
-
-def test_adam_moves_members_by_themselves():
-    def run(x):
-        adam = Adam(0.1, decay=0.1)
-        for k in range(400):
-            x = adam.step(x, 2.0 * (x - [[1.0, -2.0]]), k / 400)
-        return x
-
-    x0 = np.random.default_rng(0).normal(size=(5, 2))
-    both = run(x0)
-    np.testing.assert_allclose(both, np.broadcast_to([1.0, -2.0], both.shape), atol=1e-3)
-    np.testing.assert_array_equal(both[3:4], run(x0[3:4]))
-    with pytest.raises(ModelError):
-        Adam(0.0)

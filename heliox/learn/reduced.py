@@ -1,0 +1,264 @@
+"""Networks of reduced trees: `learn.reduce`, and how such a network runs and learns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heliox.engine import collapsed
+from heliox.errors import ModelError, UnsupportedError
+from heliox.frontend.cell import Cell
+from heliox.learn.courses import Courses, Responses
+from heliox.learn.forward import window_steps
+from heliox.learn.layers import Dense, Graded
+from heliox.learn.reduction import Reduced, reduced_tree
+from heliox.learn.sequential import Layer, Sequential
+from heliox.learn.weights import pieces
+from heliox.model.model import Model
+from heliox.model.names import Names
+from heliox.model.selection import Where
+
+if TYPE_CHECKING:
+    from heliox.learn.rules import Outcome
+
+Array = NDArray[np.float64]
+
+
+def reduce(
+    model: Sequential | Model | Cell, tol: float, *, duration: float | None = None, inputs: Where = None,
+    outputs: Where = "soma(0.5)", dt: float | None = None, rank: int | None = None,
+) -> ReducedSequential | Reduced:  # fmt: skip
+    """Small linear systems with the impulse responses of passive trees.
+
+    Parameters
+    ----------
+    model : Sequential, or Model or Cell of one cell
+        A network whose trees are all to be reduced, or one tree.
+    tol : float
+        Largest error of an impulse response: see `Reduced.error`.
+    duration : float
+        ms, over which it is measured; a Sequential has its own.
+    inputs, outputs, dt, rank
+        Of one tree: see `heliox.learn.reduction.reduced_tree`. A network's are its synapses and somata.
+
+    Returns
+    -------
+    ReducedSequential or Reduced
+
+    Raises
+    ------
+    UnsupportedError
+        If something is not linear: with its name.
+    NumericalError
+        If `tol` cannot be met.
+    """
+    if isinstance(model, Sequential):
+        if not (duration is inputs is dt is rank is None and outputs == "soma(0.5)"):
+            raise ModelError("a Sequential has its own duration, dt and places; give tol alone")
+        return ReducedSequential(model, tol)
+    if duration is None:
+        raise ModelError("give the duration (ms) over which impulse responses are compared")
+    return reduced_tree(model, tol, duration=duration, inputs=inputs, outputs=outputs, dt=dt, rank=rank)
+
+
+class ReducedSequential:
+    """A `Sequential` whose trees answer by a few exponentials: for `Trainer` with `TransferResistance`.
+
+    Parameters and their order are those of the full network, so that ``full.x = reduced.x`` hands weights on.
+    What samples do is worked out for whole courses at a time: the encoder's are simulated once for every
+    number that occurs (at most 1,024 different ones), graded synapses in between step by step.
+
+    Made by `learn.reduce`. It runs on the processor.
+
+    Attributes
+    ----------
+    net : Sequential
+    trees : list of Reduced
+        Of the layers behind the encoder.
+    """
+
+    def __init__(self, net: Sequential, tol: float) -> None:
+        self.net, self.tol = net, tol
+        self.model, self.parameters, self.layers = net.model, net.parameters, net.layers
+        self.duration, self.window, self.dt = net.duration, net.window, net.dt
+        self.inputs, self.outputs = net.inputs, net.outputs
+        self._running: dict[int | None, ReducedForward] = {}
+        self.trees: list[Reduced] = []
+        for k, layer in enumerate(net.layers[1:], 1):
+            if not (isinstance(layer.spec, Dense) and isinstance(layer.spec.synapse, Graded)):
+                raise UnsupportedError(
+                    f"layer {k} has spiking synapses, whose conductances change its trees; a network can be "
+                    "reduced where all are Graded",
+                    layer=k,
+                )
+            self.trees.append(self._tree(layer))
+
+    def _tree(self, layer: Layer) -> Reduced:
+        assert layer.at is not None
+        soma = Names(layer.cells.cell).node(layer.spec.soma)
+        places = np.unique(np.append(layer.at, soma))
+        return reduced_tree(
+            layer.cells.cell, self.tol, inputs=places, outputs=np.array([soma]), duration=self.duration,
+            dt=self.dt,
+        )  # fmt: skip
+
+    @property
+    def error(self) -> float:
+        """The largest error of all trees."""
+        return max(t.worst for t in self.trees)
+
+    def forward(self, threads: int | None = None) -> ReducedForward:
+        """What runs it: one for all that ask, so that courses are simulated once."""
+        if threads not in self._running:
+            self._running[threads] = ReducedForward(self, threads)
+        return self._running[threads]
+
+    def __repr__(self) -> str:
+        ranks = ", ".join(str(t.rank) for t in self.trees)
+        return f"<reduced {self.net!r}: {ranks} exponentials a cell, error {self.error:.1e}>"
+
+
+class ReducedForward:
+    """Runs samples through a reduced network."""
+
+    def __init__(self, net: ReducedSequential, threads: int | None) -> None:
+        self.net = net
+        self.courses = Courses(net.net, threads)
+        self.first, self.last = window_steps(net.net)
+        self.steps = round(net.duration / net.dt)
+        self._column = [
+            np.searchsorted(t.inputs, _given(layer.at)) for t, layer in zip(net.trees, net.layers[1:])
+        ]
+        self._soma = [
+            int(np.searchsorted(t.inputs, t.outputs[0])) for t in net.trees
+        ]  # the bias is at the soma
+        tree, powers = net.trees[0], np.arange(self.steps + 1)[:, None]
+        self._base = tree.rest[0] + (tree.decay**powers * tree.start) @ tree.C[0]
+        rise = (1.0 - tree.decay**powers) / (1.0 - tree.decay) * tree.B[:, self._soma[0]]
+        self._step = net.layers[1].bias_gain * (rise @ tree.C[0])
+
+    @property
+    def threads(self) -> int:
+        return self.courses.threads or 1
+
+    def write(self, x: Array) -> None:
+        """Set the parameters (N,)."""
+        self._values = {id(p): p.values(x[piece]) for p, piece in pieces(self.net.parameters)}
+
+    def values(self, k: int) -> tuple[Array, Array]:
+        """Weights (before, n) and biases (n,) of layer k."""
+        layer = self.net.layers[k]
+        assert layer.weights is not None and layer.at is not None
+        bias = np.zeros(layer.n) if layer.bias is None else self._values[id(layer.bias)]
+        return self._values[id(layer.weights)].reshape(layer.at.shape), bias
+
+    def all(self, samples: Array) -> list[Array]:
+        """Courses (k, cells, T + 1) mV of the layers behind the encoder."""
+        level = self.level(samples)
+        w, bias = self.values(1)
+        r = self.responses
+        out = [
+            collapsed.encoded(
+                level, self.onset, self._place * w, r.beta, r.part, r.rank, r.psi, self._base, bias,
+                self._step, self.threads,
+            )
+        ]  # fmt: skip
+        for k in range(2, len(self.net.layers)):
+            tree, layer, (w, bias) = self.net.trees[k - 1], self.net.layers[k], self.values(k)
+            onto = layer.gain * tree.B[:, self._column[k - 1]]
+            held = layer.bias_gain * tree.B[:, self._soma[k - 1], None] * bias
+            out.append(
+                collapsed.passed(
+                    out[-1],
+                    onto * w,
+                    held,
+                    tree.decay,
+                    tree.start,
+                    tree.C[0],
+                    float(tree.rest[0]),
+                    self.threads,
+                )
+            )
+        return out
+
+    def level(self, samples: Array) -> NDArray[np.int64]:
+        """Courses of the encoder's cells (k, inputs)."""
+        found = self.courses.find(samples)
+        if found is None:
+            self.courses.add(samples)
+            above = np.maximum(self.courses.values, 0.0)
+            self.active = np.any(above > 0.0, axis=1).ravel()
+            began = np.where(self.active, np.argmax(above > 0.0, axis=1) + 1, above.shape[1])
+            self.onset = np.minimum(began, above.shape[1])  # a step later the trees answer
+            self.responses = Responses.of(self.net.trees[0], self.courses.values, self.net.tol)
+            layer = self.net.layers[1]
+            place = self.responses.place[self._column[0]]  # (before, n, components)
+            self._place = layer.gain * np.ascontiguousarray(place.transpose(2, 0, 1))
+            self.above = np.ascontiguousarray(above)
+            found = self.courses.find(samples)
+            assert found is not None
+        return found
+
+    def run(self, samples: Array) -> Array:
+        """Readouts (k, outputs) of samples (k, inputs): the means of `Forward`."""
+        return self.readout(self.all(samples)[-1])
+
+    def readout(self, v: Array) -> Array:
+        """Mean over the window, in order of time, of courses (k, outputs, T + 1)."""
+        after = 1 if self.first * self.net.dt <= self.net.window[0] + 1e-9 else 0
+        seen = v[:, :, self.first + after : self.last + 1]
+        return np.add.accumulate(seen, axis=2)[:, :, -1] / seen.shape[2]
+
+
+def _given(x: Any) -> NDArray:
+    assert x is not None  # of graded synapses, which all are here
+    return np.asarray(x)
+
+
+class ReducedLearner:
+    """`TransferResistance` on a reduced network."""
+
+    def __init__(self, rule: Any, net: ReducedSequential, loss: Any, steps: int, threads: int | None) -> None:
+        self.rule, self.net, self.loss = rule, net, loss
+        self.forward = net.forward(threads)
+        self.steps = steps - self.forward.first
+
+    def learn(self, x: Array, samples: Array, targets: Array) -> Outcome:
+        from heliox.learn.rules import Outcome
+
+        forward, k, layers = self.forward, len(samples), self.net.layers
+        forward.write(x)
+        courses = forward.all(samples)
+        readout = forward.readout(courses[-1])
+        loss, _ = self.loss.value_and_gradient(readout, targets)
+        count = forward.threads
+        seen = [collapsed.windows(v, forward.first, self.steps, count) for v in courses]
+        error = self._output_error(seen[-1], targets)
+        scale = -(2.0 if self.rule.twice else 1.0) / (k * self.steps)
+        parts: list[Array] = []
+        for n in range(len(layers) - 1, 0, -1):
+            layer, own = layers[n], []
+            if layer.bias is not None:
+                own.append(scale * layer.bias_ratio * np.add.accumulate(error.sum(axis=1), axis=0)[-1])
+            if n > 1:
+                w, _ = forward.values(n)
+                grown, before = collapsed.backwards(seen[n - 2], error, _given(layer.ratio) * w, count)
+            else:
+                course = forward.above[:, forward.first : forward.first + self.steps]
+                course = np.ascontiguousarray(course)
+                grown = collapsed.correlated(forward.level(samples), forward.active, course, error, count)
+            parts[:0] = [(scale * _given(layer.ratio) * grown).ravel(), *own]
+            if n > 1:
+                error = before
+        return Outcome(loss, readout, np.concatenate(parts))
+
+    def _output_error(self, v: Array, targets: Array) -> Array:
+        """``-dloss/dv`` (k, T, outputs) at the momentary output voltages."""
+        k, times, outputs = v.shape
+        repeated = np.repeat(np.asarray(targets), times, axis=0)
+        error = self.loss.error(v.reshape(k * times, outputs), repeated).reshape(v.shape)
+        if self.rule.lag:
+            error = np.concatenate([np.zeros_like(error[:, :1]), error[:, :-1]], axis=1)
+        return np.ascontiguousarray(error)

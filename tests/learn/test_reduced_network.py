@@ -1,0 +1,109 @@
+"""Networks of reduced trees beside the same networks with full ones."""
+
+import numpy as np
+import pytest
+
+import heliox
+from heliox import learn
+from heliox.errors import ModelError, UnsupportedError
+from heliox.learn.layers import Dense, Encoder, Graded, Spiking
+from heliox.learn.sequential import Sequential
+from heliox.learn.trainer import Trainer
+from heliox.learn.transfer import TransferResistance
+
+R = np.random.default_rng(11)
+SAMPLES = R.integers(0, 256, (6, 5)).astype(np.uint8)
+SAMPLES[0, :2] = 0
+LABELS = np.array([0, 1, 2, 1, 0, 2])
+
+
+def tree():
+    cell = heliox.Cell(v_init=0.0)
+    cell.add_section("soma", L=20.0, diam=18.0)
+    for k in range(4):
+        parent = f"dend[{k - 1}](1)" if k > 1 else "soma(1)"
+        cell.add_section(f"dend[{k}]", L=120.0, diam=2.0 - 0.3 * k, nseg=3, connect=parent)
+    cell.insert("pas", g=5e-5, e=0.0)
+    cell.set(cm=1.0, Ra=150.0)
+    return cell
+
+
+def network():
+    """Three layers behind the encoder: all that a Sequential of graded synapses can be made of."""
+    return Sequential(
+        Encoder(5), Dense(4, cell=tree(), places="dend"), Dense(3, cell=tree(), places="dend"), Dense(3),
+        duration=30.0, window=(10.0, 30.0), seed=2,
+    )  # fmt: skip
+
+
+def trainer(net, **options):
+    return Trainer(
+        net, loss=learn.SoftmaxCrossEntropy(), rule=TransferResistance(), optimizer=learn.SGD(1.0), batch=3,
+        progress=False, **{"seed": 1, **options},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def net():
+    return network()
+
+
+@pytest.fixture(scope="module")
+def reduced(net):
+    return learn.reduce(net, 1e-9)
+
+
+def test_it_learns_as_the_full_network_does(net, reduced):
+    full, small = trainer(net), trainer(reduced)
+    wanted, found = (t._learner.learn(t.x, SAMPLES[:3] / 255.0, LABELS[:3]) for t in (full, small))
+    np.testing.assert_allclose(found.readout, wanted.readout, rtol=1e-7, atol=1e-10)
+    np.testing.assert_allclose(found.loss, wanted.loss, rtol=1e-9)
+    np.testing.assert_allclose(found.gradient, wanted.gradient, atol=1e-7 * np.abs(wanted.gradient).max())
+    small.fit(SAMPLES, LABELS, epochs=3)
+    assert small.history.train_loss[-1] < small.history.train_loss[0]
+    full.x = small.x
+    np.testing.assert_allclose(full.predict(SAMPLES), small.predict(SAMPLES), rtol=1e-6, atol=1e-9)
+    assert reduced.error <= 1e-9 and "reduced" in repr(reduced)
+
+
+def test_bits_depend_neither_on_threads_nor_on_the_batch(reduced):
+    one, two = trainer(reduced, threads=1), trainer(reduced, threads=2)
+    x = SAMPLES / 255.0
+    a, b = (t._learner.learn(t.x, x, LABELS) for t in (one, two))
+    np.testing.assert_array_equal(a.gradient, b.gradient)
+    alone = [one._learner.learn(one.x, x[k : k + 1], LABELS[k : k + 1]) for k in range(6)]
+    np.testing.assert_array_equal(np.concatenate([o.readout for o in alone]), a.readout)
+
+
+def test_a_larger_tolerance_is_an_error_of_that_size(net, reduced):
+    rough = learn.reduce(net, 1e-2)
+    assert [t.rank for t in rough.trees] < [t.rank for t in reduced.trees]
+    near, far = (trainer(r).predict(SAMPLES) for r in (reduced, rough))
+    assert 0.0 < np.abs(far - near).max() < 1e-2 * np.abs(near).max()
+
+
+def test_numbers_that_are_no_bytes(reduced):
+    t = trainer(reduced)
+    x = np.array([[0.1, 0.0, 0.25, 0.7, 0.3]])
+    before = t.predict(SAMPLES)
+    assert np.isfinite(t.predict(x)).all()
+    np.testing.assert_allclose(t.predict(SAMPLES), before, rtol=1e-6)
+    with pytest.raises(UnsupportedError, match="at most 1024"):
+        t.predict(np.random.default_rng(0).random((300, 5)))
+
+
+def test_what_cannot_be_reduced(net):
+    spiking = Sequential(
+        Encoder(2), Dense(2, synapse=Spiking(0.01), bias=False), duration=5.0, window=(1.0, 5.0)
+    )
+    with pytest.raises(UnsupportedError, match="layer 1 has spiking synapses"):
+        learn.reduce(spiking, 1e-3)
+    active = tree()
+    active.insert("hh", where="soma")
+    graded = Dense(2, cell=active, synapse=Graded(0.01), places="dend", bias=False)
+    with pytest.raises(UnsupportedError, match="hh"):
+        learn.reduce(Sequential(Encoder(2), graded, duration=5.0, window=(1.0, 5.0)), 1e-3)
+    with pytest.raises(ModelError, match="give tol alone"):
+        learn.reduce(net, 1e-3, duration=50.0)
+    with pytest.raises(ModelError, match="give the duration"):
+        learn.reduce(tree(), 1e-3)
