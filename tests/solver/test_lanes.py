@@ -51,6 +51,19 @@ def hines(parent, a, b, d, rhs):
     ("n", "chain", "seed"), [(1, 1.0, 0), (7, 0.5, 1), (60, 0.9, 2), (90, 0.3, 3), (70, 0.0, 4)]
 )
 def test_a_warp_gives_the_bits_of_hines(n, chain, seed, kept):
+    solved("sweep_warp", (), WARP, n, chain, seed, kept)
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize(("n", "chain", "seed"), [(1, 1.0, 0), (90, 0.3, 3), (70, 0.0, 4)])
+def test_a_block_with_more_threads_than_a_row_has_nodes(n, chain, seed, kept):
+    """All of its threads meet behind each row; so do they with fewer threads than a row has nodes."""
+    for lanes_ in (40, 5):
+        solved("sweep_near", (WARP,), lanes_, n, chain, seed, kept)
+
+
+def solved(function, width, wide, n, chain, seed, kept):
+    """The tree solved by `wide` threads, against Hines."""
     parent = tree(n, seed, chain)
     rng = np.random.default_rng(seed)
     a, b = -rng.random(n), -rng.random(n)
@@ -68,20 +81,22 @@ def test_a_warp_gives_the_bits_of_hines(n, chain, seed, kept):
     P = np.zeros(2 * n)
     P[local], P[n + local] = a, b
     S, J = np.zeros(near_words(n, len(steps))), np.zeros(4 * near_words(n, len(steps)), np.int16)
-    barrier = threading.Barrier(WARP)
-    load, sweep = compiled("load_near", barrier), compiled("sweep_warp", barrier)
+    barrier = threading.Barrier(wide)
+    load, sweep = compiled("load_near", barrier), compiled(function, barrier)
     names = ("PLACE", "UNDER", "BESIDE", "OVER", "BEGINS")
     K = np.concatenate(K)
 
     def work(lane):
-        load(A, P, K, S, J, n, 0, n, 0, n, *(at[x] for x in names), len(steps), kept, lane, WARP)
-        sweep(S, J, n, len(steps), kept, lane)
+        load(A, P, K, S, J, n, 0, n, 0, n, *(at[x] for x in names), len(steps), kept, lane, wide)
+        more = (wide,) if width else ()
+        sweep(S, J, n, len(steps), *width, kept, lane, *more)
 
-    threads = [threading.Thread(target=work, args=(k,), daemon=True) for k in range(WARP)]
+    threads = [threading.Thread(target=work, args=(k,), daemon=True) for k in range(wide)]
     for t in threads:
         t.start()
     for t in threads:
         t.join(60)
+    assert not any(t.is_alive() for t in threads)
     found = S[n + lanes.PAD + tables["PLACE"][local]]
     assert math.isfinite(found.sum())
     assert (found == wanted).all()
