@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from heliox.errors import ModelError
 
+SLACK = 5e-7  # ms, at the bounds of windows of samples
+
 
 def psolve_steps(t: float, tstop: float, dt: float) -> int:
     """Steps NEURON's psolve(tstop) takes from t."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.solver.contraction import contract, tables
+from heliox.solver.dhs import subtree
 
 ROWS = 6  # numbers a node takes while it is eliminated (`heliox.solver.contracted`)
 COLUMNS = ("RANK", "SCHEDULE", "SCHEDULE_STEPS", "SCHEDULE_TASKS", "NARROW")
@@ -22,8 +23,7 @@ class Contractions:
 
     def lay(self, chunk: int, parent: NDArray[np.int32], nodes: NDArray[np.intp]) -> None:
         """That of a chunk's nodes (ascending NEURON index), and room to work."""
-        up, local = parent[nodes], self.builder.node_local[nodes]
-        tree = np.where(up >= 0, np.searchsorted(nodes, up), -1).astype(np.int32)
+        tree, local = subtree(parent, nodes), self.builder.node_local[nodes]
         key = tree.tobytes() + local.tobytes()
         row, columns = self.builder.G[chunk], self.builder.program.columns
         if key not in self._known:

@@ -221,8 +221,6 @@ class _Builder:
         self.node_local[storage] = np.arange(n) - first[self.node_chunk[storage]]
         local_parent = np.where(nodes.parent >= 0, self.node_local[nodes.parent], -1)
         self.column("NODES")[:] = counts
-        by_chunk = np.argsort(self.node_chunk, kind="stable")
-        contractions = Contractions(self)
         for c in range(self.part.chunks):
             mine = storage[first[c] : first[c + 1]]
             row = self.G[c]
@@ -241,7 +239,9 @@ class _Builder:
             rows = stretches(self.node_local[visited], local_parent[visited])
             row[self.program.columns["STRETCHES"]] = self.I.add(rows.ravel())
             row[self.program.columns["STRETCH_N"]] = len(rows)
-            if self.program.order == "contraction":
+        if self.program.order == "contraction":
+            by_chunk, contractions = np.argsort(self.node_chunk, kind="stable"), Contractions(self)
+            for c in range(self.part.chunks):
                 contractions.lay(c, nodes.parent, by_chunk[first[c] : first[c + 1]])
 
     # ---------------------------------------------------------------- mechanisms

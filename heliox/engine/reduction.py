@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from heliox.engine.clock import SLACK
 from heliox.engine.registry import Handle
 from heliox.errors import ModelError, nearest
 
@@ -85,7 +86,7 @@ class Reduction:
 
     def append(self, t: NDArray[np.float64], block: NDArray[np.float64]) -> None:
         """Take in samples: `t` (k,), `block` (k, places). Half a microsecond of slack at the bounds."""
-        for row in block[(t >= self.start - 5e-7) & (t <= self.stop + 5e-7)]:
+        for row in block[(t >= self.start - SLACK) & (t <= self.stop + SLACK)]:
             self._take(row)
 
     def _take(self, row: NDArray[np.float64]) -> None:

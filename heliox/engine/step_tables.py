@@ -113,8 +113,7 @@ def _schedules(
     most = 0
     for c in range(plan.chunks):
         nodes = by_chunk[first[c] : first[c + 1]]  # ascending NEURON index
-        parent = plan.model.nodes.parent[nodes]
-        tree = np.where(parent >= 0, np.searchsorted(nodes, parent), -1).astype(np.int32)
+        tree = dhs.subtree(plan.model.nodes.parent, nodes)
         key = tree.tobytes()
         if key not in known:
             width = lanes or _lanes(tree)

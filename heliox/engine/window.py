@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.engine.clock import SLACK
 from heliox.engine.registry import Handle
 from heliox.errors import ModelError
-
-SLACK = 5e-7  # ms, at the bounds, as in heliox.engine.reduction
 
 
 class Window:

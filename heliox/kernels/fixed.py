@@ -74,7 +74,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     ),
     contracted: (
         "lay_tree", "lay_right_side", "take_solution", "first_pivots", "contract", "expand",
-        "contract_again", "lay_table", "solve_contracted",
+        "contract_again", "receive", "lay_table", "solve_contracted",
         "transposed_contract", "transposed_expand",
     ),
     publish: ("publish", "pull", "row_of"),

@@ -90,7 +90,7 @@ class Loops:
             return {
                 "eliminate": [
                     "if _kept:",
-                    "    lay_right_side(_I, _A, _A, _work, _places, _n, _rhs)",
+                    "    lay_right_side(_I, _A, _work, _places, _n, _rhs)",
                     f"    contract_again(_A, _A, {CONTRACTION})",
                     "else:",
                     "    lay_tree(_A, _P, _I, _A, _work, _places, _n, _rhs, _d, _a, _b, 0, 1)",
@@ -118,7 +118,7 @@ class Loops:
                 else f"expand(_A, _B, {CONTRACTION}, 0, _rows, 0, 1, 1)"
             )
             return [
-                "lay_right_side(_I, _B, _B, _work, _places, _n, _rhs)",
+                "lay_right_side(_I, _B, _work, _places, _n, _rhs)",
                 f"{first}(_A, _B, {CONTRACTION})",
                 second,
                 "take_solution(_I, _B, _work, _places, _n, _rhs)",

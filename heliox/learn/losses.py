@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from heliox.engine.clock import SLACK
 from heliox.errors import ModelError
 from heliox.model.selection import Where
 from heliox.model.variable import Variable
 
-SLACK = 5e-7  # ms, at the bounds of windows, as in heliox.engine.reduction
 Array = NDArray[np.float64]
 
 

@@ -61,11 +61,11 @@ def lay_tree(A, P, J, S, at, place, n, rhs, d, a, b, lane, lanes):
     barrier()
 
 
-def lay_right_side(J, S, Z, at, place, n, rhs):
-    """Only the right-hand side, from and to Z."""
+def lay_right_side(J, Z, at, place, n, rhs):
+    """Only the right-hand side."""
     R = at + U(n) + U(1)
     for i in range(n):
-        Z[R + U(J[place + U(i)])] = S[rhs + U(i)]
+        Z[R + U(J[place + U(i)])] = Z[rhs + U(i)]
     Z[R + U(n)] = 0.0
 
 
@@ -183,21 +183,27 @@ def solve_contracted(A, P, I, S, J, at, table, places, n, steps, tasks, narrow, 
     barrier()
 
 
+def receive(S, Z, J, R, of_child, of_parent, TARGET, KID, BESIDE, ABOVE, n, first, last):
+    """Right-hand sides in Z, of tasks `first` to `last`: what children and the parent pass on."""
+    none = U(n)
+    for k in range(first, last):
+        r = U(J[TARGET + U(k)]) >> U(1)
+        x = Z[R + r]
+        c = U(J[KID + U(k)])
+        while c < none:
+            x -= S[of_child + c] * Z[R + c]
+            c = U(J[BESIDE + c])
+        u = U(J[ABOVE + U(k)])
+        if u < none:
+            x -= S[of_parent + u] * Z[R + u]
+        Z[R + r] = x
+
+
 def contract_again(S, Z, J, at, table, n, steps, tasks):
     """Eliminate another right-hand side, in Z; the same bits as `contract`."""
     D, R, Q, B, E, F = contracted_places(at, n)
     BEGINS, STARTS, UP, DOWN, BESIDE, TARGET, KID, ABOVE = contraction_table(table, n, steps, tasks)
-    for k in range(tasks):
-        r = U(J[TARGET + U(k)]) >> U(1)
-        x = Z[R + r]
-        c = U(J[KID + U(k)])
-        while c < U(n):
-            x -= S[Q + c] * Z[R + c]
-            c = U(J[BESIDE + c])
-        u = U(J[ABOVE + U(k)])
-        if u < U(n):
-            x -= S[F + u] * Z[R + u]
-        Z[R + r] = x
+    receive(S, Z, J, R, Q, F, TARGET, KID, BESIDE, ABOVE, n, 0, tasks)
 
 
 def transposed_contract(S, Z, J, at, table, n, steps, tasks):
@@ -207,17 +213,8 @@ def transposed_contract(S, Z, J, at, table, n, steps, tasks):
     for s in range(steps):
         for q in range(J[BEGINS + U(s)], J[BEGINS + U(s + 1)]):
             Z[R + U(q)] = _over(Z[R + U(q)], S[D + U(q)])
-        for k in range(J[STARTS + U(s)], J[STARTS + U(s + 1)]):
-            r = U(J[TARGET + U(k)]) >> U(1)
-            x = Z[R + r]
-            c = U(J[KID + U(k)])
-            while c < U(n):
-                x -= S[B + c] * Z[R + c]
-                c = U(J[BESIDE + c])
-            u = U(J[ABOVE + U(k)])
-            if u < U(n):
-                x -= S[E + u] * Z[R + u]
-            Z[R + r] = x
+        first, last = J[STARTS + U(s)], J[STARTS + U(s + 1)]
+        receive(S, Z, J, R, B, E, TARGET, KID, BESIDE, ABOVE, n, first, last)
 
 
 def transposed_expand(S, Z, J, at, table, n, steps, tasks):

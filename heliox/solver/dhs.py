@@ -31,6 +31,12 @@ def levels(parent: NDArray[np.integer]) -> NDArray[np.int32]:
         jump = jump[jump]
 
 
+def subtree(parent: NDArray[np.integer], nodes: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Parents among `nodes` (ascending, whole trees) alone, numbered from 0; -1 for roots."""
+    up = parent[nodes]
+    return np.where(up >= 0, np.searchsorted(nodes, up), -1).astype(np.int32)
+
+
 def schedule(parent: NDArray[np.integer], lanes: int) -> list[NDArray[np.int32]]:
     """Steps of the elimination, at most `lanes` nodes each, deepest first; backwards for the substitution.
 

@@ -13,7 +13,7 @@ from tests.solver.test_lanes import tree
 
 NAMES = [
     "contracted_places", "contraction_table", "near_table", "lay_table", "lay_tree", "lay_right_side",
-    "take_solution", "first_pivots", "contract", "expand", "contract_again", "transposed_contract",
+    "take_solution", "first_pivots", "contract", "expand", "receive", "contract_again", "transposed_contract",
     "transposed_expand", "solve_contracted",
 ]  # fmt: skip
 CASES = [(1, 1.0, 0), (2, 1.0, 1), (7, 0.5, 1), (60, 0.9, 2), (90, 0.3, 3), (150, 0.97, 5), (70, 0.0, 4)]
@@ -101,13 +101,13 @@ def test_the_same_matrix_again_and_transposed(n, chain, seed):
     other = np.random.default_rng(seed).standard_normal(n)
     B = np.full(len(A), np.nan)
     B[n + local] = other
-    s["lay_right_side"](J, B, B, work, 0, n, n)
+    s["lay_right_side"](J, B, work, 0, n, n)
     s["contract_again"](A, B, J, work, n, *rest)
     s["expand"](A, B, J, work, n, *rest, 0, found.steps, 0, 1, 1)
     s["take_solution"](J, B, work, 0, n, n)
     np.testing.assert_array_equal(B[n + local], solve(contract(parent), a, b, d, other))
     B[n + local] = other
-    s["lay_right_side"](J, B, B, work, 0, n, n)
+    s["lay_right_side"](J, B, work, 0, n, n)
     s["transposed_contract"](A, B, J, work, n, *rest)
     s["transposed_expand"](A, B, J, work, n, *rest)
     s["take_solution"](J, B, work, 0, n, n)
