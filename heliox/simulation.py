@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from heliox.engine import guard, interrupt
-from heliox.engine.choice import choose, choose_device, engine_of
+from heliox.engine.choice import choose, choose_device
 from heliox.engine.clock import psolve_steps
-from heliox.engine.layout import make_plan
+from heliox.engine.draft import Draft, Options
+from heliox.engine.engine import Engine
+from heliox.engine.lasting import LastingHandle
 from heliox.engine.plan import Plan
-from heliox.engine.recorder import Recorder, Recording
+from heliox.engine.recorder import Recording
 from heliox.engine.reduction import Reduction
-from heliox.engine.registry import Handle, VariableRegistry, shortest
-from heliox.engine.vary import named, waveforms
+from heliox.engine.registry import VariableRegistry
 from heliox.errors import ModelError, NumericalError, UnsupportedError
 from heliox.kernels import threads as threading
 from heliox.kernels.program import Adjoint
-from heliox.model.model import BUILT, Model
-from heliox.model.names import Names
-from heliox.model.plays import with_play
+from heliox.model.model import Model
 from heliox.model.selection import Where
-from heliox.model.tree import check as checked
-from heliox.model.variable import Variable
 from heliox.record.progress import Progress
 from heliox.record.results import save_results
 from heliox.record.shape import Shape
 from heliox.record.snapshot import Snapshot
 from heliox.record.spikes import Spikes
 
-_OBJECT = re.compile(r"\s*\w+\[\d+\]\.")  # IClamp[0].amp: one thing, not a whole variable
 SMALL = 20_000  # nodes x members below which a second thread does not pay by default
 
 
@@ -89,7 +84,7 @@ class Simulation:
     ) -> None:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
-        self._backend, self.device = choose_device(device, math, mode, batch, adjoint is not None)
+        backend, self.device = choose_device(device, math, mode, batch, adjoint is not None)
         if order != "neuron":
             raise UnsupportedError(f"order {order!r} is not available in this version; use order='neuron'")
         if batch < 1 or batch != int(batch):
@@ -99,50 +94,37 @@ class Simulation:
             raise ModelError(f"dt is {self.dt:g} ms; it must be positive")
         if threads is not None and threads < 1:
             raise ModelError(f"threads is {threads}; it must be at least 1")
-        self.model = model
         self.batch = int(batch)
         self.math = math
         self.progress = progress
         self.adjoint = adjoint
         many = len(model.nodes) * self.batch >= SMALL
         self.threads = threads or (threading.available() if many else 1)
-        self._names = Names(model)
-        self._vary = [vary] if isinstance(vary, str) else list(vary)
-        self._played: dict[int, tuple[NDArray, NDArray]] = {}  # plays that differ: times, values (B, points)
-        self._delays = model.connections.delay  # the least that was asked for
-        self._membrane = False  # whether i_membrane_ is computed
-        self._initialized: tuple[float | None] | None = None  # v of the last `initialize`, for a new plan
-        self._assigned: list[tuple[str, Where, NDArray]] = []
-        self._ran = False
-        self._build()
+        options = Options(self.dt, self.batch, math, self.threads, backend, adjoint)
+        self.draft = Draft(model, options, vary)
 
-    # ------------------------------------------------------------------ making
+    @property
+    def model(self) -> Model:
+        """The frozen model, with the plays and detectors that were added."""
+        return self.draft.model
 
-    def _build(self) -> None:
-        self.plan: Plan = make_plan(
-            self.model,
-            dt=self.dt,
-            batch=self.batch,
-            vary=named(self._names, self._vary, self._played),
-            delays=self._delays,
-            membrane=self._membrane,
-            math=self.math,
-            threads=1 if self._backend else self.threads,
-            chunk_nodes=1 if self._backend else None,  # a device takes every cell by itself
-            adjoint=self.adjoint,
-        )
-        self.engine = engine_of(self.plan, self._backend, self.threads)
-        if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet
-            self.engine.initialize()
-            self.engine.drain_spikes()
-            self.engine.frozen = self.engine.snapshot()
-        self.registry = VariableRegistry(self.engine, self._names)
-        self._recorder = Recorder(self.engine)
-        self._spikes: list[tuple[NDArray, NDArray, NDArray]] = []
+    @property
+    def plan(self) -> Plan:
+        return self.draft.plan
+
+    @property
+    def registry(self) -> VariableRegistry:
+        return self.draft.registry
+
+    @property
+    def engine(self) -> Engine:
+        """Buffers and compiled code, in the state in which a run would start now."""
+        self.draft.engine.settle()
+        return self.draft.engine
 
     # ------------------------------------------------------------------ variables
 
-    def var(self, name: str, where: Where = None) -> SimulationHandle:
+    def var(self, name: str, where: Where = None) -> LastingHandle:
         """A handle to a variable: ``sim.var("hh.gnabar", where="soma")``.
 
         ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run,
@@ -150,12 +132,12 @@ class Simulation:
         GLOBAL. A stream has the elements id1, id2, id3 and position: with
         ``sim.var("NetStim.ranvar[2]")[...] = np.arange(B)[:, None]`` every member draws its own numbers.
         """
-        return SimulationHandle(self, name, where)
+        return LastingHandle(self.draft, name, where)
 
     @property
     def t(self) -> float:
         """Time in ms."""
-        return self.engine.t
+        return self.draft.engine.t
 
     def record(self, variable: str, where: Where = None, *, every: float | None = None) -> Recording:
         """Record a variable at every step, or every `every` ms.
@@ -180,9 +162,9 @@ class Simulation:
                 raise ModelError(
                     f"every is {every:g} ms; it must be a positive multiple of dt = {self.dt:g} ms"
                 )
-        handle = self._handle(variable, where)  # first: it may ask for a new plan
+        handle = self.draft.handle(variable, where)  # first: it may ask for a new plan
         recording = Recording(handle, stride)
-        self._recorder.recordings.append(recording)
+        self.draft.recorder.recordings.append(recording)
         return recording
 
     def reduce(
@@ -210,19 +192,9 @@ class Simulation:
         ModelError
             For an unknown variable or kind, an empty window, or a target that does not fit.
         """
-        reduction = Reduction(self._handle(variable, where), kind, start, stop, target, threshold)
-        self._recorder.recordings.append(reduction)
+        reduction = Reduction(self.draft.handle(variable, where), kind, start, stop, target, threshold)
+        self.draft.recorder.recordings.append(reduction)
         return reduction
-
-    def _handle(self, name: str, where: Where = None) -> Handle:
-        single = where is None and ("(" in name or _OBJECT.match(name))
-        v = self._names.resolve(name) if single else self._names.select(name, where)
-        if v.kind == "node" and v.name == "i_membrane_" and not self._membrane:
-            if self._ran:
-                raise ModelError("i_membrane_ is asked for before the first run", variable=v.name)
-            self._membrane = True
-            self._rebuild()
-        return self.registry.handle(v)
 
     def play(self, variable: str, t: ArrayLike, y: ArrayLike, *, continuous: bool = False) -> None:
         """Impose values on a variable over time (NEURON's Vector.play). Before the first run only.
@@ -243,84 +215,11 @@ class Simulation:
         ModelError
             For an unknown variable, several places, or times that are not ascending.
         """
-        if self._ran:
-            raise ModelError("plays are added before the first run", variable=variable)
-        v = self._handle(variable).variable
-        if v.kind not in ("node", "mechanism") or len(v) != 1 or (v.kind == "node" and v.name != "v"):
-            raise ModelError(
-                f"{variable} cannot be played; name one voltage or one variable of a mechanism",
-                variable=variable,
-            )
-        size = self.model.mechanisms[v.mechanism].values[v.name].ndim if v.mechanism >= 0 else 1
-        name = f"{v.name}[{v.element}]" if size > 1 else v.name
-        times, values, differing = waveforms(self.batch, variable, t, y)
-        self.model = checked(
-            with_play(self.model, v.mechanism, int(v.indices[0]), name, times, values, continuous)
-        )
-        if differing is not None:
-            self._played[len(self.model.plays) - 1] = differing
-        self._rebuild()
+        self.draft.play(variable, t, y, continuous)
 
     def detect(self, variable: str, threshold: float = 10.0, gid: int = -1) -> int:
         """One more spike detector; returns the index of its source. Before the first run only."""
-        if self._ran:
-            raise ModelError("detectors are added before the first run")
-        v = self._names.resolve(variable)
-        if v.kind not in ("node", "mechanism") or len(v) != 1:
-            raise ModelError(
-                f"{variable} cannot be watched; name one voltage or one variable of a mechanism",
-                variable=variable,
-            )
-        s = self.model.sources
-        above = bool(self._handle(variable).values.ravel()[0] > threshold)
-        sources = type(s)(
-            np.append(s.mechanism, np.int32(v.mechanism)).astype(np.int32),
-            np.append(s.index, np.int32(v.indices[0])).astype(np.int32),
-            (*s.variable, v.name),
-            np.append(s.threshold, float(threshold)),
-            np.append(s.gid, gid).astype(np.int64),
-            np.append(s.above, above),
-        )
-        self.model = self.model.replace(sources=sources)
-        self._rebuild()
-        return len(s)
-
-    def _differ(self, variable: Variable) -> None:
-        """Members that shared a variable get values of their own: a new plan."""
-        label = variable.whole
-        if self._ran:
-            raise ModelError(
-                f"{label} is shared by all members; "
-                f"make the Simulation with vary=[{label!r}] to let it differ",
-                variable=label,
-            )
-        named(self._names, [label])  # refuses what cannot differ
-        self._vary.append(label)
-        self._rebuild()
-
-    def _shorten(self, handle: Handle, key: Any, value: NDArray) -> None:
-        """A new plan where delays are to be set that are shorter than this one's window allows."""
-        self._delays = shortest(self._delays, handle, key, value)
-        if (self._delays < self.plan.partition.least).any():
-            self._rebuild()
-
-    def _rebuild(self) -> None:
-        """Plan anew before the first run, keeping recordings and what was assigned."""
-        old = self._recorder.recordings
-        self._names = Names(self.model)
-        assigned = self._assigned
-        self._build()
-        self._assigned = assigned
-        for name, where, values in assigned:
-            self._handle(name, where)[...] = values
-        if self._initialized is not None:
-            self.initialize(*self._initialized)
-        for r in old:
-            v = r.handle.variable
-            r.attach(
-                self.registry.handle(type(v)(v.kind, v.mechanism, v.name, v.indices, v.element, self._names))
-            )
-            self._recorder.recordings.append(r)
+        return self.draft.detect(variable, threshold, gid)
 
     # ------------------------------------------------------------------ running
 
@@ -341,16 +240,15 @@ class Simulation:
             cell, section; recordings up to then are kept.
         """
         steps = psolve_steps(self.t, float(tstop), self.dt)
-        self._ran = True
-        if self.engine.tables_stale:
-            self.engine.fill_tables()
-        with Progress(self.t, steps, self.dt, self.progress) as bar, interrupt.deferred(self.engine):
-            failed = guard.first_groups(self.engine)
+        self.draft.run()
+        engine, recorder = self.draft.engine, self.draft.recorder
+        with Progress(self.t, steps, self.dt, self.progress) as bar, interrupt.deferred(engine):
+            failed = guard.first_groups(engine)
             try:
-                self._recorder.run(steps, bar.update)
+                recorder.run(steps, bar.update)
             finally:
-                self._spikes.append(self.engine.drain_spikes())
-                guard.warn(self.engine, failed)
+                recorder.take_spikes()
+                guard.warn(engine, failed)
 
     @property
     def failures(self) -> dict[int, NumericalError]:
@@ -358,12 +256,12 @@ class Simulation:
 
         Recordings of a failed member are NaN from there on.
         """
-        return guard.failures(self.engine)
+        return guard.failures(self.draft.engine)
 
     @property
     def spikes(self) -> Spikes:
         """All spikes so far, sorted by (member, t, source)."""
-        return Spikes.collect(self.model, self._names, self._spikes, self.batch)
+        return Spikes.collect(self.model, self.draft.names, self.draft.recorder.spikes, self.batch)
 
     def shape(self, colour: Any = None, where: Where = None, *, member: int = 0, points: Any = None) -> Shape:
         """The cells as lines, coloured by a variable as it is now: ``plot.shape(sim.shape("v"))``.
@@ -376,8 +274,8 @@ class Simulation:
             3-D points of sections, such as the cell of `heliox.morphology`; see
             `heliox.record.shape.Shape.of`. Without them cells are laid out by their topology.
         """
-        colour = self._handle(colour, where) if isinstance(colour, str) else colour
-        return Shape.of(self.model, points).painted(self._names, colour, member)
+        colour = self.draft.handle(colour, where) if isinstance(colour, str) else colour
+        return Shape.of(self.model, points).painted(self.draft.names, colour, member)
 
     def save_results(self, path: str | os.PathLike[str], **about: str | float) -> None:
         """Write all recordings and spikes so far to an HDF5 file, which `heliox.record.load_results` reads.
@@ -394,7 +292,7 @@ class Simulation:
             If the file cannot be written; an older one is then as it was.
         """
         own = {"model": self.model.hash, "dt": self.dt, "t": self.t, "math": self.math, "batch": self.batch}
-        recordings = [r for r in self._recorder.recordings if isinstance(r, Recording)]
+        recordings = [r for r in self.draft.recorder.recordings if isinstance(r, Recording)]
         save_results(path, recordings, self.spikes, **{**about, **own})
 
     def reset(self) -> None:
@@ -402,9 +300,7 @@ class Simulation:
 
         Recordings and spikes start anew.
         """
-        self.engine.reset()
-        self._initialized = None
-        self._forget()
+        self.draft.reset()
 
     def initialize(self, v: float | None = None) -> None:
         """INITIAL blocks with the parameters as they are (NEURON's finitialize); t = 0.
@@ -414,15 +310,7 @@ class Simulation:
         v : float, optional
             mV everywhere; default keeps every voltage.
         """
-        self.engine.initialize(v)
-        self._initialized = (v,)
-        self._forget()
-        self._spikes.append(self.engine.drain_spikes())
-
-    def _forget(self) -> None:
-        self._spikes.clear()
-        for r in self._recorder.recordings:
-            r.clear()
+        self.draft.initialize(v)
 
     def snapshot(self) -> Snapshot:
         """A copy of everything that changes in a run; ``snapshot().save(path)`` writes it to a file."""
@@ -446,55 +334,10 @@ class Simulation:
         snap.check(self.engine)
         self.engine.restore(snap)
         self.engine.tables_stale = True  # a table kept by members may be older than the parameters
-        self._ran = True
+        self.draft.run()
 
     def __repr__(self) -> str:
         return (
             f"<heliox.Simulation of {self.model!r}, batch {self.batch}, dt {self.dt:g} ms, math {self.math}, "
             f"cpu, t = {self.t:g} ms>"
         )
-
-
-class SimulationHandle:
-    """A handle that survives a new plan before the first run.
-
-    See `heliox.engine.registry.Handle` for its attributes.
-    """
-
-    def __init__(self, sim: Simulation, name: str, where: Where) -> None:
-        self._sim, self._name, self._where = sim, name, where
-        self._of: tuple[object, Handle] = (sim.registry, sim._handle(name, where))
-
-    @property
-    def handle(self) -> Handle:
-        if self._of[0] is not self._sim.registry:
-            self._of = (self._sim.registry, self._sim._handle(self._name, self._where))
-        return self._of[1]
-
-    def __getattr__(self, name: str) -> object:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self.handle, name)
-
-    def __len__(self) -> int:
-        return len(self.handle)
-
-    def __getitem__(self, key: object) -> NDArray[np.float64]:
-        return self.handle[key]
-
-    def __setitem__(self, key: object, value: object) -> None:
-        sim, x = self._sim, np.asarray(value, np.float64)
-        h = self.handle
-        wants_members = h.store == "P" and sim.batch > 1 and x.ndim == 2 and x.shape[0] == sim.batch
-        if wants_members:
-            sim._differ(h.variable)
-            h = self.handle
-        if h.variable.kind == "connection" and h.variable.name == "delay" and not sim._ran:
-            sim._shorten(h, key, x)
-            h = self.handle
-        h[key] = x
-        if not sim._ran:
-            sim._assigned.append((self._name, self._where, h.values))
-
-    def __repr__(self) -> str:
-        return repr(self.handle)

@@ -90,8 +90,8 @@ class Problem:
         self.loss = loss.bound(sim)
         self.through, self.v_init, self.progress = through, v_init, progress
         self.duration, self.surrogate = float(duration), surrogate
-        self.trained = trained(sim._names, parameters)
-        reads = [(r, sim._handle(r.variable, r.where).variable) for r in self.loss.reads]
+        self.trained = trained(sim.draft.names, parameters)
+        reads = [(r, sim.draft.handle(r.variable, r.where).variable) for r in self.loss.reads]
         self._check_reach(sim, [v for _, v in reads])
         self.sim = twin(sim, self.trained, reads, tangent)
         self._form = Form(self.sim.engine) if any(t.geometry for t in self.trained) else None
@@ -435,7 +435,7 @@ def _rows(handle: Handle | Part) -> Array:
 
 def _again(v: Variable, sim: Simulation) -> Variable:
     """A variable of another simulation of the same model."""
-    return Variable(v.kind, v.mechanism, v.name, v.indices, v.element, sim._names)
+    return Variable(v.kind, v.mechanism, v.name, v.indices, v.element, sim.draft.names)
 
 
 def gradient(
