@@ -1,5 +1,4 @@
-"""What an engine does before its state may be looked at: put off until somebody looks, for it is compiled code.
-
+"""What an engine does before its state may be looked at; it waits until somebody looks, for it compiles.
 
 A simulation whose plan changes before the first run, by a play or a batch of values, so compiles one module.
 """
