@@ -241,7 +241,8 @@ class Engine:
             members[:, self.plan.node_address("v", np.arange(len(self.plan.model.nodes)))] = v
         members[:, self.plan.detector_flag] = 0.0
         self.fill_tables()
-        self._run(window.INITIALIZE)
+        cache.call(self.module.initialize, *self._arguments(0, 0, 0, 0))
+        self._run(window.SETTLE)
         self._check_status()
 
     def sample(self, k: int) -> None:

@@ -114,7 +114,7 @@ def test_ctrl_c_at_the_start_changes_nothing(model, monkeypatch):
     run = Engine._run
 
     def interrupted(engine, task, last=0):
-        if task == window.INITIALIZE:
+        if task == window.SETTLE:
             engine.A[:] = 7.0
             raise KeyboardInterrupt
         return run(engine, task, last)
