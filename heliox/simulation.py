@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from heliox.engine import guard, interrupt
-from heliox.engine.choice import choose, choose_device, engine_of
+from heliox.engine.choice import choose, choose_device
 from heliox.engine.clock import psolve_steps
-from heliox.engine.lasting import SimulationHandle
-from heliox.engine.layout import make_plan
+from heliox.engine.draft import Draft, Options
+from heliox.engine.engine import Engine
+from heliox.engine.lasting import LastingHandle
 from heliox.engine.plan import Plan
-from heliox.engine.recorder import Recorder, Recording
+from heliox.engine.recorder import Recording
 from heliox.engine.reduction import Reduction
-from heliox.engine.registry import Handle, VariableRegistry, shortest
-from heliox.engine.vary import named, waveforms
+from heliox.engine.registry import VariableRegistry
 from heliox.engine.window import Window
 from heliox.errors import ModelError, NumericalError
 from heliox.kernels import threads as threading
 from heliox.kernels.program import Adjoint
-from heliox.model.model import BUILT, Model
-from heliox.model.names import Names
-from heliox.model.plays import with_play
+from heliox.model.model import Model
 from heliox.model.selection import Where
-from heliox.model.tree import check as checked
 from heliox.model.variable import Variable
 from heliox.record.progress import Progress
 from heliox.record.results import save_results
@@ -36,7 +32,6 @@ from heliox.record.shape import Shape
 from heliox.record.snapshot import Snapshot
 from heliox.record.spikes import Spikes
 
-_OBJECT = re.compile(r"\s*\w+\[\d+\]\.")  # IClamp[0].amp: one thing, not a whole variable
 SMALL = 20_000  # nodes x members below which a second thread does not pay by default
 
 
@@ -93,7 +88,7 @@ class Simulation:
     ) -> None:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
-        self._backend, self.device = choose_device(device, math, mode, batch, adjoint is not None)
+        backend, self.device = choose_device(device, math, mode, batch, adjoint is not None)
         choose("order", order, ("neuron", "contraction"))
         if batch < 1 or batch != int(batch):
             raise ModelError(f"batch is {batch}; it must be a whole number of at least 1")
@@ -102,52 +97,37 @@ class Simulation:
             raise ModelError(f"dt is {self.dt:g} ms; it must be positive")
         if threads is not None and threads < 1:
             raise ModelError(f"threads is {threads}; it must be at least 1")
-        self.model = model
         self.batch = int(batch)
         self.math, self.order = math, order
         self.progress = progress
         self.adjoint = adjoint
         many = len(model.nodes) * self.batch >= SMALL
         self.threads = threads or (threading.available() if many else 1)
-        self._names = Names(model)
-        self._vary = [vary] if isinstance(vary, str) else list(vary)
-        self._played: dict[int, tuple[NDArray, NDArray]] = {}  # plays that differ: times, values (B, points)
-        self._delays = model.connections.delay  # the least that was asked for
-        self._membrane = False  # whether i_membrane_ is computed
-        self._initialized: tuple[ArrayLike | None] | None = None  # v of the last `initialize`, for a new plan
-        self._assigned: list[tuple[str | Variable, Where, NDArray]] = []
-        self._ran = False
-        self._build()
+        options = Options(self.dt, self.batch, math, order, self.threads, backend, adjoint)
+        self.draft = Draft(model, options, vary)
 
-    # ------------------------------------------------------------------ making
+    @property
+    def model(self) -> Model:
+        """The frozen model, with the plays and detectors that were added."""
+        return self.draft.model
 
-    def _build(self) -> None:
-        self.plan: Plan = make_plan(
-            self.model,
-            dt=self.dt,
-            batch=self.batch,
-            vary=named(self._names, self._vary, self._played),
-            delays=self._delays,
-            membrane=self._membrane,
-            math=self.math,
-            threads=1 if self._backend else self.threads,
-            chunk_nodes=1 if self._backend else None,  # a device takes every cell by itself
-            adjoint=self.adjoint,
-            order=self.order,
-            forward=not self._backend,
-        )
-        self.engine = engine_of(self.plan, self._backend, self.threads)
-        if self.model.origin == BUILT:  # made without NEURON: nothing has run its INITIAL blocks yet
-            self.engine.initialize()
-            self.engine.drain_spikes()
-            self.engine.frozen = self.engine.snapshot()
-        self.registry = VariableRegistry(self.engine, self._names)
-        self._recorder = Recorder(self.engine)
-        self._spikes: list[tuple[NDArray, NDArray, NDArray]] = []
+    @property
+    def plan(self) -> Plan:
+        return self.draft.plan
+
+    @property
+    def registry(self) -> VariableRegistry:
+        return self.draft.registry
+
+    @property
+    def engine(self) -> Engine:
+        """Buffers and compiled code, in the state in which a run would start now."""
+        self.draft.engine.settle()
+        return self.draft.engine
 
     # ------------------------------------------------------------------ variables
 
-    def var(self, name: str | Variable, where: Where = None) -> SimulationHandle:
+    def var(self, name: str | Variable, where: Where = None) -> LastingHandle:
         """A handle to a variable: ``sim.var("hh.gnabar", where="soma")``.
 
         ``handle.values`` are the present values; ``handle[...] = x`` sets them. Before the first run,
@@ -155,12 +135,12 @@ class Simulation:
         GLOBAL. A stream has the elements id1, id2, id3 and position: with
         ``sim.var("NetStim.ranvar[2]")[...] = np.arange(B)[:, None]`` every member draws its own numbers.
         """
-        return SimulationHandle(self, name, where)
+        return LastingHandle(self.draft, name, where)
 
     @property
     def t(self) -> float:
         """Time in ms."""
-        return self.engine.t
+        return self.draft.engine.t
 
     def record(self, variable: str, where: Where = None, *, every: float | None = None) -> Recording:
         """Record a variable at every step, or every `every` ms.
@@ -179,9 +159,9 @@ class Simulation:
             With ``t`` (ms) and ``values``; the first sample is the state before the next run.
         """
         stride = self._stride(every)
-        handle = self._handle(variable, where)  # first: it may ask for a new plan
+        handle = self.draft.handle(variable, where)  # first: it may ask for a new plan
         recording = Recording(handle, stride)
-        self._recorder.recordings.append(recording)
+        self.draft.recorder.recordings.append(recording)
         return recording
 
     def _stride(self, every: float | None) -> int:
@@ -205,8 +185,8 @@ class Simulation:
             ms, a multiple of dt: one sample of so many, or with `mean` the mean of so many.
         """
         k = self._stride(every)
-        handle = self._handle(variable, where)
-        return self._view(Window(handle, self.dt, start=start, stop=stop, every=k, mean=mean))
+        handle = self.draft.handle(variable, where)
+        return self.draft.view(Window(handle, self.dt, start=start, stop=stop, every=k, mean=mean))
 
     def ring(
         self, variable: str | Variable, where: Where = None, *, samples: int, every: float | None = None,
@@ -215,13 +195,8 @@ class Simulation:
         """The last `samples` samples, in one array; `every` and `mean` as in `window`."""
         if samples < 1:
             raise ModelError(f"a ring of {samples} samples; it must hold at least one")
-        handle = self._handle(variable, where)
-        return self._view(Window(handle, self.dt, every=self._stride(every), mean=mean, last=samples))
-
-    def _view(self, view: Window) -> Window:
-        self._recorder.recordings.append(view)
-        self.plan.views.append(view)
-        return view
+        handle = self.draft.handle(variable, where)
+        return self.draft.view(Window(handle, self.dt, every=self._stride(every), mean=mean, last=samples))
 
     def reduce(
         self, variable: str, kind: str, where: Where = None, *, start: float = 0.0, stop: float = np.inf,
@@ -248,24 +223,9 @@ class Simulation:
         ModelError
             For an unknown variable or kind, an empty window, or a target that does not fit.
         """
-        reduction = Reduction(self._handle(variable, where), kind, start, stop, target, threshold)
-        self._recorder.recordings.append(reduction)
+        reduction = Reduction(self.draft.handle(variable, where), kind, start, stop, target, threshold)
+        self.draft.recorder.recordings.append(reduction)
         return reduction
-
-    def _handle(self, name: str | Variable, where: Where = None) -> Handle:
-        if isinstance(name, Variable):
-            v = name
-            return self.registry.handle(
-                Variable(v.kind, v.mechanism, v.name, v.indices, v.element, self._names)
-            )
-        single = where is None and ("(" in name or _OBJECT.match(name))
-        v = self._names.resolve(name) if single else self._names.select(name, where)
-        if v.kind == "node" and v.name == "i_membrane_" and not self._membrane:
-            if self._ran:
-                raise ModelError("i_membrane_ is asked for before the first run", variable=v.name)
-            self._membrane = True
-            self._rebuild()
-        return self.registry.handle(v)
 
     def play(self, variable: str, t: ArrayLike, y: ArrayLike, *, continuous: bool = False) -> None:
         """Impose values on a variable over time (NEURON's Vector.play). Before the first run only.
@@ -286,83 +246,11 @@ class Simulation:
         ModelError
             For an unknown variable, several places, or times that are not ascending.
         """
-        if self._ran:
-            raise ModelError("plays are added before the first run", variable=variable)
-        v = self._handle(variable).variable
-        if v.kind not in ("node", "mechanism") or len(v) != 1 or (v.kind == "node" and v.name != "v"):
-            raise ModelError(
-                f"{variable} cannot be played; name one voltage or one variable of a mechanism",
-                variable=variable,
-            )
-        size = self.model.mechanisms[v.mechanism].values[v.name].ndim if v.mechanism >= 0 else 1
-        name = f"{v.name}[{v.element}]" if size > 1 else v.name
-        times, values, differing = waveforms(self.batch, variable, t, y)
-        self.model = checked(
-            with_play(self.model, v.mechanism, int(v.indices[0]), name, times, values, continuous)
-        )
-        if differing is not None:
-            self._played[len(self.model.plays) - 1] = differing
-        self._rebuild()
+        self.draft.play(variable, t, y, continuous)
 
     def detect(self, variable: str, threshold: float = 10.0, gid: int = -1) -> int:
         """One more spike detector; returns the index of its source. Before the first run only."""
-        if self._ran:
-            raise ModelError("detectors are added before the first run")
-        v = self._names.resolve(variable)
-        if v.kind not in ("node", "mechanism") or len(v) != 1:
-            raise ModelError(
-                f"{variable} cannot be watched; name one voltage or one variable of a mechanism",
-                variable=variable,
-            )
-        s = self.model.sources
-        above = bool(self._handle(variable).values.ravel()[0] > threshold)
-        sources = type(s)(
-            np.append(s.mechanism, np.int32(v.mechanism)).astype(np.int32),
-            np.append(s.index, np.int32(v.indices[0])).astype(np.int32),
-            (*s.variable, v.name),
-            np.append(s.threshold, float(threshold)),
-            np.append(s.gid, gid).astype(np.int64),
-            np.append(s.above, above),
-        )
-        self.model = self.model.replace(sources=sources)
-        self._rebuild()
-        return len(s)
-
-    def _differ(self, variable: Variable) -> None:
-        """Members that shared a variable get values of their own: a new plan."""
-        label = variable.whole
-        if self._ran:
-            raise ModelError(
-                f"{label} is shared by all members; "
-                f"make the Simulation with vary=[{label!r}] to let it differ",
-                variable=label,
-            )
-        named(self._names, [label])  # refuses what cannot differ
-        self._vary.append(label)
-        self._rebuild()
-
-    def _shorten(self, handle: Handle, key: Any, value: NDArray) -> None:
-        """A new plan where delays are to be set that are shorter than this one's window allows."""
-        self._delays = shortest(self._delays, handle, key, value)
-        if (self._delays < self.plan.partition.least).any():
-            self._rebuild()
-
-    def _rebuild(self) -> None:
-        """Plan anew before the first run, keeping recordings and what was assigned."""
-        old, self.registry.stale = self._recorder.recordings, True
-        self._names = Names(self.model)
-        assigned = self._assigned
-        self._build()
-        self._assigned = assigned
-        for name, where, values in assigned:
-            self._handle(name, where)[...] = values
-        if self._initialized is not None:
-            self.initialize(*self._initialized)
-        for r in old:
-            r.attach(self._handle(r.handle.variable))
-            self._recorder.recordings.append(r)
-            if isinstance(r, Window):
-                self.plan.views.append(r)
+        return self.draft.detect(variable, threshold, gid)
 
     # ------------------------------------------------------------------ running
 
@@ -383,16 +271,15 @@ class Simulation:
             cell, section; recordings up to then are kept.
         """
         steps = psolve_steps(self.t, float(tstop), self.dt)
-        self._ran = True
-        if self.engine.tables_stale:
-            self.engine.fill_tables()
-        with Progress(self.t, steps, self.dt, self.progress) as bar, interrupt.deferred(self.engine):
-            failed = guard.first_groups(self.engine)
+        self.draft.run()
+        engine, recorder = self.draft.engine, self.draft.recorder
+        with Progress(self.t, steps, self.dt, self.progress) as bar, interrupt.deferred(engine):
+            failed = guard.first_groups(engine)
             try:
-                self._recorder.run(steps, bar.update)
+                recorder.run(steps, bar.update)
             finally:
-                self._spikes.append(self.engine.drain_spikes())
-                guard.warn(self.engine, failed)
+                recorder.take_spikes()
+                guard.warn(engine, failed)
 
     @property
     def failures(self) -> dict[int, NumericalError]:
@@ -400,12 +287,12 @@ class Simulation:
 
         Recordings of a failed member are NaN from there on.
         """
-        return guard.failures(self.engine)
+        return guard.failures(self.draft.engine)
 
     @property
     def spikes(self) -> Spikes:
         """All spikes so far, sorted by (member, t, source)."""
-        return Spikes.collect(self.model, self._names, self._spikes, self.batch)
+        return Spikes.collect(self.model, self.draft.names, self.draft.recorder.spikes, self.batch)
 
     def shape(self, colour: Any = None, where: Where = None, *, member: int = 0, points: Any = None) -> Shape:
         """The cells as lines, coloured by a variable as it is now: ``plot.shape(sim.shape("v"))``.
@@ -418,8 +305,8 @@ class Simulation:
             3-D points of sections, such as the cell of `heliox.morphology`; see
             `heliox.record.shape.Shape.of`. Without them cells are laid out by their topology.
         """
-        colour = self._handle(colour, where) if isinstance(colour, str) else colour
-        return Shape.of(self.model, points).painted(self._names, colour, member)
+        colour = self.draft.handle(colour, where) if isinstance(colour, str) else colour
+        return Shape.of(self.model, points).painted(self.draft.names, colour, member)
 
     def save_results(self, path: str | os.PathLike[str], **about: str | float) -> None:
         """Write all recordings and spikes so far to an HDF5 file, which `heliox.record.load_results` reads.
@@ -436,7 +323,7 @@ class Simulation:
             If the file cannot be written; an older one is then as it was.
         """
         own = {"model": self.model.hash, "dt": self.dt, "t": self.t, "math": self.math, "batch": self.batch}
-        recordings = [r for r in self._recorder.recordings if isinstance(r, Recording)]
+        recordings = [r for r in self.draft.recorder.recordings if isinstance(r, Recording)]
         save_results(path, recordings, self.spikes, **{**about, **own})
 
     def reset(self) -> None:
@@ -444,9 +331,7 @@ class Simulation:
 
         Recordings and spikes start anew.
         """
-        self.engine.reset()
-        self._initialized = None
-        self._forget()
+        self.draft.reset()
 
     def initialize(self, v: ArrayLike | None = None) -> None:
         """INITIAL blocks with the parameters as they are (NEURON's finitialize); t = 0.
@@ -456,15 +341,7 @@ class Simulation:
         v : float, (nodes,) or (B, nodes), optional
             mV; default keeps every voltage.
         """
-        self.engine.initialize(v)
-        self._initialized = (v,)
-        self._forget()
-        self._spikes.append(self.engine.drain_spikes())
-
-    def _forget(self) -> None:
-        self._spikes.clear()
-        for r in self._recorder.recordings:
-            r.clear()
+        self.draft.initialize(v)
 
     def snapshot(self) -> Snapshot:
         """A copy of everything that changes in a run; ``snapshot().save(path)`` writes it to a file."""
@@ -488,7 +365,7 @@ class Simulation:
         snap.check(self.engine)
         self.engine.restore(snap)
         self.engine.tables_stale = True  # a table kept by members may be older than the parameters
-        self._ran = True
+        self.draft.run()
 
     def __repr__(self) -> str:
         return (

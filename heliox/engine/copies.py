@@ -20,24 +20,17 @@ def copy_parameters(source: Engine, target: Engine) -> None:
 
     What members share in `target` must be the same for all of them in `source`.
     """
-    for here, there in zip(_places(source.plan), _places(target.plan), strict=True):
-        values = _rows(source, here)
-        store, at = there
-        if store == "A":
-            _members(target)[:, at] = values
+    for (store, at), (to, there) in zip(_places(source.plan), _places(target.plan), strict=True):
+        if not len(at):
+            continue
+        values = source.read(store, source.plan.of_members(at) if store == "A" else at)
+        values = values.reshape(-1, len(at))  # (B or 1, n)
+        if to == "A":
+            members = np.broadcast_to(values, (target.plan.batch, len(at)))
+            target.write("A", target.plan.of_members(there), members.ravel())
         else:
-            target.P[at] = values[0]
+            target.write("P", there, values[0])
     target.tables_stale = True
-
-
-def _rows(engine: Engine, place: Place) -> NDArray[np.float64]:
-    """(B or 1, n) values."""
-    store, at = place
-    return _members(engine)[:, at] if store == "A" else engine.P[at][None]
-
-
-def _members(engine: Engine) -> NDArray[np.float64]:
-    return engine.A[:-1].reshape(engine.plan.batch, engine.plan.member_size)
 
 
 def _places(plan: Plan) -> Iterator[Place]:

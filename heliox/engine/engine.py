@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -13,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from heliox.engine import guard
 from heliox.engine.fill import fill, weight_addresses
 from heliox.engine.plan import Plan
+from heliox.engine.start import Start
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
 from heliox.kernels.codegen import module_text
 from heliox.kernels.event_loop import logged
 from heliox.mechanisms.blocks import EVENT_BLOCKS, MOST_EFFECTS
-from heliox.mechanisms.varstruct import STREAM, hidden_names
+from heliox.mechanisms.varstruct import STREAM
 from heliox.solver import events, tape
 
 QUEUE_ROOM = 256
@@ -56,7 +59,7 @@ class Engine:
     def __init__(self, plan: Plan, threads: int = 1) -> None:
         self.plan = plan
         self.threads = threads
-        self.module = cache.load(module_text(plan.program))
+        self._text = module_text(plan.program)
         groups = plan.chunks * plan.batch
         self.A = np.zeros(plan.A_size + 1)
         self.P = np.zeros(plan.P_size)
@@ -75,19 +78,30 @@ class Engine:
         self.t = plan.model.settings.t
         self.limit = guard.LIMIT
         self.interrupted = False
-        self.tables_stale = False
         self._rate = 50.0  # steps a second, learned
         self._make_room(
             int(plan.G[:, plan.program.columns["FANMAX"]].max(initial=0)) + self._initial_events()
         )
-        fill(plan, self.A[:-1], self.P)
-        self.fill_tables()
-        self._recover_hidden()
-        if plan.program.membrane:
-            self._first_membrane_currents()
+        self._start: Start | None = None
+        self.fill()
+        start = Start.of(self)
+        if start is None:
+            self.frozen = self.snapshot()
+        self._start = start
+
+    def fill(self) -> None:
+        """The frozen model in all buffers."""
+        self.A[:], self.P[:], self.QN[:], self.EX[:] = 0.0, 0.0, 0, 0
+        fill(self.plan, self.A[:-1], self.P)
+        self.tables_stale = bool(self.plan.tables)
         self._load_events()
+        self.t = self.plan.model.settings.t
         self.T[:] = self.t
-        self.frozen = self.snapshot()
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The generated module."""
+        return cache.load(self._text)
 
     @property
     def groups(self) -> int:
@@ -106,6 +120,7 @@ class Engine:
 
     def _arguments(self, last: int, first: int, window_: int, exchanged: int) -> tuple:
         """What every call into the module takes: buffers, the plan's tables, the steps to do."""
+        self.settle()
         p = self.plan
         return (
             self.A, self.P, p.I, p.G, self.QF, self.QI, self.QN, self.SF, self.SI, p.FAN, p.CI, p.SR,
@@ -119,50 +134,21 @@ class Engine:
 
     # ------------------------------------------------------------------ state
 
-    def _recover_hidden(self) -> None:
-        """Variables that the frozen session did not show: what INITIAL makes of the frozen parameters."""
-        p = self.plan
-        parts = []
-        for m, place in zip(p.model.mechanisms, p.placements, strict=True):
-            t = place.struct.template
-            hidden = t.memory & set(place.struct.own) & (t.writes("initial") | set(t.globals_))
-            for name in sorted((hidden - set(m.values) - set(m.globals)).union(hidden_names(t))):
-                first = place.struct.own[name]
-                for slot in range(first, first + place.struct.size(name)):
-                    parts.append(p.chunk_base[place.chunk] + place.own_offset(slot))
-        if not parts:
+    def settle(self) -> None:
+        """Do what was put off when the engine was made (`Start`): before anybody looks at the state."""
+        start, self._start = self._start, None
+        if start is None:
             return
-        before = self.snapshot()
-        self._forget_globals()
-        self.initialize()
-        at = (p.member_size * np.arange(p.batch)[:, None] + np.concatenate(parts)).ravel()
-        found = self.A[at]
-        self.restore(before)
-        self.A[at] = found
-
-    def _first_membrane_currents(self) -> None:
-        """i_membrane_ of a model frozen behind finitialize; NaN, until a step is made, of one in mid-run."""
-        p = self.plan
-        members = self.A[:-1].reshape(p.batch, p.member_size)
-        at = p.node_address("saved_rhs", np.arange(len(p.model.nodes)))
-        found: NDArray | float = np.nan
-        if p.model.settings.t == 0.0:
-            before = self.snapshot()
-            self.initialize()
-            found = members[:, at]
-            self.restore(before)
-            members = self.A[:-1].reshape(p.batch, p.member_size)
-        members[:, at] = found
-
-    def _forget_globals(self) -> None:
-        """GLOBALs that blocks set, as before the first INITIAL of a session: no flag is up."""
-        p = self.plan
-        members = self.A[:-1].reshape(p.batch, p.member_size)
-        for place in p.placements:
-            t = place.struct.template
-            for name in set(t.globals_) & set(place.struct.own) & (t.writes("initial") | t.memory):
-                for slot in range(place.struct.own[name], place.struct.own[name] + t.globals_[name].size):
-                    members[:, p.chunk_base[place.chunk] + place.own_offset(slot)] = t.globals_[name].default
+        try:
+            start.make(self)
+            self.frozen = self.snapshot()
+            start.write_again(self)
+        except BaseException:  # Ctrl-C while compiling: as if nobody had asked
+            self.fill()
+            start.write_again(self)
+            self._start = start
+            raise
+        self.tables_stale = bool(self.plan.tables)
 
     def fill_tables(self) -> None:
         """Rebuild every TABLE; needed after a change of what a table depends on."""
@@ -172,6 +158,7 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """A copy of everything that changes in a run."""
+        self.settle()
         names = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T")
         return Snapshot(
             self.t,
@@ -183,6 +170,7 @@ class Engine:
 
     def restore(self, snap: Snapshot) -> None:
         """Return to a snapshot; parameters stored in P stay as they are now."""
+        self.settle()
         for name, array in snap.arrays.items():
             setattr(self, name, array.copy())
         self.t = snap.t
@@ -193,19 +181,21 @@ class Engine:
         Parameters, GLOBALs, varied weights, delays, thresholds, the temperature and the ids of streams stay
         as they are.
         """
-        kept = self._parameters()
+        self.settle()
+        kept = self.plan.of_members(self.parameters())
         values = self.A[kept]
         self.restore(self.frozen)
         self.A[kept] = values
         self.fill_tables()
 
-    def _parameters(self) -> NDArray[np.int64]:
-        """Addresses in A that hold parameters rather than state."""
+    def parameters(self, initial: bool = True) -> NDArray[np.int64]:
+        """Places of parameters, relative to a member in A; with those that INITIAL sets, or without."""
         p = self.plan
-        parts = []
+        setting = {"initial", "before_initial", "after_initial"} if initial else set()
+        parts = [np.empty(0, np.int64)]
         for place in p.placements:
             t = place.struct.template
-            state = t.writes(*(set(t.functions) - {"initial", "before_initial", "after_initial"}))
+            state = t.writes(*(set(t.functions) - setting))
             for name in (set(place.struct.own) & set(t.parameters)) - state:
                 slots = range(place.struct.own[name], place.struct.own[name] + place.struct.size(name))
                 parts += [p.chunk_base[place.chunk] + place.own_offset(slot) for slot in slots]
@@ -215,9 +205,7 @@ class Engine:
         parts += [row.places for row in (*p.head.values(), *p.varied_at.values()) if row.store == "A"]
         if p.program.weights_own:
             parts.append(self._kept_weights())
-        flat = np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
-        flat = np.setdiff1d(flat, p.driven)
-        return (p.member_size * np.arange(p.batch)[:, None] + flat).ravel()
+        return np.setdiff1d(np.concatenate(parts), p.driven)
 
     def _kept_weights(self) -> NDArray[np.int64]:
         """Addresses of weights that no event changes and no initialization clears."""
@@ -237,6 +225,7 @@ class Engine:
 
     def initialize(self, v: ArrayLike | None = None) -> None:
         """INITIAL blocks and everything else finitialize does, with the parameters as they are; t = 0."""
+        self.settle()
         self.t = 0.0
         self.T[:] = 0.0
         self.QN[:] = 0
@@ -252,7 +241,8 @@ class Engine:
             members[:, self.plan.node_address("v", np.arange(len(self.plan.model.nodes)))] = v
         members[:, self.plan.detector_flag] = 0.0
         self.fill_tables()
-        self._run(window.INITIALIZE)
+        cache.call(self.module.initialize, *self._arguments(0, 0, 0, 0))
+        self._run(window.SETTLE)
         self._check_status()
 
     def sample(self, k: int) -> None:
@@ -278,6 +268,7 @@ class Engine:
         NumericalError
             At a NaN or runaway voltage, when all members have failed; everything up to it is kept.
         """
+        self._ready()
         plan = self.plan
         first = self.step
         last = first + steps
@@ -305,6 +296,12 @@ class Engine:
         self._exchange()
         self.t = float(self.T.max()) if len(self.T) else self.t
         return done - first
+
+    def _ready(self) -> None:
+        """State and tables are as a run needs them."""
+        self.settle()
+        if self.tables_stale:
+            self.fill_tables()
 
     def _portion(self, window: int) -> int:
         """Steps of one call: a fifth of a second's worth, at least a window."""
@@ -338,14 +335,19 @@ class Engine:
 
     def read(self, store: str, at: NDArray[np.int64]) -> NDArray[np.float64]:
         """A copy of numbers of an arena."""
+        if self._start and store == "A" and self._start.determines(self.plan, at):
+            self.settle()
         return self._look(store)[at]
 
     def write(self, store: str, at: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Set numbers of an arena."""
+        if self._start:
+            self._start.written.append((store, at, np.array(values)))
         getattr(self, store)[at] = values
 
     def view(self, store: str, first: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
         """Numbers of an arena in place; strides in bytes."""
+        self.settle()
         return np.lib.stride_tricks.as_strided(getattr(self, store)[first:], shape, strides)
 
     # ------------------------------------------------------------------ buffers

@@ -1,31 +1,31 @@
-"""`SimulationHandle`: what `Simulation.var` gives."""
+"""`LastingHandle`: a handle that survives a new plan."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from heliox.engine.draft import Draft
 from heliox.engine.registry import Handle
 from heliox.model.selection import Where
 from heliox.model.variable import Variable
 
 
-class SimulationHandle:
-    """A handle that survives a new plan before the first run.
+class LastingHandle:
+    """What `heliox.Simulation.var` gives; its attributes are those of `heliox.engine.registry.Handle`."""
 
-    See `heliox.engine.registry.Handle` for its attributes.
-    """
-
-    def __init__(self, sim: Any, name: str | Variable, where: Where) -> None:
-        self._sim, self._name, self._where = sim, name, where
-        self._of: tuple[object, Handle] = (sim.registry, sim._handle(name, where))
+    def __init__(self, draft: Draft, name: str | Variable, where: Where) -> None:
+        self._draft, self._name, self._where = draft, name, where
+        handle = draft.handle(name, where)  # first: it may ask for a new plan
+        self._of: tuple[object, Handle] = (draft.registry, handle)
 
     @property
     def handle(self) -> Handle:
-        if self._of[0] is not self._sim.registry:
-            self._of = (self._sim.registry, self._sim._handle(self._name, self._where))
+        """The present plan's."""
+        if self._of[0] is not self._draft.registry:
+            self._of = (self._draft.registry, self._draft.handle(self._name, self._where))
         return self._of[1]
 
     def __getattr__(self, name: str) -> object:
@@ -36,22 +36,14 @@ class SimulationHandle:
     def __len__(self) -> int:
         return len(self.handle)
 
-    def __getitem__(self, key: object) -> NDArray[np.float64]:
+    def __getitem__(self, key: Any) -> NDArray[np.float64]:
         return self.handle[key]
 
-    def __setitem__(self, key: object, value: object) -> None:
-        sim, x = self._sim, np.asarray(value, np.float64)
-        h = self.handle
-        wants_members = h.store == "P" and sim.batch > 1 and x.ndim == 2 and x.shape[0] == sim.batch
-        if wants_members:
-            sim._differ(h.variable)
-            h = self.handle
-        if h.variable.kind == "connection" and h.variable.name == "delay" and not sim._ran:
-            sim._shorten(h, key, x)
-            h = self.handle
-        h[key] = x
-        if not sim._ran:
-            sim._assigned.append((self._name, self._where, h.values))
+    def __setitem__(self, key: Any, value: ArrayLike) -> None:
+        x = np.asarray(value, np.float64)
+        self._draft.make_way(self.handle, key, x)
+        self.handle[key] = x
+        self._draft.assigned(self._name, self._where, self.handle, key, x)
 
     def __repr__(self) -> str:
         return repr(self.handle)

@@ -69,8 +69,7 @@ def make_plan(
     vary = vary or Vary()
     named, varied = named_variables(model), vary.mechanisms
     templates = [catalogue.resolve(model.definitions[m.name]) for m in model.mechanisms]
-    if adjoint is not None:
-        templates = [t if tabulated(m) else without_tables(t) for m, t in zip(model.mechanisms, templates)]
+    templates = [t if tabulated(m) else without_tables(t) for m, t in zip(model.mechanisms, templates)]
     if math == "fast":
         templates = [fast_form(t) for t in templates]
     structs = [
@@ -494,6 +493,6 @@ class _Builder:
             if t.globals_:
                 globals_at[k] = self.P.take(sum(v.size for v in t.globals_.values()))
                 self.column(f"{t.name}_GLOBALS")[:] = globals_at[k]
-            if t.tables and tabulated(self.model.mechanisms[k]):
+            if t.tables:
                 tables[k] = self.row(f"{t.name}_TABLE", table_size(s), self.program.tables_own(s))
         return tables, globals_at, varied_at

@@ -120,11 +120,22 @@ def _voided(
 
 
 class Recorder:
-    """Drives the engine's recording table and collects samples, a piece of a run at a time."""
+    """Drives the engine's recording table and collects samples, a piece of a run at a time; and spikes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.recordings: list[Recording | Reduction | Window] = []
+        self.spikes: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]] = []
+
+    def take_spikes(self) -> None:
+        """Add the engine's spikes since the last time."""
+        self.spikes.append(self.engine.drain_spikes())
+
+    def forget(self) -> None:
+        """Forget all samples and spikes."""
+        self.spikes.clear()
+        for r in self.recordings:
+            r.clear()
 
     def run(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
         """Advance `steps` and collect; no steps take the first samples only. Returns the steps done."""

@@ -81,18 +81,20 @@ class StepEngine(Engine):
         if spread is None:
             spread = len(plan.model.nodes) * plan.batch < SPREAD_NODES
         self.kernels = StepKernels(plan.program, watched(plan.model), together=together, spread=spread)
-        signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
-        self._compiled = backend.kernels(module_text(self.kernels, backend.target), signatures)
-        self._signatures = signatures
-        self.stream = backend.stream()
-        self._side = [backend.stream() for _ in range(SIDE_STREAMS)]
-        self._lay()
+        self._signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
+        self._kernel_text = module_text(self.kernels, backend.target)
+        self._laid = False
         self._version = -1
         self._solvers = next(threads for most, threads in SOLVERS if self.groups > most)
         self._limit = self.limit
 
     def _lay(self) -> None:
-        """What never changes, on the device."""
+        """Compile the kernels, and lay what never changes on the device: once, when the first run begins."""
+        if self._laid:
+            return
+        self._compiled = self.backend.kernels(self._kernel_text, self._signatures)
+        self.stream = self.backend.stream()
+        self._side = [self.backend.stream() for _ in range(SIDE_STREAMS)]
         plan, up, zeros = self.plan, self.backend.upload, self.backend.zeros
         tables = step_tables(plan, self.kernels.results(), self.backend.near, self._lanes)
         self.tables = tables
@@ -117,6 +119,7 @@ class StepEngine(Engine):
         self._tiles = {k.name: up(tiles(plan, k)) for k in self.kernels.kernels}
         nodes = next(k for k in self.kernels.kernels if k.over == "nodes")
         self._tiles["begin_step"] = self._tiles[nodes.name]
+        self._laid = True
 
     def _lists(self, room: int) -> None:
         """Lists of spikes between groups, with room for so many of each member."""
@@ -227,6 +230,7 @@ class StepEngine(Engine):
     # ------------------------------------------------------------------ running
 
     def advance(self, steps: int, progress: Callable[[int], None] | None = None) -> int:
+        self._ready()
         first = done = self.step
         last = first + steps
         control = np.zeros(CONTROLS, np.int64)
@@ -259,6 +263,7 @@ class StepEngine(Engine):
 
     def _enter(self, control: NDArray[np.int64]) -> None:
         """Bring the device up to date."""
+        self._lay()
         watched = self._watched()
         if not np.array_equal(watched, self._looks):
             self._looks = watched.copy()
@@ -309,9 +314,9 @@ class StepEngine(Engine):
 
     def solver(self) -> Callable[[Any], None]:
         """The solution of all trees alone, as a launch, for measurements: results are thrown away."""
+        self._lay()
         signature = {n: names(s) for n, s in self.kernels.groups.measured().items()}
-        text = module_text(self.kernels, self.backend.target)
-        self._compiled |= self.backend.kernels(text, signature)
+        self._compiled |= self.backend.kernels(self._kernel_text, signature)
         self._signatures |= signature
         self._enter(np.zeros(CONTROLS, np.int64))
         return self._groups("solve_only", self._solvers, (0, self.plan.chunks), near=self.tables.near)
@@ -335,6 +340,7 @@ class StepEngine(Engine):
         return max(64, min(SAMPLES, SAMPLE_BYTES // (8 * places))) if places else 100 * SAMPLES
 
     def sample(self, k: int) -> None:
+        self.settle()
         RA, look = self.mirror.look("RA"), self.mirror.look
         at = k + RA[:, 2]
         own = RA[:, 0] >= 0

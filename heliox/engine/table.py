@@ -53,8 +53,9 @@ class Table:
 
     def pointed(self, name: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The arena that holds a variable, and its address there of each member and place: (1 or B, n)."""
-        handle = self._of(name)
-        return getattr(self._registry.engine, handle.store), np.atleast_2d(handle.addresses)
+        handle, engine = self._of(name), self._registry.engine
+        engine.settle()
+        return getattr(engine, handle.store), np.atleast_2d(handle.addresses)
 
     def run(self, kernel: Callable[..., Any], **more: Any) -> Any:
         """Run a learning kernel, compiled.

@@ -69,6 +69,7 @@ class BlockWriter:
                 self._slot(f"_d_{n}")
 
         self.looked_up = tabled(m, block)
+        self.suffix = "_tabled" if self.looked_up else ""
         for n in self._values():
             self._slot(n)
 
@@ -85,12 +86,8 @@ class BlockWriter:
         return f"_S[_U({self.slots[n] * W}) + _j]"
 
     def write(self) -> list[str]:
-        variants = [self._block("", {})]
-        if self.looked_up:
-            variants.append(self._block("_tabled", self.looked_up))
-        if self.direct:
-            variants.append(self._direct_block())
-        return [*variants, self._loop(bool(self.looked_up))]
+        direct = [self._direct_block()] if self.direct else []
+        return [self._block(), *direct, self._loop()]
 
     @property
     def direct(self) -> bool:
@@ -128,19 +125,19 @@ class BlockWriter:
             out += ", _I, _first"
         return out + "".join(f", _list_{n}" for n in self.lists)
 
-    def _block(self, suffix: str, looked_up: dict[str, tuple[str, ...]]) -> str:
+    def _block(self) -> str:
         f, m, name = self.f, self.m, self.name
-        function = f"{name}_{self.block}{suffix}"
+        function = f"{name}_{self.block}{self.suffix}"
         queue = f", {PASSED}, _now" if self.effects else ""
-        table = ", _TM, _tk" if looked_up else ""
+        table = ", _TM, _tk" if self.looked_up else ""
         lines = [
             "@kernel",
-            f"def {name}_{self.block}_block{suffix}(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()}):",
+            f"def {name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()}):",
         ]
         pad = "        "
-        lines += self._look_up(looked_up, pad)
+        lines += self._look_up(pad)
         lines.append("    for _j in range(_m):")
-        values = self._values() if looked_up else []
+        values = self._values()
         lines += [f"{pad}{n} = {self.S(n)}" for n in values]
         for n in (*self.nodes, *self.ion_reads, *self.pointers):
             lines.append(f"{pad}{n} = {self.S(n)}")
@@ -166,11 +163,11 @@ class BlockWriter:
             lines.append(f"{pad}act({self.context.queue}, {source}, {target}, -1, _now, 0, _o, 0)")
         return "\n".join(lines)
 
-    def _look_up(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
+    def _look_up(self, pad: str) -> list[str]:
         """Table look-ups of a block, in a loop of their own: gathers at computed places stop vector code."""
         lines = []
         twice = self.accumulates and self.rule is None
-        for helper, values in looked_up.items():
+        for helper, values in self.looked_up.items():
             arguments_ = (table_calls(self.f, {helper}) or {})[helper]
             names = sorted({x.id for a in arguments_ for x in ast.walk(a) if isinstance(x, ast.Name)})
             lines += ["    for _j in range(_m):"]
@@ -249,7 +246,7 @@ class BlockWriter:
         assert self.rule is not None
         return expanded(self.rule.params, self.t.array_sizes)
 
-    def _loop(self, two: bool) -> str:
+    def _loop(self) -> str:
         name, t = self.name, self.t
         args = ARGS if self.effects else EVENTLESS
         lines = [
@@ -289,16 +286,12 @@ class BlockWriter:
             lines.append(f"    _list_{n} = _U(_G[_g, _{name}_LIST_{n}])")
         if self.inside:
             M, at = table_place(self.context, self.m)
-            lines.append(f"    _use = _G[_g, _{name}_TABLE] >= 0")
-            lines.append(f"    _T = ({M}, {at} if _use else _U(0), _use)")
+            lines.append(f"    _T = ({M}, {at})")
         if self.effects:
             lines.append(f"    _sources = _U(_G[_g, _{name}_SOURCE])")
         where = table_place(self.context, self.m)
-        if two:
-            lines += [
-                f"    _usetable = _G[_g, _{name}_TABLE] >= 0",
-                f"    _tk = {where[1]} if _usetable else _U(0)",
-            ]
+        if self.looked_up:
+            lines.append(f"    _tk = {where[1]}")
         lines += [
             "    _first = _U(0)",
             "    while _first < _count:",
@@ -318,16 +311,10 @@ class BlockWriter:
             ]
         lines += self._gather("        ")
         queue = f", {PASSED}, _t" if self.effects else ""
-        call = f"{name}_{self.block}_block{{}}(_A, _P, _S, _o, _p, _m{queue}{{}}{self._extra()})"
-        if two:
-            lines += [
-                "        if _usetable:",
-                "            " + call.format("_tabled", f", {where[0]}, _tk"),
-                "        else:",
-                "            " + call.format("", ""),
-            ]
-        else:
-            lines.append("        " + call.format("", ""))
+        table = f", {where[0]}, _tk" if self.looked_up else ""
+        lines.append(
+            f"        {name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()})"
+        )
         lines += self._scatter("        ")
         if self.serial:
             lines += [

@@ -45,8 +45,7 @@ def reads(context: Context, m: VarStruct, f: Function) -> list[str]:
             lines.append(f"    {n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
     if looks_inside(m, f.name):
         M, at = table_place(context, m)
-        use = f"_G[_g, _{name}_TABLE] >= 0"
-        lines += [f"    _use = {use}", f"    _T = ({M}, {at} if _use else _U(0), _use)"]
+        lines.append(f"    _T = ({M}, {at})")
     return lines
 
 

@@ -92,14 +92,11 @@ class InstanceWriter(BlockWriter):
             lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
         if self.inside:
             M, at = table_place(self.context, m)
-            lines.append(f"{pad}_use = _G[_g, _{self.name}_TABLE] >= 0")
-            lines.append(f"{pad}_T = ({M}, {at} if _use else _U(0), _use)")
+            lines.append(f"{pad}_T = ({M}, {at})")
         name = f"{self.name}_{self.block}"
         if self.looked_up:
-            lines.append(f"{pad}if _G[_g, _{self.name}_TABLE] >= 0:")
-            lines += self._looked(pad + "    ")
-            lines += self._evaluated(f"{name}_tabled", self._values(), pad + "    ")
-            lines += [f"{pad}else:", *self._evaluated(name, [], pad + "    ")]
+            lines += self._looked(pad)
+            lines += self._evaluated(f"{name}_tabled", self._values(), pad)
         else:
             lines += self._evaluated(name, [], pad)
         lines += self._stored(pad)

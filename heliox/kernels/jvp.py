@@ -13,7 +13,7 @@ class TangentWriter(LinearWriter):
 
     mode = "jvp"
 
-    def _body(self, suffix: str, pad: str) -> list[str]:
+    def _body(self, pad: str) -> list[str]:
         """Tangents of what the block reads -> tangents of what it writes."""
         d = self.derivative
         assert d is not None
@@ -34,11 +34,11 @@ class TangentWriter(LinearWriter):
             lines += [f"{pad}_dot_{x} = _B[_o + {slot} + _j]" for x, slot in self._slots_of(n)]
         dots = [f"_dot_{p}" for p in d.wrt]
         if not self.accumulates:
-            given = [*self._tabled_names(suffix), *self._given()]
-            lines.append(self._call(d, suffix, given, dots, [f"_dot_{r}" for r in d.of], pad))
+            given = [*self._tabled_names(), *self._given()]
+            lines.append(self._call(d, self.suffix, given, dots, [f"_dot_{r}" for r in d.of], pad))
             lines += [f"{pad}{self.S(f'_bi_{n}')} = _dot_{n}" for n in self.ions_in]
         else:
-            lines += self._forward_currents(suffix, dots, pad)
+            lines += self._forward_currents(dots, pad)
         for n in self.f.returns:
             if n in self.m.own and n in self.active:
                 inside = n in self.own_in
@@ -48,7 +48,7 @@ class TangentWriter(LinearWriter):
                 ]
         return lines
 
-    def _forward_currents(self, suffix: str, dots: list[str], pad: str) -> list[str]:
+    def _forward_currents(self, dots: list[str], pad: str) -> list[str]:
         d = self.derivative
         assert d is not None
         point = self.t.kind == "point"
@@ -60,7 +60,7 @@ class TangentWriter(LinearWriter):
         if self.rule is not None:
             lines.append(
                 self._call(
-                    d, suffix, [*self._tabled_names(suffix), *given], dots, [f"_dot_{r}" for r in d.of], pad
+                    d, self.suffix, [*self._tabled_names(), *given], dots, [f"_dot_{r}" for r in d.of], pad
                 )
             )
             lines.append(f"{pad}_bt = {total}")
@@ -87,21 +87,21 @@ class TangentWriter(LinearWriter):
             lines.append(
                 self._call(
                     d,
-                    suffix,
-                    [*self._tabled_names(suffix, True), *above],
+                    self.suffix,
+                    [*self._tabled_names(True), *above],
                     dots,
                     [f"_up_{r}" for r in d.of],
                     pad,
                 )
             )
             if kept:
-                first = [f"{n}_above" for n in self._values()[: len(self._values()) // 2]] if suffix else []
-                call = f"{self.name}_{self.block}{suffix}"
+                first = [f"{n}_above" for n in self._values()[: len(self._values()) // 2]]
+                call = f"{self.name}_{self.block}{self.suffix}"
                 lines.append(f"{pad}{assigned(self.m, self.f)}{call}({', '.join([*first, *above])})")
             second = [f"_up_{p}" if p in kept and p in d.of else f"_dot_{p}" for p in d.wrt]
             lines.append(
                 self._call(
-                    d, suffix, [*self._tabled_names(suffix), *given], second, [f"_dot_{r}" for r in d.of], pad
+                    d, self.suffix, [*self._tabled_names(), *given], second, [f"_dot_{r}" for r in d.of], pad
                 )
             )
             lines.append(f"{pad}_bt = {total}")
@@ -109,7 +109,7 @@ class TangentWriter(LinearWriter):
             lines.append(f"{pad}_bg = ({up} - ({total})) * 1000.0")
         change: dict[str, str] = {}
         if self.scaled:
-            lines += self._present(suffix, pad)
+            lines += self._present(pad)
             lines.append(f"{pad}_share = -0.01 * {SCALE} * {SCALE} * {self.S('_bn_area')}")
             change = {n: f" + {n} * _share" for n in ("_i0", "_gm", *(f"_now_{c}" for c in self.ions_in))}
         lines.append(f"{pad}{self.S('_br')} = _bt{scale}{change.get('_i0', '')}")

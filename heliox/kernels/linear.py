@@ -61,7 +61,7 @@ class LinearWriter(BlockWriter):
 
     mode: str
 
-    def _body(self, suffix: str, pad: str) -> list[str]:
+    def _body(self, pad: str) -> list[str]:
         """The derivative of one instance."""
         raise NotImplementedError
 
@@ -144,7 +144,6 @@ class LinearWriter(BlockWriter):
             if not (self.looked_up and d is self.derivative):
                 out.append(f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}")
                 continue
-            out += self._computing(d, names, made)
             text = function_text(
                 self.t,
                 f,
@@ -154,19 +153,6 @@ class LinearWriter(BlockWriter):
                 sloped=self._sloped(),
             )
             out.append(f"@inline\n{text}")
-        return out
-
-    def _computing(self, d: Derivative, names: set[str], made: set[str]) -> list[str]:
-        """The same without tables: the tabulated helper's derivative, and the function."""
-        out = []
-        for n in self._sloped():
-            if n in d.helpers and n not in made:
-                made.add(n)
-                out.append(
-                    f"@inline\n{function_text(self.t, d.helpers[n], f'{self.name}_{n}', derivatives=names)}"
-                )
-        f = d.function
-        out.append(f"@inline\n{function_text(self.t, f, f'{self.name}_{f.name}', derivatives=names)}")
         return out
 
     def _sloped(self) -> dict[str, Slopes]:
@@ -186,29 +172,24 @@ class LinearWriter(BlockWriter):
     def write(self) -> list[str]:
         if self.derivative is None:
             return []
-        variants = [self._block("", {})]
-        if self.looked_up:
-            variants.append(self._block("_tabled", self.looked_up))
-        return [*variants, self._loop(len(variants) > 1)]
+        return [self._block(), self._loop()]
 
     @property
     def label(self) -> str:
         return f"{self.name}_{self.block}_{self.mode}"
 
-    def _block(self, suffix: str, looked_up: dict[str, tuple[str, ...]]) -> str:
+    def _block(self) -> str:
         f, m = self.f, self.m
-        table = ", _TM, _tk" if looked_up else ""
+        table = ", _TM, _tk" if self.looked_up else ""
         lines = [
             "@kernel",
-            f"def {self.label}_block{suffix}(_A, _P, _S, _B, _o, _p, _m{table}{self._extra()}):",
+            f"def {self.label}_block(_A, _P, _S, _B, _o, _p, _m{table}{self._extra()}):",
         ]
         pad = "        "
-        lines += self._look_up(looked_up, pad)
-        if looked_up:
-            lines += self._look_up_slopes(looked_up, pad)
+        lines += self._look_up(pad)
+        lines += self._look_up_slopes(pad)
         lines.append("    for _j in range(_m):")
-        values = [*self._values(), *self._slope_values()] if looked_up else []
-        lines += [f"{pad}{n} = {self.S(n)}" for n in values]
+        lines += [f"{pad}{n} = {self.S(n)}" for n in (*self._values(), *self._slope_values())]
         for n in (*self.nodes, *self.ion_reads, *self.pointers):
             lines.append(f"{pad}{n} = {self.S(n)}")
         wanted = [*f.params, *(self.rule.params if self.rule else ())]
@@ -216,7 +197,7 @@ class LinearWriter(BlockWriter):
         for n in self.lists:
             at = f"_list_{n} + _U(2) * (_first + _j)"
             lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
-        lines += self._body(suffix, pad)
+        lines += self._body(pad)
         return "\n".join(lines)
 
     def _slots_of(self, n: str) -> list[tuple[str, str]]:
@@ -231,16 +212,16 @@ class LinearWriter(BlockWriter):
     def _given(self) -> list[str]:
         return expanded(read_by(self.m, self.f), self.t.array_sizes)
 
-    def _present(self, suffix: str, pad: str) -> list[str]:
+    def _present(self, pad: str) -> list[str]:
         """``_i0`` and ``_gm`` as the block itself gives them, before they are scaled by the area.
 
         What it returns is named ``_now_...``.
         """
         sizes = self.t.array_sizes
         written = expanded(self.f.returns, sizes)
-        values = self._values() if suffix else []
+        values = self._values()
         half = len(values) // 2 if self.rule is None else len(values)
-        call = f"{self.name}_{self.block}{suffix}"
+        call = f"{self.name}_{self.block}{self.suffix}"
 
         def evaluated(prefix: str, values: list[str], given: list[str]) -> str:
             left = "".join(f"{prefix}{n}, " for n in written)
@@ -263,10 +244,10 @@ class LinearWriter(BlockWriter):
         lines.append(f"{pad}{', '.join(slopes)} = {self.name}_conductance({', '.join(rule)})")
         return [*lines, f"{pad}_gm = {' + '.join(slopes)}"]
 
-    def _look_up_slopes(self, looked_up: dict[str, tuple[str, ...]], pad: str) -> list[str]:
+    def _look_up_slopes(self, pad: str) -> list[str]:
         """Slopes of tables, in a loop of their own like the values."""
         lines = []
-        for helper, values in looked_up.items():
+        for helper, values in self.looked_up.items():
             given = (table_calls(self.f, {helper}) or {})[helper]
             names = sorted({x.id for a in given for x in ast.walk(a) if isinstance(x, ast.Name)})
             lines += ["    for _j in range(_m):"]
@@ -283,18 +264,16 @@ class LinearWriter(BlockWriter):
                 lines += [f"{pad}{self.S(f'{n}_above')} = {n}" for n in slopes]
         return lines
 
-    def _tabled_names(self, suffix: str, above: bool = False) -> list[str]:
+    def _tabled_names(self, above: bool = False) -> list[str]:
         """Values and slopes that a tabled derivative takes first."""
-        if not suffix:
-            return []
         names = [n for helper in sorted(self.looked_up) for n in self.looked_up[helper]]
         names += [f"{n}_slope" for n in names]
         return [f"{n}_above" for n in names] if above else names
 
     # ------------------------------------------------------------------ the loop
 
-    def _loop(self, two: bool) -> str:
-        text = super()._loop(two)
+    def _loop(self) -> str:
+        text = super()._loop()
         head, rest = text.split("\n", 2)[1:]
         head = f"def {self.label}_loop({EVENTLESS}, _S, _g, _t, _dt):"
         rest = rest.replace(f"{self.name}_{self.block}_block", f"{self.label}_block")

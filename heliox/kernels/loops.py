@@ -214,7 +214,6 @@ class Loops:
                 ]
                 lines += [
                     f"for _g in range({groups}):",
-                    f"    if _G[_g, _{name}_TABLE] >= 0:",
-                    f"        {name}_{table.function}_fill({', '.join((*where, *values))})",
+                    f"    {name}_{table.function}_fill({', '.join((*where, *values))})",
                 ]
         return "\n".join(f"{pad}{x}" for x in lines or ["pass"])

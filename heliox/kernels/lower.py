@@ -107,7 +107,7 @@ class _Lower(ast.NodeTransformer):
         if name in self.sloped:
             return self.sloped[name].product(args)
         if name in self.tabulated:
-            return _call(f"{self.prefix}_{name}_either", [_name("_T"), *args])
+            return _call(f"{self.prefix}_{name}_lookup", [_name("_T"), *args])
         if name in self.helpers:
             if name in self.looking_up:
                 args = [_name("_T"), *args]

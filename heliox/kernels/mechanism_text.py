@@ -81,22 +81,6 @@ def looks_inside(m: VarStruct, block: str) -> bool:
     return looks_up_inside(t, t.functions[block], event)
 
 
-def _either(m: VarStruct, table: Table) -> str:
-    """A table as it is used inside a function: looked up where the model tabulates, else computed."""
-    name, f = f"{m.template.name}_{table.function}", m.template.helpers[table.function]
-    params = ", ".join(expanded(f.params, m.template.array_sizes))
-    return "\n".join(
-        [
-            "@inline",
-            f"def {name}_either(_T, {params}):",
-            "    _M, _k, _use = _T",
-            "    if _use:",
-            f"        return {name}_lookup((_M, _k), {params})",
-            f"    return {name}({params})",
-        ]
-    )
-
-
 def functions(m: VarStruct) -> list[str]:
     """All functions of a mechanism under prefixed names, the tabulated ones twice."""
     t = m.template
@@ -105,15 +89,14 @@ def functions(m: VarStruct) -> list[str]:
     out = [f"@inline\n{function_text(t, f, f'{t.name}_{n}')}" for n, f in plain]
     for table in t.tables:
         out += [_lookup(m, table), _fill(m, table)]
-        if inside or any(looks_inside(m, b) for b in t.functions):
-            out.append(_either(m, table))
     for n in sorted(inside):
         out.append(f"@inline\n{function_text(t, t.helpers[n], f'{t.name}_{n}', inside=True)}")
     # what `for_connections` calls comes first
     for n, f in sorted(t.functions.items(), key=lambda item: item[0] != "receive_each"):
-        out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}', inside=looks_inside(m, n))}")
         if tabled(m, n):
             out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}_tabled', tabled(m, n))}")
+        else:
+            out.append(f"@inline\n{function_text(t, f, f'{t.name}_{n}', inside=looks_inside(m, n))}")
     return out
 
 

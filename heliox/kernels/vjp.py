@@ -13,7 +13,7 @@ class AdjointWriter(LinearWriter):
 
     mode = "vjp"
 
-    def _body(self, suffix: str, pad: str) -> list[str]:
+    def _body(self, pad: str) -> list[str]:
         """Adjoints of what the block writes -> adjoints of what it reads."""
         d = self.derivative
         assert d is not None
@@ -21,13 +21,13 @@ class AdjointWriter(LinearWriter):
         for n in self.own_in:
             lines += [f"{pad}_bar_{x} = _B[_o + {slot} + _j]" for x, slot in self._slots_of(n)]
         if self.accumulates:
-            lines += self._reverse_currents(suffix, pad)
+            lines += self._reverse_currents(pad)
         else:
             lines += [f"{pad}_bar_{n} = {self.S(f'_bi_{n}')}" for n in self.ions_in]
-            values = self._tabled_names(suffix)
+            values = self._tabled_names()
             bars = [f"_bar_{r}" for r in d.of]
             lines.append(
-                self._call(d, suffix, [*values, *self._given()], bars, [f"_bar_{p}" for p in d.wrt], pad)
+                self._call(d, self.suffix, [*values, *self._given()], bars, [f"_bar_{p}" for p in d.wrt], pad)
             )
         return lines + self._reverse_stores(pad)
 
@@ -47,7 +47,7 @@ class AdjointWriter(LinearWriter):
         lines += [f"{pad}{self.S(f'_bn_{n}')} = _bar_{n}" for n in self.geometry]
         return lines
 
-    def _reverse_currents(self, suffix: str, pad: str) -> list[str]:
+    def _reverse_currents(self, pad: str) -> list[str]:
         d = self.derivative
         assert d is not None
         scale = f" * {SCALE}" if self.t.kind == "point" else ""
@@ -70,8 +70,8 @@ class AdjointWriter(LinearWriter):
             lines.append(
                 self._call(
                     d,
-                    suffix,
-                    [*self._tabled_names(suffix), *self._given()],
+                    self.suffix,
+                    [*self._tabled_names(), *self._given()],
                     bars,
                     [f"_one_{p}" for p in d.wrt],
                     pad,
@@ -88,9 +88,9 @@ class AdjointWriter(LinearWriter):
                 for p in self.slope.wrt:
                     parts.setdefault(p, []).append(f"_two_{p}")
         else:
-            parts = self._reverse_quotient(suffix, own_bars, lines, pad)
+            parts = self._reverse_quotient(own_bars, lines, pad)
         if self.scaled:
-            lines += self._present(suffix, pad)
+            lines += self._present(pad)
             totals = [f"{self.S(f'_bi_{c}')} * _now_{c}" for c in self.t.currents if c in self.ions_in]
             change = f"{self.S('_br')} * _i0 + {self.S('_bd')} * _gm"
             lines.append(f"{pad}_area = ({' + '.join([change, *totals])}) * (-0.01 * {SCALE} * {SCALE})")
@@ -100,9 +100,7 @@ class AdjointWriter(LinearWriter):
             lines.append(f"{pad}_bar_{p} = {' + '.join(parts.get(p, ['0.0']))}")
         return lines
 
-    def _reverse_quotient(
-        self, suffix: str, own_bars: list[str], lines: list[str], pad: str
-    ) -> dict[str, list[str]]:
+    def _reverse_quotient(self, own_bars: list[str], lines: list[str], pad: str) -> dict[str, list[str]]:
         """The difference quotient: the block at v, then at v + 0.001, whose results the former reads."""
         d = self.derivative
         assert d is not None
@@ -116,13 +114,13 @@ class AdjointWriter(LinearWriter):
         lines.append(f"{pad}_v1 = v + 0.001" if "v" in self.nodes else f"{pad}_v1 = 0.0")
         lines += [f"{pad}_before_{n} = {n}" for n in kept]
         if kept:
-            first = [f"{n}_above" for n in self._values()[: len(self._values()) // 2]] if suffix else []
-            call = f"{self.name}_{self.block}{suffix}"
+            first = [f"{n}_above" for n in self._values()[: len(self._values()) // 2]]
+            call = f"{self.name}_{self.block}{self.suffix}"
             lines.append(f"{pad}{assigned(self.m, self.f)}{call}({', '.join([*first, *above])})")
         bars = [f"_total_{r} - 1000.0 * _bg" if r in self.t.currents else f"_kept_{r}" for r in d.of]
         lines.append(
             self._call(
-                d, suffix, [*self._tabled_names(suffix), *given], bars, [f"_one_{p}" for p in d.wrt], pad
+                d, self.suffix, [*self._tabled_names(), *given], bars, [f"_one_{p}" for p in d.wrt], pad
             )
         )
         lines += [f"{pad}{n} = _before_{n}" for n in kept]
@@ -133,8 +131,8 @@ class AdjointWriter(LinearWriter):
         lines.append(
             self._call(
                 d,
-                suffix,
-                [*self._tabled_names(suffix, True), *above],
+                self.suffix,
+                [*self._tabled_names(True), *above],
                 bars,
                 [f"_two_{p}" for p in d.wrt],
                 pad,

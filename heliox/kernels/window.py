@@ -1,7 +1,8 @@
 """What a call into a generated module does: windows of steps, initialization, samples, tables.
 
-One entry does it all: an entry is compiled together with everything it calls, so that a second one would
-compile most of the module again. Groups side by side need one of their own; `run` leaves the windows to it
+An entry is compiled together with everything it calls, when it is first called, so that `run` does all that
+has code in common. INITIAL blocks are called by nobody else: they have an entry of their own, which models
+frozen from NEURON seldom need. Groups side by side need one too; `run` leaves the windows to it
 (docs/design.md, section 5).
 """
 
@@ -15,9 +16,9 @@ from heliox.kernels.program import Program
 from heliox.solver import step
 
 # what `run` is asked to do
-ADVANCE, FINISH, EXCHANGE, BEGIN, INITIALIZE, SAMPLE, TABULATE = range(7)
+ADVANCE, FINISH, EXCHANGE, BEGIN, SETTLE, SAMPLE, TABULATE = range(7)
 TASKS = {
-    "ADVANCE": ADVANCE, "FINISH": FINISH, "EXCHANGE": EXCHANGE, "BEGIN": BEGIN, "INITIALIZE": INITIALIZE,
+    "ADVANCE": ADVANCE, "FINISH": FINISH, "EXCHANGE": EXCHANGE, "BEGIN": BEGIN, "SETTLE": SETTLE,
     "SAMPLE": SAMPLE, "TABULATE": TABULATE,
 }  # fmt: skip
 _CALL = (
@@ -37,6 +38,7 @@ def texts(program: Program, loops: Loops) -> list[str]:
         f"SCRATCH = {loops.scratch}",
         _group_window(program, loops),
         _run(program, loops),
+        _initialize(loops),
         *([_parallel(loops)] if program.parallel else []),
     ]
 
@@ -184,7 +186,6 @@ def _run(program: Program, loops: Loops) -> str:
     groups = {
         **loops.fixed_calls(),
         "initial_membrane": loops.membrane("initial_membrane_current(_A, _P, _rhs, _area, _saved_rhs, _n)"),
-        "connections": [f"initialize_connections({ARGS}, _S, _g, _t, _dt)"],
         "deliver_now": [f"deliver({ARGS}, _S, _g, _t, _dt)"],
     }
     pad = " " * 12
@@ -203,8 +204,8 @@ def run(_task, {_CALL}):
     step number reached by all groups; smaller than `last` if the host has to mend a buffer. FINISH: the
     last deliveries of a run; leaders, the exchange of what they emit, the others. EXCHANGE: 1, or 0 if
     a buffer must be mended first. BEGIN: plays start anew, and points that are due at once act.
-    INITIALIZE: finitialize, with the exchange of events that are due at once. SAMPLE: sample `last`
-    from the state as it stands. TABULATE: every NMODL TABLE.
+    SETTLE: the rest of finitialize behind `initialize`, with the exchange of events that are due at once.
+    SAMPLE: sample `last` from the state as it stands. TABULATE: every NMODL TABLE.
     """
     _groups = len(_order)
     _leaders = _stages[1]
@@ -232,16 +233,11 @@ def run(_task, {_CALL}):
         for _g in range(_groups):
             _base = _U(_G[_g, _BASE])
 {_phases(loops, ("started",), {"started": started}, pad)}
-    elif _task == INITIALIZE:
+    elif _task == SETTLE:
         _cj = 1.0 / _dt
         _kept = False
         for _g in range(_groups):
-            _base = _U(_G[_g, _BASE])
-{_phases(loops, ("lay_sources",), groups, pad)}
-        for _g in range(_groups):
-            _t = _T[_g]
-{bases}
-{_phases(loops, step.INITIALIZE, groups, pad)}
+            deliver({ARGS}, _S, _g, _T[_g], _dt)
         _spikes = 1
         while _spikes > 0:
             if not {exchange}:
@@ -262,6 +258,27 @@ def run(_task, {_CALL}):
     elif _task == TABULATE:
 {loops.tabulate(" " * 8)}
     return 0'''
+
+
+def _initialize(loops: Loops) -> str:
+    phases = {
+        **loops.fixed_calls(),
+        "connections": [f"initialize_connections({ARGS}, _S, _g, _t, _dt)"],
+    }
+    pad = " " * 8
+    return f'''\
+@entry
+def initialize({_CALL}):
+    """INITIAL blocks of all groups, on one thread; the task SETTLE comes after them."""
+    _groups = len(_order)
+    {_SCRATCH}
+    for _g in range(_groups):
+        _base = _U(_G[_g, _BASE])
+{_phases(loops, ("lay_sources",), phases, pad)}
+    for _g in range(_groups):
+        _t = _T[_g]
+{_bases(loops, pad)}
+{_phases(loops, step.INITIALIZE, phases, pad)}'''
 
 
 def _parallel(loops: Loops) -> str:

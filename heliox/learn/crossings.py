@@ -63,7 +63,7 @@ class _Count(Aimed):
     def bound(self, sim: Any) -> Loss:
         if self.threshold is not None:
             return self
-        v = sim._handle(self.read.variable, self.read.where).variable
+        v = sim.draft.handle(self.read.variable, self.read.where).variable
         s = sim.model.sources
         found = []
         for index, name in zip(v.indices.tolist(), v.names, strict=True):

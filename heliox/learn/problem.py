@@ -90,13 +90,13 @@ class Problem:
         self.loss = loss.bound(sim)
         self.through, self.v_init, self.progress = through, v_init, progress
         self.duration, self.surrogate = float(duration), surrogate
-        self.trained = trained(sim._names, parameters)
-        reads = [(r, sim._handle(r.variable, r.where).variable) for r in self.loss.reads]
+        self.trained = trained(sim.draft.names, parameters)
+        reads = [(r, sim.draft.handle(r.variable, r.where).variable) for r in self.loss.reads]
         self._check_reach(sim, [v for _, v in reads])
         self.sim = twin(sim, self.trained, reads, tangent)
         self._form = Form(self.sim.engine) if any(t.geometry for t in self.trained) else None
-        self._handles = [self._handle(t.variable.within(self.sim._names)) for t in self.trained]
-        self._read_handles = {r: self.sim.registry.handle(v.within(self.sim._names)) for r, v in reads}
+        self._handles = [self._handle(t.variable.within(self.sim.draft.names)) for t in self.trained]
+        self._read_handles = {r: self.sim.draft.handle(v) for r, v in reads}
         self._sweeps = sweeps.Sweeps(self.sim.engine, memory=memory, surrogate=surrogate)
         self._record()
         engine = self.sim.engine

@@ -48,15 +48,13 @@ def twin(
         model,
         dt=sim.dt,
         batch=sim.batch,
-        vary=list(dict.fromkeys([*sim._vary, *own])),
+        vary=list(dict.fromkeys([*sim.draft.vary, *own])),
         math=sim.math,
         order=sim.order,
         threads=sim.threads,
         progress=False,
         adjoint=spec,
     )
-    if sim._played or (sim._delays != new._delays).any():
-        new._played, new._delays = dict(sim._played), sim._delays
-        new._rebuild()
-    copy_parameters(sim.engine, new.engine)
+    new.draft.take(sim.draft)
+    copy_parameters(sim.draft.engine, new.draft.engine)
     return new

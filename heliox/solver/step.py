@@ -54,7 +54,8 @@ STEP = (
 
 # of the step: what a group does before and after all groups have laid their sources on the shelf
 CUT = next(k for k, phase in enumerate(STEP) if phase.name == "take_targets")
-INITIALIZE = ("take_targets", "before_initial", "initial", "connections", "after_initial", "deliver_now")
+# finitialize: INITIAL blocks of all groups; events that are due at once, with their exchange; then SETTLE
+INITIALIZE = ("take_targets", "before_initial", "initial", "connections", "after_initial")
 SETTLE = (
     "clear", "before_breakpoint", "current", "capacitance", "save_membrane", "axial",
     "couple", "initial_membrane", "before_step", "deliver_now",

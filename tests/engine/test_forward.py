@@ -35,7 +35,7 @@ def run(chunk_nodes: int, forward: bool, monkeypatch, closed: bool = False, **op
         more["chunk_nodes"], more["forward"] = chunk_nodes, forward
         return make_plan(*given, **more)
 
-    monkeypatch.setattr("heliox.simulation.make_plan", plan)
+    monkeypatch.setattr("heliox.engine.draft.make_plan", plan)
     sim = heliox.Simulation(chain(closed), device="cpu", threads=1, progress=False, **options)
     v = sim.record("v", where="soma(0.5)")
     sim.run(7.3)

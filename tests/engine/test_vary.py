@@ -210,7 +210,7 @@ def test_a_snapshot_does_not_bring_delays_that_its_plan_forbids(monkeypatch):
 
 def test_assigned_before_the_first_run_they_join_vary(alone):
     sim = simulation(range(B), vary=[name for name in VARY if name != "chan.q10"])
-    assert sorted(sim._vary) == sorted(VARY)
+    assert sorted(sim.draft.vary) == sorted(VARY)
     same = module_text(simulation(range(2)).plan.program)
     assert module_text(sim.plan.program) == same  # not of sizes, values, or how it was asked for
     assert_members(results(sim), alone("fast"))
@@ -319,7 +319,7 @@ def test_what_cannot_differ_is_refused_with_what_can():
             sim.play("IClamp[0].amp", times, values)
     one = Simulation(made, progress=False)
     one.play("IClamp[0].amp", t, [[0.0, 1.0, 2.0]])
-    assert not one._played and one.model.plays.y[-3:].tolist() == [0.0, 1.0, 2.0]
+    assert not one.draft.played and one.model.plays.y[-3:].tolist() == [0.0, 1.0, 2.0]
 
 
 def test_members_of_explore(monkeypatch):

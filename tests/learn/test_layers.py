@@ -170,6 +170,13 @@ def test_spiking_layers_learn_through_a_surrogate():
     assert np.isfinite(out.gradient).all() and out.gradient[:12].any() and out.gradient[12:].any()
 
 
+def test_nothing_is_compiled_before_samples_are_shown(transfer):
+    fresh = bound(learn.TransferResistance())
+    fresh.forward.write(start())
+    assert "module" not in vars(fresh.forward.sim.draft.engine)
+    assert transfer.forward.sim.plan.program == fresh.forward.sim.plan.program
+
+
 def test_what_cannot_be_built_is_refused():
     with pytest.raises(ModelError, match="an Encoder and one or more Dense"):
         learn.Sequential(learn.Dense(3), learn.Dense(2))
