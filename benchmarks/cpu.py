@@ -7,7 +7,8 @@ checkout of ModelDB 139653 (without epsp.mod, which CoreNEURON cannot have), for
 Figure5/ActiveMechanisms of pkuzyc/DeepDendrite (without NMDA.mod and vecevent.mod). The human pyramidal cells
 need HELIOX_DATA (see heliox.cells). What is not given is left out.
 
-Writes benchmarks/results/cpu.json and cpu.md. Compilation is measured apart: the first run of every model warms up.
+Writes benchmarks/results/cpu.json and cpu.md. Compilation is measured apart: the first run of every
+model warms up.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def machine() -> dict[str, str]:
     except (OSError, StopIteration):
         pass
     return {
-        "cpu": name, "python": platform.python_version(), "heliox": heliox.__version__, "numba": numba.__version__,
-        "numpy": numpy.__version__, "neuron": neuron.__version__,
+        "cpu": name, "python": platform.python_version(), "heliox": heliox.__version__,
+        "numba": numba.__version__, "numpy": numpy.__version__, "neuron": neuron.__version__,
     }  # fmt: skip
 
 
@@ -124,8 +125,9 @@ def measure(name: str, repeat: int, folder: Path | None) -> dict[str, Any]:
             neuron_run(h, task.v_init, h.dt, True) for _ in range(3)
         )
     out = {
-        "model": name, "segments": segments, "steps": steps, "tstop_ms": task.tstop, "sets": task.sets, **medians,
-        "ratio": medians["neuron_s"] / medians["heliox_s"], "runs_s": seconds, "freeze_s": freeze, "first_run_s": first,
+        "model": name, "segments": segments, "steps": steps, "tstop_ms": task.tstop, "sets": task.sets,
+        **medians, "ratio": medians["neuron_s"] / medians["heliox_s"], "runs_s": seconds,
+        "freeze_s": freeze, "first_run_s": first,
         "ns_per_segment_step": 1e9 * medians["heliox_s"] / (segments * steps), "max_dv_mV": off["heliox"],
         "coreneuron_dv_mV": off.get("coreneuron"),
     }  # fmt: skip
@@ -164,14 +166,17 @@ def table(rows: list[dict], about: dict[str, str], million: dict[str, Any] | Non
     lines = [
         "# CPU, one thread, against NEURON and CoreNEURON",
         "",
-        "`python -m benchmarks.cpu`: medians of alternating runs in one process, math=fast, compilation apart.",
-        "CoreNEURON's seconds hold the transfer of the model into it (set-up: a run of one step). Of parameter sets",
+        "`python -m benchmarks.cpu`: medians of alternating runs in one process, math=fast, compilation "
+        "apart.",
+        "CoreNEURON's seconds hold the transfer of the model into it (set-up: a run of one step). Of "
+        "parameter sets",
         "seconds are per set, NEURON's those of one.",
         "",
         ", ".join(f"{k} {v}" for k, v in about.items()),
         "",
-        "| model | segments | steps | NEURON s | CoreNEURON s | of that set-up s | HelioX s | NEURON / HelioX "
-        "| CoreNEURON / HelioX | ns per segment-step | freeze s | first run s | max dV mV |",
+        "| model | segments | steps | NEURON s | CoreNEURON s | of that set-up s | HelioX s "
+        "| NEURON / HelioX | CoreNEURON / HelioX | ns per segment-step | freeze s | first run s "
+        "| max dV mV |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in rows:

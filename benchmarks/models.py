@@ -14,7 +14,8 @@ from heliox.cells.data import find, table
 def ring(h: Any, cells: int) -> list[object]:
     """A ring of branching cells: soma and first dendrites hh, the rest pas; 57 segments a cell.
 
-    Every cell excites the next one through an ExpSyn on a distal dendrite; every fourth gets one spike at the start.
+    Every cell excites the next one through an ExpSyn on a distal dendrite; every fourth gets one spike at
+    the start.
     """
     pc = h.ParallelContext()
     keep: list[object] = []
@@ -84,7 +85,8 @@ def passive_trees(h: Any, cells: int) -> list[object]:
 
 
 def pyramidal(h: Any, cells: int, active: bool = False) -> list[object]:
-    """The human layer-2/3 cell of HELIOX_DATA/hpc: 219 sections, 1,043 segments, diameter uniform in a section.
+    """The human layer-2/3 cell of HELIOX_DATA/hpc: 219 sections, 1,043 segments, the diameter
+    uniform in a section.
 
     Active, it has the channels of heliox.cells.hpc in soma and axon (mechanisms of Figure5 of DeepDendrite).
     """

@@ -1,7 +1,7 @@
 """First results in fresh processes, and a model of a million compartments in a thousand different trees.
 
-    python -m benchmarks.starts first MODEL.h5     what a fresh process does: load, plan, compile or not, run 1 ms
-    python -m benchmarks.starts million            writes the model, then loads and plans it in a fresh process
+    python -m benchmarks.starts first MODEL.h5   in a fresh process: load, plan, compile or not, run 1 ms
+    python -m benchmarks.starts million          writes the model, then loads and plans it in a fresh process
 
 Prints JSON; `python -m benchmarks.cpu` puts it into its table.
 """

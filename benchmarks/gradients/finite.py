@@ -27,7 +27,8 @@ PARAMETERS = (
     ("pas.g", "dend*"),
     ("IClamp.amp", None),
 )
-TEXT = """(`python -m benchmarks.gradients.finite`). The loss is the mean square of the soma's voltage (mV²) less that
+TEXT = """\
+(`python -m benchmarks.gradients.finite`). The loss is the mean square of the soma's voltage (mV²) less that
 of the same cell with 0.9 of its sodium conductance; the gradient is that by a common factor of a parameter in
 a region. The columns are central differences (L(1+h) − L(1−h))/2h with their relative step h: how far they
 are from the gradient, as a part of it. Bold is the best step.

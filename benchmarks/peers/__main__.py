@@ -71,20 +71,23 @@ def table(rows: list[dict], about: dict[str, str]) -> str:
     lines = [
         "# HelioX and its peers, CPU, one thread",
         "",
-        "`python -m benchmarks.peers`: medians of several runs in each of several processes that take turns, math=fast,",
+        "`python -m benchmarks.peers`: medians of several runs in each of several processes that take "
+        "turns, math=fast,",
         "float64, compilation apart.",
-        "Arbor solves another problem: its hh uses rational approximations, and every fork is a volume of its own.",
+        "Arbor solves another problem: its hh uses rational approximations, and every fork is a volume of "
+        "its own.",
         "",
         ", ".join(f"{k} {v}" for k, v in about.items()),
         "",
-        "| task | simulator | compartments | steps | seconds | ns per compartment-step | HelioX is faster by |",
+        "| task | simulator | compartments | steps | seconds | ns per compartment-step "
+        "| HelioX is faster by |",
         "|---|---|---|---|---|---|---|",
     ]
     base = {r["task"]: r["ns"] for r in rows if r["simulator"] == "heliox"}
     for r in rows:
         lines.append(
-            f"| {r['task']} | {r['simulator']} {r['version']} | {r['compartments']} | {r['steps']} | {r['seconds']:.3f} "
-            f"| {r['ns']:.2f} | {r['ns'] / base[r['task']]:.2f} |"
+            f"| {r['task']} | {r['simulator']} {r['version']} | {r['compartments']} "
+            f"| {r['steps']} | {r['seconds']:.3f} | {r['ns']:.2f} | {r['ns'] / base[r['task']]:.2f} |"
         )
     return "\n".join(lines) + "\n"
 

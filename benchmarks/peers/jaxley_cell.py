@@ -1,4 +1,5 @@
-"""A cell from an SWC file with hh everywhere in Jaxley, alone or as a batch. Runs under a Python that has Jaxley.
+"""A cell from an SWC file with hh everywhere in Jaxley, alone or as a batch. Runs under a Python that has
+Jaxley.
 
     python jaxley_cell.py CELL.swc --ncomp 4 --members 16 --tstop 20
 

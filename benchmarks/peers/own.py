@@ -91,7 +91,8 @@ def cell(a: argparse.Namespace) -> dict[str, Any]:
     x = model.nodes.x
     segments = int(((model.nodes.section >= 0) & (x > 0) & (x < 1)).sum())  # without the ends of sections
     return {
-        "compartments": segments * a.members, "steps": round(a.tstop / a.dt), **out, "v_max": float(v.values.max()),
+        "compartments": segments * a.members, "steps": round(a.tstop / a.dt), **out,
+        "v_max": float(v.values.max()),
     }  # fmt: skip
 
 
