@@ -18,9 +18,14 @@ Place = tuple[str, NDArray[np.int64]]  # arena; addresses, relative to a member 
 def copy_parameters(source: Engine, target: Engine) -> None:
     """Parameters, GLOBALs, ids of streams, temperature, thresholds, delays and weights of all members.
 
-    What members share in `target` must be the same for all of them in `source`.
+    What members share in `target` must be the same for all of them in `source`. What both will have from the
+    start of the model, when it is needed, is not copied: no INITIAL block is compiled for that.
     """
     for (store, at), (to, there) in zip(_places(source.plan), _places(target.plan), strict=True):
+        if store == to == "A":
+            same = [e.open(e.plan.of_members(x)) for e, x in ((source, at), (target, there))]
+            copied = ~np.logical_and(*same).reshape(-1, len(at)).all(axis=0)
+            at, there = at[copied], there[copied]
         if not len(at):
             continue
         values = source.read(store, source.plan.of_members(at) if store == "A" else at)

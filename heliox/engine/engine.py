@@ -335,9 +335,14 @@ class Engine:
 
     def read(self, store: str, at: NDArray[np.int64]) -> NDArray[np.float64]:
         """A copy of numbers of an arena."""
-        if self._start and store == "A" and self._start.determines(self.plan, at):
+        if self._start and store == "A" and self._start.determines(self.plan, at).any():
             self.settle()
         return self._look(store)[at]
+
+    def open(self, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which places in A will have what the start makes of the frozen model: it is put off, and nobody has
+        assigned to them."""
+        return self._start.open(self.plan, at) if self._start else np.zeros(at.shape, np.bool_)
 
     def write(self, store: str, at: NDArray[np.int64], values: NDArray[np.float64]) -> None:
         """Set numbers of an arena."""

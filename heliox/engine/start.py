@@ -44,12 +44,17 @@ class Start:
             return cls(hidden, membrane, engine.parameters(initial=False))
         return cls(hidden, membrane, None) if len(hidden) or len(membrane) else None
 
-    def determines(self, plan: Plan, at: NDArray[np.int64]) -> bool:
-        """Whether a place in A is among those that get their values here."""
+    def determines(self, plan: Plan, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which places in A are among those that get their values here."""
         places = at % plan.member_size
         if self.known is not None:
-            return not np.isin(places, self.known).all()
-        return bool(np.isin(places, np.concatenate([self.hidden, self.membrane])).any())
+            return ~np.isin(places, self.known)
+        return np.isin(places, np.concatenate([self.hidden, self.membrane]))
+
+    def open(self, plan: Plan, at: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of them nobody has assigned meanwhile."""
+        own = [np.ravel(places) for store, places, _ in self.written if store == "A"]
+        return self.determines(plan, at) & ~np.isin(at, np.concatenate([np.empty(0, np.int64), *own]))
 
     def make(self, engine: Engine) -> None:
         """Bring an engine into the state in which a run starts, as if nothing had been assigned."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from heliox import Cell, ModelError, Simulation
+from heliox.engine.copies import copy_parameters
 from heliox.engine.engine import Engine
 from heliox.kernels import window
 
@@ -78,6 +79,18 @@ def test_what_is_assigned_before_comes_behind_initial(model):
     assert late.var("Exp2Syn.factor").values == early.var("Exp2Syn.factor").values
     late.reset(), early.reset()
     assert state(late) == state(early) and late.var("Exp2Syn.tau2").values == 3.0
+
+
+def test_parameters_are_copied_without_a_start(model):
+    """What INITIAL sets is left to the other's own start, unless it was assigned."""
+    sim, other = Simulation(model, device="cpu"), Simulation(model, device="cpu")
+    sim.var("Exp2Syn.tau2")[...] = 3.0
+    sim.var("hh.gnabar")[...] = 0.2
+    copy_parameters(sim.draft.engine, other.draft.engine)
+    assert not compiled(sim) and not compiled(other)
+    for name in ("Exp2Syn.tau1", "Exp2Syn.tau2", "Exp2Syn.factor", "hh.gnabar"):
+        np.testing.assert_array_equal(other.var(name).values, sim.var(name).values)
+    assert other.var("Exp2Syn.tau1").values == 0.9999 * 2.0 and other.var("hh.gnabar").values == 0.2
 
 
 def test_a_new_plan_does_again_what_was_done_in_its_order(model):
