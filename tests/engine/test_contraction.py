@@ -49,6 +49,6 @@ def test_a_devices_kernels_wherever_the_tree_lies(monkeypatch, near, few):
     np.testing.assert_array_equal(voltages(3, device="emulated"), voltages(3))
 
 
-@pytest.mark.parametrize("name", ["layer5", "gap_ring"])
+@pytest.mark.parametrize("name", ["hh_tree", "gap_ring"])
 def test_active_cells_and_junctions_on_a_devices_kernels(name):
     same(zoo.run(name, **ORDER), zoo.run(name, device="emulated", **ORDER))

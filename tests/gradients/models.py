@@ -59,6 +59,12 @@ def with_synapses() -> Model:
     return untabled(net.model())
 
 
+def with_a_current() -> Model:
+    c = tree()
+    c.place("IClamp", "soma(0.5)", delay=0.5, dur=10, amp=0.1)
+    return untabled(c.model())
+
+
 def with_channels(names: tuple[str, ...]) -> tuple[Model, list[str]]:
     """A tree with all of these channels everywhere, and the names of their conductances."""
     c = tree(hh=False)
