@@ -127,6 +127,7 @@ def clean_neuron(h) -> None:
             f"NEURON artificial cells outlive their test: {', '.join(left)}. "
             "Keep them in the test function's own variables, not in a module or a wider fixture."
         )
+    gc.freeze()  # what is there now stays: no later search for NEURON's objects looks through the compiler's
 
 
 def artificial_cells(h) -> list[str]:
