@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 from benchmarks.gpu import models
@@ -18,7 +19,7 @@ from heliox.engine.references import watched
 from heliox.engine.stepwise import SPREAD_NODES
 from heliox.kernels import cache, device
 from heliox.kernels.step_kernels import StepKernels
-from heliox.kernels.step_module import TYPES, module_text, names
+from heliox.kernels.step_module import NEAR_KERNELS, TYPES, module_text, names
 from heliox.model.model import Model
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
@@ -34,15 +35,17 @@ MODELS: dict[str, tuple[Callable[[], Model], bool]] = {  # and whether there are
 RESULTS = Path(__file__).parents[1] / "results" / "gpu_kernels.md"
 
 
-def kernels_of(name: str) -> Iterator[tuple[str, list[device.Image]]]:
-    """Name of each kernel of a model, and its machine codes."""
+def kernels_of(name: str, order: str = "neuron") -> Iterator[tuple[str, list[device.Image]]]:
+    """Name of each kernel of a model, and its machine codes; of a contraction those that differ."""
     build, many = MODELS[name]
     model = build()
     assert many or len(model.nodes) < SPREAD_NODES
-    plan = make_plan(model, dt=models.DT, chunk_nodes=1)
+    plan = make_plan(model, dt=models.DT, chunk_nodes=1, order=order)
     kernels = StepKernels(plan.program, watched(model), spread=not many)
     module = cache.load(module_text(kernels, "cuda"))
     for kernel, signature in kernels.signatures().items():
+        if order == "contraction" and kernel not in NEAR_KERNELS:
+            continue
         types = [TYPES[x] for x in names(signature)]
         yield kernel, device.compiled_for(getattr(module, kernel), types, CAPABILITIES)
 
@@ -57,10 +60,10 @@ def main() -> None:
         "|---|---|" + "---|" * len(CAPABILITIES),
     ]
     spilled = []
-    for name in sys.argv[1:] or MODELS:
-        for kernel, images in kernels_of(name):
+    for name, order in product(sys.argv[1:] or MODELS, ("neuron", "contraction")):
+        for kernel, images in kernels_of(name, order):
             cells = " | ".join(f"{i.registers} / {i.stack} / {i.spills}" for i in images)
-            lines.append(f"| {name} | {kernel} | {cells} |")
+            lines.append(f"| {name} | {kernel}{', contraction' * (order != 'neuron')} | {cells} |")
             spilled += [f"{name} {kernel} sm_{i.capability}" for i in images if i.spills]
             print(lines[-1], flush=True)
     if not sys.argv[1:]:

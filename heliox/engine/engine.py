@@ -20,6 +20,7 @@ from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
 from heliox.kernels.codegen import module_text
 from heliox.kernels.event_loop import logged
+from heliox.kernels.memory import aligned
 from heliox.mechanisms.blocks import EVENT_BLOCKS, MOST_EFFECTS
 from heliox.mechanisms.varstruct import STREAM
 from heliox.solver import events, tape
@@ -61,8 +62,8 @@ class Engine:
         self.threads = threads
         self._text = module_text(plan.program)
         groups = plan.chunks * plan.batch
-        self.A = np.zeros(plan.A_size + 1)
-        self.P = np.zeros(plan.P_size)
+        self.A = aligned(plan.A_size + 1)
+        self.P = aligned(plan.P_size)
         self.QF = np.zeros((groups, QUEUE_ROOM, 3))
         self.QI = np.zeros((groups, QUEUE_ROOM, 3), np.int64)
         self.QN = np.zeros((groups, events.COLUMNS), np.int64)

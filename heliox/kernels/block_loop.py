@@ -25,6 +25,7 @@ from heliox.kernels.context import (
 from heliox.kernels.lower import plain_text, table_calls
 from heliox.kernels.mechanism_text import looks_inside, tabled
 from heliox.mechanisms.arrays import expanded
+from heliox.mechanisms.library.ions import ADVANCE_REVERSAL
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
 PASSED = "_I, _G, _QF, _QI, _QN, _SF, _SI, _FAN, _CI, _g, _first, _sources"  # to blocks with effects
@@ -312,9 +313,17 @@ class BlockWriter:
         lines += self._gather("        ")
         queue = f", {PASSED}, _t" if self.effects else ""
         table = f", {where[0]}, _tk" if self.looked_up else ""
-        lines.append(
-            f"        {name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()})"
-        )
+        call = f"{name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()})"
+        if t.kind == "ion" and self.block == "current":
+            # few pools follow their concentrations: elsewhere only the totals begin anew
+            lines += [
+                f"        if _reach(_P, _p + {name}__style, {ADVANCE_REVERSAL!r}, _m) > 0:",
+                f"            {call}",
+                "        else:",
+                *[f"            zero(_A, _o + {name}__{n}, _m)" for n in self.f.returns if n in t.assigned],
+            ]
+        else:
+            lines.append(f"        {call}")
         lines += self._scatter("        ")
         if self.serial:
             lines += [

@@ -24,7 +24,8 @@ def module_text(program: Program) -> str:
     parts = [
         f"# heliox generated: cpu, {options}, mechanisms: {names}\n"
         "from heliox.kernels import fixed\n"
-        "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np, owner, parallel, prange\n\n"
+        "from heliox.kernels.cpu import U, entry, inline, kernel, np as _np\n"
+        "from heliox.kernels.cpu import owner, parallel, prange, scratch\n\n"
         f"globals().update(fixed.{program.math})\n_U = U\n",
         "".join(f"_{n} = {k}\n" for n, k in program.columns.items()),
         "".join(f"{n} = {k}\n" for n, k in window.TASKS.items()),

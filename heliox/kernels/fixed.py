@@ -57,7 +57,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
         "zero", "clear", "begin_matrix", "axial", "axial_row", "couple", "couple_row", "eliminate",
         "eliminate_row", "eliminate_kept_row", "substitute", "substitute_row", "update",
     ),
-    gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add"),
+    gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add", "_reach"),
     events: ("push", "take", "movable", "withdraw", "keep", "send", "emit", "detect", "exchange"),
     play: ("interpolated", "play", "wait", "point_reached", "begin"),
     transfer: ("lay_sources", "take_targets", "take_runs", "take_row"),

@@ -152,7 +152,7 @@ class ReverseLoops:
 @owner
 def {name}({CALL}, _g):
     """{doc}"""
-    _S = _np.zeros(_U(REVERSE_SCRATCH * {W}))
+    _S = scratch(REVERSE_SCRATCH * {W})
     _cj = {"2.0 / _dt" if self.program.secondorder else "1.0 / _dt"}
 {bases}
     _ranges = _U(_G[_g, _RANGES])
@@ -342,7 +342,7 @@ def {name}({CALL}, _g):
         lines = [
             "@entry",
             f"def {name}({CALL}):",
-            f"    _S = _np.zeros(_U(REVERSE_SCRATCH * {W}))",
+            f"    _S = scratch(REVERSE_SCRATCH * {W})",
             "    for _k in range(len(_order)):",
             "        _g = _order[_k]",
             "        _t = 0.0",

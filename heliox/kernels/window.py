@@ -29,7 +29,7 @@ TAPE = [
     "if _TP.shape[0] > 0:",
     f"    tape_save(_A, _I, _TP, _base, {ROW}, _U(_G[_g, _RANGES]), _G[_g, _RANGE_N], _t)",
 ]
-_SCRATCH = f"_S = _np.zeros(_U(SCRATCH * {W}))"
+_SCRATCH = f"_S = scratch(SCRATCH * {W})"
 
 
 def texts(program: Program, loops: Loops) -> list[str]:

@@ -47,3 +47,11 @@ def _copy(S, row, X, at, n):
 def _add_row(X, at, S, row, factor, n):
     for j in range(n):
         X[at + j] += factor * S[row + j]
+
+
+def _reach(X, at, bound, n):
+    """How many of n values are at least `bound`."""
+    count = 0
+    for j in range(n):
+        count += 1 if X[at + j] >= bound else 0
+    return count

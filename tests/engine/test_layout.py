@@ -199,6 +199,16 @@ def test_a_fresh_engine_holds_the_frozen_numbers(h):
     del kept
 
 
+def test_arenas_begin_a_cache_line(h):
+    """Offsets are multiples of a line, so that vectors of eight numbers lie in one."""
+    keep = [branched(h)]
+    engine = Engine(make_plan(heliox.from_neuron(-65), dt=0.025))
+    assert engine.A.ctypes.data % 64 == 0
+    assert engine.P.ctypes.data % 64 == 0
+    assert all(base % 8 == 0 for base in engine.plan.G[:, 0])
+    del keep
+
+
 def test_views_are_in_place(h):
     """`device_array` is the arena itself."""
     kept = branched(h)

@@ -13,30 +13,12 @@ from heliox.kernels import cache
 from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.codegen import module_text
 from heliox.kernels.context import Context
-from heliox.kernels.program import Program
-from heliox.mechanisms import catalogue
-from heliox.mechanisms.fast import without_tables
-from heliox.mechanisms.varstruct import layout
+from tests.mechanisms.library import programs
 
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 PACKED = re.compile(r"\bv?(add|sub|mul|div|fn?m(add|sub)\d+)pd\b[^\n]*%[xyz]mm")
 WIDE = re.compile(r"\bv(add|sub|mul|div|fn?m(add|sub)\d+)pd\b[^\n]*%[yz]mm")
 CALL = re.compile(r"call\S*\s+\S*(heliox_libm|\bexp\b|\bpow\b|\blog\b)")
-VALENCE = {"na": 1.0, "k": 1.0, "ca": 2.0}
-
-
-def programs() -> tuple[Program, Program]:
-    """The library in one program, with the ions that it uses; what has tables once more, computing them."""
-    templates = {t.name: t for t in map(catalogue.get, catalogue.names())}
-    ions = sorted({ion for t in templates.values() for ion in t.ions})
-    pools = [catalogue.get(f"{ion}_ion", VALENCE[ion]) for ion in ions]
-    computing = [without_tables(t) for t in templates.values() if t.tables]
-    return (
-        Program(tuple(map(layout, (*pools, *templates.values())))),
-        Program(tuple(map(layout, (*pools, *computing)))),
-    )
-
-
 PROGRAMS = programs()
 
 
