@@ -98,6 +98,11 @@ class BlockWriter:
         membrane = self.t.electrode and self.context.program.membrane
         return plain and set(self.nodes) <= {"v"} and not any(more) and not membrane
 
+    @property
+    def pool(self) -> bool:
+        """Whether this begins the step of ion pools, few of which follow their concentrations."""
+        return self.t.kind == "ion" and self.block == "current"
+
     def _direct_block(self) -> str:
         """The block on the nodes' own voltages and right-hand sides, which lie side by side."""
         name, pad = self.name, "        "
@@ -314,7 +319,7 @@ class BlockWriter:
         queue = f", {PASSED}, _t" if self.effects else ""
         table = f", {where[0]}, _tk" if self.looked_up else ""
         call = f"{name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()})"
-        if t.kind == "ion" and self.block == "current":
+        if self.pool:
             # few pools follow their concentrations: elsewhere only the totals begin anew
             lines += [
                 f"        if _reach(_P, _p + {name}__style, {ADVANCE_REVERSAL!r}, _m) > 0:",

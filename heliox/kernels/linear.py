@@ -66,6 +66,11 @@ class LinearWriter(BlockWriter):
         raise NotImplementedError
 
     @property
+    def pool(self) -> bool:
+        """A derivative has all of a block."""
+        return False
+
+    @property
     def direct(self) -> bool:
         """Adjoints have rows in the scratch."""
         return False
