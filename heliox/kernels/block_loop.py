@@ -99,7 +99,7 @@ class BlockWriter:
         return plain and set(self.nodes) <= {"v"} and not any(more) and not membrane
 
     @property
-    def pool(self) -> bool:
+    def clears(self) -> bool:
         """Whether this begins the step of ion pools, few of which follow their concentrations."""
         return self.t.kind == "ion" and self.block == "current"
 
@@ -319,7 +319,7 @@ class BlockWriter:
         queue = f", {PASSED}, _t" if self.effects else ""
         table = f", {where[0]}, _tk" if self.looked_up else ""
         call = f"{name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()})"
-        if self.pool:
+        if self.clears:
             # few pools follow their concentrations: elsewhere only the totals begin anew
             lines += [
                 f"        if _reach(_P, _p + {name}__style, {ADVANCE_REVERSAL!r}, _m) > 0:",

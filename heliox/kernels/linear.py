@@ -66,7 +66,7 @@ class LinearWriter(BlockWriter):
         raise NotImplementedError
 
     @property
-    def pool(self) -> bool:
+    def clears(self) -> bool:
         """A derivative has all of a block."""
         return False
 
