@@ -160,9 +160,7 @@ class Simulation:
         """
         stride = self._stride(every)
         handle = self.draft.handle(variable, where)  # first: it may ask for a new plan
-        recording = Recording(handle, stride)
-        self.draft.recorder.recordings.append(recording)
-        return recording
+        return self.draft.keep(Recording(handle, stride))
 
     def _stride(self, every: float | None) -> int:
         """Steps in `every` ms."""
@@ -186,7 +184,7 @@ class Simulation:
         """
         k = self._stride(every)
         handle = self.draft.handle(variable, where)
-        return self.draft.view(Window(handle, self.dt, start=start, stop=stop, every=k, mean=mean))
+        return self.draft.keep(Window(handle, self.dt, start=start, stop=stop, every=k, mean=mean))
 
     def ring(
         self, variable: str | Variable, where: Where = None, *, samples: int, every: float | None = None,
@@ -196,7 +194,7 @@ class Simulation:
         if samples < 1:
             raise ModelError(f"a ring of {samples} samples; it must hold at least one")
         handle = self.draft.handle(variable, where)
-        return self.draft.view(Window(handle, self.dt, every=self._stride(every), mean=mean, last=samples))
+        return self.draft.keep(Window(handle, self.dt, every=self._stride(every), mean=mean, last=samples))
 
     def reduce(
         self, variable: str, kind: str, where: Where = None, *, start: float = 0.0, stop: float = np.inf,
@@ -223,9 +221,8 @@ class Simulation:
         ModelError
             For an unknown variable or kind, an empty window, or a target that does not fit.
         """
-        reduction = Reduction(self.draft.handle(variable, where), kind, start, stop, target, threshold)
-        self.draft.recorder.recordings.append(reduction)
-        return reduction
+        handle = self.draft.handle(variable, where)
+        return self.draft.keep(Reduction(handle, kind, start, stop, target, threshold))
 
     def play(self, variable: str, t: ArrayLike, y: ArrayLike, *, continuous: bool = False) -> None:
         """Impose values on a variable over time (NEURON's Vector.play). Before the first run only.

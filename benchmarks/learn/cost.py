@@ -4,7 +4,8 @@
 
 `PYTHON`: an interpreter whose environment has Jaxley. Each figure is of a process of its own, the median of
 several batches; memory is the peak of the process. HelioX runs the whole network; Jaxley the hidden layer
-without what makes it slow (`jaxley_mlp.py`). Writes benchmarks/results/learn_cost.json and learn_cost.md.
+without what makes it slow (see `benchmarks/peers/jaxley_mlp.py`). Writes benchmarks/results/learn_cost.json
+and learn_cost.md, anew after each row.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.cpu import machine, save
+from benchmarks.peers.__main__ import HERE as PEERS
 from benchmarks.peers.__main__ import measure
+from heliox.cells.data import find
 
 TASKS = ("test", "train")
 
@@ -92,28 +94,26 @@ def main() -> None:
     if a.own:
         print(json.dumps(own(int(a.own[0]), a.own[1], a.repeat)))
         return
-    rows = []
+    rows: list[dict[str, Any]] = []
+    about = machine()
+
+    def add(row: dict[str, Any]) -> None:
+        """Write what there is so far: the next process may need more memory than there is."""
+        rows.append(row)
+        print(row, flush=True)
+        save("learn_cost", rows, about, table(rows, about))
+
     for batch in a.batches:
         row: dict[str, Any] = {"simulator": "HelioX"}
         for task in TASKS:
             command = ["-m", "benchmarks.learn.cost", "--repeat", str(a.repeat), "--own", str(batch), task]
             row |= measure(sys.executable, command, [])
-        rows.append(row)
-        print(row, flush=True)
+        add(row)
     if a.jaxley:
-        from heliox.cells.data import find
-
-        folder = a.hpc or find(None, "hpc", "segments.csv").parent
-        script = [str(Path(__file__).with_name("jaxley_mlp.py")), str(folder)]
+        script = [str(PEERS / "jaxley_mlp.py"), str(find(a.hpc, "hpc", "segments.csv").parent)]
         for batch, levels in ((4, 1), (4, 2), (16, 2)):
             options = ["--batch", str(batch), "--levels", str(levels), "--repeat", "2"]
-            try:
-                rows.append({"simulator": "Jaxley", **measure(a.jaxley, script, options)})
-            except subprocess.SubprocessError as error:
-                print(f"Jaxley, batch {batch}, {levels} levels: {error}")
-                continue
-            print(rows[-1], flush=True)
-    save("learn_cost", rows, machine(), table(rows, machine()))
+            add({"simulator": "Jaxley", **measure(a.jaxley, script, options)})
 
 
 if __name__ == "__main__":

@@ -8,13 +8,8 @@ The batch is Jaxley's own way, `jax.vmap` over the current of the stimulus; comp
 
 import argparse
 import json
-import os
-import statistics
-import time
-import warnings
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-warnings.simplefilter("ignore")
+from jaxley_alone import jax, timed
 
 
 def main():
@@ -27,10 +22,6 @@ def main():
     p.add_argument("--dt", type=float, default=0.025)
     p.add_argument("--repeat", type=int, default=3)
     a = p.parse_args()
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_platforms", "cpu")
     import jaxley as jx
     import numpy as np
     from jaxley.channels import HH
@@ -51,18 +42,10 @@ def main():
         stimulus = where.data_stimulate(current[None])
         return jx.integrate(cell, data_stimuli=stimulus, delta_t=a.dt)[0]
 
-    run = jax.jit(jax.vmap(one))
-    began = time.perf_counter()
-    v = np.asarray(jax.block_until_ready(run(currents)))
-    first = time.perf_counter() - began
-    seconds = []
-    for _ in range(a.repeat):
-        began = time.perf_counter()
-        jax.block_until_ready(run(currents))
-        seconds.append(time.perf_counter() - began)
+    v, first, seconds = timed(jax.jit(jax.vmap(one)), currents, repeat=a.repeat)
     print(json.dumps({
         "version": jx.__version__, "compartments": len(cell.nodes) * a.members, "steps": steps,
-        "seconds": statistics.median(seconds), "first_run_s": first, "v_max": float(v.max()),
+        "seconds": seconds, "first_run_s": first, "v_max": float(v.max()),
     }))  # fmt: skip
 
 

@@ -282,7 +282,7 @@ class Differentiator:
         found = []
         for name in ("A_BAR", "B_BAR"):
             at = (p.G[: p.chunks, self._column(name)] + p.chunk_base)[p.node_chunk] + p.node_local
-            found.append(self.B[p.member_size * np.arange(p.batch)[:, None] + at[nodes]])
+            found.append(self.B[p.of_members(at[nodes])])
         return found[0], found[1]
 
     def _pieces(self) -> Iterator[tuple[int, int]]:

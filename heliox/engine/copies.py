@@ -24,15 +24,13 @@ def copy_parameters(source: Engine, target: Engine) -> None:
     for (store, at), (to, there) in zip(_places(source.plan), _places(target.plan), strict=True):
         if store == to == "A":
             same = [e.open(e.plan.of_members(x)) for e, x in ((source, at), (target, there))]
-            copied = ~np.logical_and(*same).reshape(-1, len(at)).all(axis=0)
+            copied = ~np.logical_and(*same).all(axis=0)
             at, there = at[copied], there[copied]
         if not len(at):
             continue
-        values = source.read(store, source.plan.of_members(at) if store == "A" else at)
-        values = values.reshape(-1, len(at))  # (B or 1, n)
+        values = source.read(store, source.plan.of_members(at) if store == "A" else at[None])  # (B or 1, n)
         if to == "A":
-            members = np.broadcast_to(values, (target.plan.batch, len(at)))
-            target.write("A", target.plan.of_members(there), members.ravel())
+            target.write("A", target.plan.of_members(there), values)
         else:
             target.write("P", there, values[0])
     target.tables_stale = True

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,7 @@ from heliox.model.selection import Where
 from heliox.model.tree import check as checked
 from heliox.model.variable import Variable
 
+Kept = TypeVar("Kept", bound=Recording | Reduction | Window)
 _OBJECT = re.compile(r"\s*\w+\[\d+\]\.")  # IClamp[0].amp: one thing, not a whole variable
 
 
@@ -105,17 +106,14 @@ class Draft:
             again()
         for r in recordings:
             r.attach(self.registry.handle(r.handle.variable.within(self.names)))
-            self._keep(r)
+            self.keep(r)
 
-    def _keep(self, r: Recording | Reduction | Window) -> None:
+    def keep(self, r: Kept) -> Kept:
+        """Fill a recording, a reduction or a window while running; a window is part of the summary."""
         self.recorder.recordings.append(r)
         if isinstance(r, Window):
             self.plan.views.append(r)
-
-    def view(self, window: Window) -> Window:
-        """Fill a window, or a ring, while running; part of the plan's summary."""
-        self._keep(window)
-        return window
+        return r
 
     def _variable(self, name: str | Variable, where: Where) -> Variable:
         """What a name leads to, or a variable of another plan or simulation of the model."""

@@ -72,5 +72,5 @@ class Shape:
         out = {}
         for name, column in BARS.items():
             at = (plan.G[: plan.chunks, plan.program.columns[column]] + plan.chunk_base)[plan.node_chunk]
-            out[name] = plan.member_size * np.arange(plan.batch)[:, None] + at + plan.node_local
+            out[name] = plan.of_members(at + plan.node_local)
         return out

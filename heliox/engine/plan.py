@@ -134,8 +134,8 @@ class Plan:
         return self.member_size * self.batch
 
     def of_members(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Addresses in A of all members, one after the other, of places relative to a member."""
-        return (self.member_size * np.arange(self.batch)[:, None] + places).ravel()
+        """Addresses in A, (B, n), of n places relative to a member."""
+        return self.member_size * np.arange(self.batch)[:, None] + places
 
     def node_address(self, which: str, nodes: NDArray) -> NDArray[np.int64]:
         """Addresses of v, rhs or d (relative to a member) or of a, b, area, diam (in P) of nodes."""

@@ -158,7 +158,7 @@ class VariableRegistry:
         store, at, unit = self._locate(v)
         plan = self.engine.plan
         if store == "A":
-            at = plan.member_size * np.arange(plan.batch)[:, None] + at
+            at = plan.of_members(at)
             at = at[0] if plan.batch == 1 else at
         return Handle(self, v, store, at, unit)
 
@@ -296,8 +296,8 @@ class VariableRegistry:
         """A GLOBAL that blocks write is kept by every instance: all get what was assigned."""
         v, plan = handle.variable, self.engine.plan
         if v.name in plan.placements[v.mechanism].struct.own:
-            first = plan.member_size * np.arange(plan.batch)[:, None]
-            self.engine.write("A", first + self._instances(v), handle.values.reshape(plan.batch, -1))
+            at = plan.of_members(self._instances(v))
+            self.engine.write("A", at, handle.values.reshape(plan.batch, -1))
 
     def _check_delay(self, v: Variable, connection: NDArray[np.intp], x: NDArray[np.float64]) -> None:
         """Delays of `connection`, not below what the chunks and the window of this plan allow."""

@@ -100,7 +100,7 @@ class BlockWriter:
 
     @property
     def clears(self) -> bool:
-        """Whether this begins the step of ion pools, few of which follow their concentrations."""
+        """Whether this begins the step of ion pools: of those that stand still only the totals change."""
         return self.t.kind == "ion" and self.block == "current"
 
     def _direct_block(self) -> str:
@@ -320,7 +320,6 @@ class BlockWriter:
         table = f", {where[0]}, _tk" if self.looked_up else ""
         call = f"{name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()})"
         if self.clears:
-            # few pools follow their concentrations: elsewhere only the totals begin anew
             lines += [
                 f"        if _reach(_P, _p + {name}__style, {ADVANCE_REVERSAL!r}, _m) > 0:",
                 f"            {call}",

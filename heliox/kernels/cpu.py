@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from heliox.kernels.lean import linked
-from heliox.kernels.memory import LINE
+from heliox.kernels.memory import aligned
 
 U = np.uint64
 
@@ -15,14 +15,6 @@ kernel = linked(error_model="numpy", _nrt=False)
 owner = linked(error_model="numpy")  # for what makes an array
 entry = njit(error_model="numpy", nogil=True, cache=True)
 parallel = njit(error_model="numpy", nogil=True, cache=True, parallel=True)
-
-
-@owner
-def scratch(n):
-    """n zeros that begin a cache line."""
-    room = np.zeros(n + LINE // 8)
-    first = (LINE - room.ctypes.data % LINE) % LINE // 8
-    return room[first : first + n]
-
+scratch = owner(aligned)
 
 __all__ = ["U", "entry", "inline", "kernel", "np", "owner", "parallel", "prange", "scratch"]

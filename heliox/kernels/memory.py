@@ -12,7 +12,7 @@ LINE = 64  # bytes
 
 
 def aligned(n: int) -> NDArray[np.float64]:
-    """n zeros."""
+    """n zeros. Numba compiles it too (`heliox.kernels.cpu.scratch`)."""
     room = np.zeros(n + LINE // 8)
-    first = -room.ctypes.data % LINE // 8
+    first = (LINE - room.ctypes.data % LINE) % LINE // 8
     return room[first : first + n]

@@ -14,19 +14,16 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
 import resource
-import statistics
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-warnings.simplefilter("ignore")
+from jaxley_alone import jax, timed
 
 CELLS, INPUTS, OUTPUTS = 64, 784, 10
 DT, STEPS, BEGIN = 0.25, 200, 80
+CHECKPOINTS = {1: None, 2: [20, 10], 3: [8, 5, 5]}  # lengths by levels; their product is STEPS
 
 
 def cell_of(folder: Path) -> Any:
@@ -69,13 +66,9 @@ def main() -> None:
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("folder", type=Path)
     p.add_argument("--batch", type=int, default=4)
-    p.add_argument("--levels", type=int, default=1)
+    p.add_argument("--levels", type=int, default=1, choices=sorted(CHECKPOINTS))
     p.add_argument("--repeat", type=int, default=3)
     a = p.parse_args()
-    import jax
-
-    jax.config.update("jax_enable_x64", True)
-    jax.config.update("jax_platforms", "cpu")
     import jax.numpy as jnp
     import jaxley as jx
     import numpy as np
@@ -96,7 +89,7 @@ def main() -> None:
         rng.uniform(0.0, 1.0, (a.batch, STEPS, INPUTS)) * (rng.random((a.batch, 1, INPUTS)) < 0.2)
     )
     labels = jnp.asarray(rng.integers(0, OUTPUTS, a.batch))
-    lengths = None if a.levels == 1 else [20, 10] if a.levels == 2 else [8, 5, 5]
+    lengths = CHECKPOINTS[a.levels]
 
     def soma(w: Any, b: Any, at: Any, v: Any) -> Any:
         current = jax.vmap(lambda row: jnp.zeros(n).at[at].add(w * row))(v) / 61.4
@@ -123,16 +116,8 @@ def main() -> None:
         "jax": jax.__version__, "batch": a.batch, "levels": a.levels, "compartments": n, "build_s": built,
     }  # fmt: skip
     for name, function in (("test", loss), ("train", jax.value_and_grad(loss))):
-        run = jax.jit(function)
-        began = time.perf_counter()
-        jax.block_until_ready(run(weights, given, labels))
-        found[f"{name}_first_s"] = time.perf_counter() - began
-        seconds = []
-        for _ in range(a.repeat):
-            began = time.perf_counter()
-            jax.block_until_ready(run(weights, given, labels))
-            seconds.append(time.perf_counter() - began)
-        found[f"{name}_s_per_1000"] = statistics.median(seconds) * 1000.0 / a.batch
+        _, first, seconds = timed(jax.jit(function), weights, given, labels, repeat=a.repeat)
+        found |= {f"{name}_first_s": first, f"{name}_s_per_1000": seconds * 1000.0 / a.batch}
         found[f"{name}_peak_MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
     print(json.dumps(found))
 
