@@ -11,6 +11,7 @@ from functools import cache
 from heliox.mechanisms.affine import conductance
 from heliox.mechanisms.blocks import SCALARS
 from heliox.mechanisms.quotients import fewer, relaxed
+from heliox.mechanisms.rates import with_rates
 from heliox.mechanisms.specialise import specialised
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.template import DECLARATIONS, MechTemp
@@ -26,7 +27,8 @@ def fast_form(t: MechTemp) -> MechTemp:
     """A template that computes what `t` computes, up to rounding, with fewer operations.
 
     Conductances of currents affine in v are symbolic (`heliox.mechanisms.affine`), divisions are fewer
-    (`heliox.mechanisms.quotients`), in helpers called with numbers too (`heliox.mechanisms.specialise`).
+    (`heliox.mechanisms.quotients`), in helpers called with numbers too (`heliox.mechanisms.specialise`), and
+    time constants divide as rates (`heliox.mechanisms.rates`).
     """
     functions = dict(t.functions)
     rule = conductance(t)
@@ -38,6 +40,7 @@ def fast_form(t: MechTemp) -> MechTemp:
         {n: relaxed(f) for n, f in t.helpers.items()},
         tabulated,
     )
+    functions, helpers = with_rates(functions, helpers, t.constants, tabulated)
     used = _called(functions.values(), helpers) | tabulated
     uniform = {*SCALARS, *(set(t.globals_) - t.writes())}
     functions = {n: fewer(f, t.constants, uniform) for n, f in functions.items()}

@@ -59,17 +59,26 @@ class _Relaxed(ast.NodeTransformer):
         if not (isinstance(node.func, ast.Name) and node.func.id == "cnexp" and len(node.args) == 4):
             return node
         x, a, b, dt = node.args
-        if not (isinstance(x, ast.Name) and _quotient(a) and number(a.left) == -1.0):  # type: ignore[attr-defined]
+        tau = _time_constant(a)
+        if not isinstance(x, ast.Name) or tau is None:
             return node
-        tau = a.right  # type: ignore[attr-defined]
         decay = _call("exp", ast.BinOp(ast.UnaryOp(ast.USub(), dt), ast.Div(), tau))
         if number(b) == 0.0:
             return ast.BinOp(x, ast.Mult(), decay)
-        if not (_quotient(b) and ast.dump(b.right) == ast.dump(tau)):  # type: ignore[attr-defined]
-            return node
-        far = ast.BinOp(b.left, ast.Sub(), copy.deepcopy(x))  # type: ignore[attr-defined]
+        same = _quotient(b) and ast.dump(b.right) == ast.dump(tau)  # type: ignore[attr-defined]
+        inf = b.left if same else ast.BinOp(b, ast.Mult(), copy.deepcopy(tau))  # type: ignore[attr-defined]
+        far = ast.BinOp(inf, ast.Sub(), copy.deepcopy(x))
         part = ast.BinOp(ast.BinOp(ast.Constant(1.0), ast.Sub(), decay), ast.Mult(), far)
         return ast.BinOp(x, ast.Add(), part)
+
+
+def _time_constant(a: ast.expr) -> ast.expr | None:
+    """tau of -1.0 / tau or -(1.0 / tau)."""
+    negative = isinstance(a, ast.UnaryOp) and isinstance(a.op, ast.USub)
+    q = a.operand if negative else a  # type: ignore[attr-defined]
+    if not (isinstance(q, ast.BinOp) and isinstance(q.op, ast.Div)):
+        return None
+    return q.right if number(q.left) == (1.0 if negative else -1.0) else None
 
 
 def _quotient(e: ast.expr) -> bool:
@@ -193,7 +202,7 @@ class _Replace(ast.NodeTransformer):
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
-        exact, self.exact = self.exact, self.exact or _steps(node)
+        exact, self.exact = self.exact, self.exact or steps(node)
         self.generic_visit(node)
         self.exact = exact
         return node
@@ -236,7 +245,8 @@ def _names_in(text: str) -> set[str]:
     return {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
 
 
-def _steps(n: ast.AST) -> bool:
+def steps(n: ast.AST) -> bool:
+    """Whether this is a call of floor, ceil or fmod."""
     return isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id in STEPS
 
 
@@ -246,7 +256,7 @@ def _divisors(e: ast.expr) -> list[str]:
     out, work = [], [e]
     while work:
         n = work.pop()
-        if isinstance(n, ast.IfExp) or _steps(n):
+        if isinstance(n, ast.IfExp) or steps(n):
             continue
         if isinstance(n, ast.BinOp) and isinstance(n.op, ast.Div) and not isinstance(n.right, ast.Constant):
             called = {x.func.id for x in ast.walk(n.right) if isinstance(x, ast.Call)}  # type: ignore[attr-defined]
