@@ -1,8 +1,12 @@
-"""Chunks whose matrix never changes in a run: it is eliminated once a window, not once a step."""
+"""What never changes in a run, in the matrices of chunks and in what channels add to them.
+
+A matrix that never changes is eliminated once a window, not once a step; of one that does, what stays is
+summed once a window.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +14,7 @@ from numpy.typing import NDArray
 from heliox.engine.plan import Placement
 from heliox.kernels.program import Program
 from heliox.mechanisms.varstruct import VarStruct
+from heliox.model.model import Model
 
 
 def constant_matrix(
@@ -39,3 +44,26 @@ def constant_conductance(s: VarStruct, driven: Collection[str]) -> bool:
         return False
     fixed = (set(t.parameters) | set(t.globals_)) - t.writes() - set(driven)
     return set(rule.params) <= fixed | {"area", "diam", "celsius", "dt"}
+
+
+def changes(model: Model, program: Program) -> NDArray[np.bool_]:
+    """(nodes,) Whether something adds to the diagonal at every step of a window."""
+    whole = not program.begun or program.membrane or program.order != "neuron"
+    out = np.full(len(model.nodes), whole)
+    for m, s in zip(model.mechanisms, program.mechanisms, strict=True):
+        if m.kind in ("density", "point") and s.template.currents and s.template.name not in program.steady:
+            out[m.node] = True
+    return out
+
+
+def steady(structs: Iterable[VarStruct], driven: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """Channels whose conductance is the same at every step: a diagonal begins with it."""
+    return frozenset(
+        s.template.name
+        for s in structs
+        if s.template.kind == "density"
+        and s.template.currents
+        and not s.template.electrode
+        and constant_conductance(s, driven.get(s.template.name, ()))
+        and not {"area", "diam", "dt"} & set(s.template.functions["conductance"].params)
+    )

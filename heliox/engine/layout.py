@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heliox.engine.constant import constant_matrix
+from heliox.engine.constant import changes, constant_matrix, steady
 from heliox.engine.contraction import Contractions
 from heliox.engine.diffusion import neighbours
 from heliox.engine.indices import Indices
 from heliox.engine.partition import Partition, cell_of_node, connected, partition
 from heliox.engine.plan import Placement, Plan, Row, inside
 from heliox.engine.references import Couplings, named_variables
-from heliox.engine.storage import orders, stretches
+from heliox.engine.storage import orders, sweeps
 from heliox.engine.tape import lay_tape, varied_trained
 from heliox.engine.vary import Vary
 from heliox.errors import ModelError
@@ -83,12 +83,14 @@ def make_plan(
         chunk_nodes, wanted = (everything + 1 if whole else chunk_nodes), 1
     forward = forward and adjoint is None
     part = partition(model, dt, chunk_nodes or CHUNK_NODES, wanted, delays, forward)
+    begun = math == "fast" and "cm" not in named.get("capacitance", ())
     program = Program(
         tuple(structs), math, model.settings.secondorder, vary.celsius,
         weights_own=vary.weights or any(writes_weights(s) for s in structs),
         delays_own=vary.delays, thresholds_own=vary.thresholds,
         plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
-        parallel=threads > 1 and part.chunks * batch > 1, driven_cm="cm" in named.get("capacitance", ()),
+        parallel=threads > 1 and part.chunks * batch > 1, begun=begun,
+        steady=steady(structs, named) if begun else frozenset(),
         adjoint=adjoint, order=order,
     )  # fmt: skip
     return _Builder(model, dt, batch, program, part, vary).build()
@@ -212,8 +214,7 @@ class _Builder:
         n = len(nodes)
         cell = cell_of_node(self.model)
         self.node_chunk = self.part.cell[cell] if n else np.empty(0, np.int32)
-        nothing = np.empty(0, np.intp)
-        sweep, storage = orders(self.model, self.node_chunk) if n else (nothing, nothing)
+        sweep, storage, stays = orders(self.model, self.node_chunk, changes(self.model, self.program))
         counts = np.bincount(self.node_chunk, minlength=self.part.chunks)
         first = np.concatenate([[0], np.cumsum(counts)])
         self.node_local = np.empty(n, np.int64)
@@ -235,9 +236,10 @@ class _Builder:
             visited = sweep[first[c] : first[c + 1]]
             row[self.program.columns["ORDER"]] = self.I.add(self.node_local[visited])
             row[self.program.columns["PARENT"]] = self.I.add(local_parent[visited])
-            rows = stretches(self.node_local[visited], local_parent[visited])
-            row[self.program.columns["STRETCHES"]] = self.I.add(rows.ravel())
-            row[self.program.columns["STRETCH_N"]] = len(rows)
+            rows, runs, count = sweeps(self.node_local[visited], local_parent[visited], stays[visited])
+            at = self.I.add(rows.ravel()), len(rows), self.I.add(runs.ravel()), count
+            for name, value in zip(("STRETCHES", "STRETCH_N", "MOVING", "MOVING_N"), at, strict=True):
+                row[self.program.columns[name]] = value
         if self.program.order == "contraction":
             by_chunk, contractions = np.argsort(self.node_chunk, kind="stable"), Contractions(self)
             for c in range(self.part.chunks):

@@ -41,6 +41,7 @@ class BlockWriter:
         self.name = self.t.name
         self.accumulates = block == "current" and self.t.kind in ("density", "point")
         self.rule = self.t.functions.get("conductance") if self.accumulates else None
+        self.steady = self.accumulates and self.name in context.program.steady
         self.effects = m.template.effects(block)
         self.slots: dict[str, int] = {"": 0}  # the first row is that of effects
         read = dict.fromkeys((*self.f.params, *(self.rule.params if self.rule else ())))
@@ -92,7 +93,7 @@ class BlockWriter:
 
     @property
     def direct(self) -> bool:
-        """Whether a block with unbroken nodes and a kept matrix may go without the scratch."""
+        """Whether a block whose nodes are unbroken, and that leaves the diagonal, may go without scratch."""
         plain = self.ordered and self.accumulates and self.t.kind == "density" and self.rule is not None
         more = (self.ion_reads, self.ion_writes, self.pointers, self.lists, self.looked_up, self.inside)
         membrane = self.t.electrode and self.context.program.membrane
@@ -233,14 +234,15 @@ class BlockWriter:
             per = "* 1000.0" if self.context.program.math == "fast" else "/ 0.001"
             lines.append(f"{pad}_gm = (_i1 - _i0) {per}")
             slopes = {c: f"(_d_{c} - {c}) {per}" for c in self.ion_currents}
-        else:
+        elif not self.steady or second:
             call = f"{self.name}_conductance({', '.join(self._rule_arguments())})"
             lines.append(f"{pad}{assigned(self.m, self.rule)}{call}")
             lines.append(f"{pad}_gm = {' + '.join(self.rule.returns)}")
             slopes = {c: f"g_{c}" if f"g_{c}" in self.rule.returns else "0.0" for c in self.ion_currents}
         point = self.t.kind == "point"
         scale, share = (f" * {SCALE}", " * 100.0 / area") if point else ("", "")
-        lines += [f"{pad}{self.S('_i')} = _i0{scale}", f"{pad}{self.S('_gm')} = _gm{scale}"]
+        lines.append(f"{pad}{self.S('_i')} = _i0{scale}")
+        lines += [] if self.steady else [f"{pad}{self.S('_gm')} = _gm{scale}"]
         for c in self.ion_currents:
             lines.append(f"{pad}{self.S(f'_w_{c}')} = {c}{share}")
             if second:
@@ -308,7 +310,7 @@ class BlockWriter:
             places = f"_v + {at}" if self.nodes else "_rhs"
             given = f"{places}, _rhs + {at}{self._extra()}"
             lines += [
-                "        if _kept and _unbroken(_I, _node + _first, _m):",
+                f"        if {'' if self.steady else '_kept and '}_unbroken(_I, _node + _first, _m):",
                 f"            {name}_current_direct(_A, _P, _o, _p, _m, {given})",
                 f"            _o += {name}__OWN",
                 f"            _p += {name}__SHARED",
@@ -380,9 +382,12 @@ class BlockWriter:
             sign = 1.0 if self.t.electrode else -1.0
             lines += [
                 f"{pad}_add(_A, _rhs, {self._row('_i')}, {sign}, _I, _node + _first, _m)",
-                f"{pad}if not _kept:",
-                f"{pad}    _add(_A, _d, {self._row('_gm')}, {-sign}, _I, _node + _first, _m)",
             ]
+            if not self.steady:
+                lines += [
+                    f"{pad}if not _kept:",
+                    f"{pad}    _add(_A, _d, {self._row('_gm')}, {-sign}, _I, _node + _first, _m)",
+                ]
             if self.t.electrode and self.context.program.membrane:
                 lines += [
                     f"{pad}_add(_A, _saved_{to}, {self._row(what)}, {factor}, _I, _node + _first, _m)"
@@ -444,11 +449,12 @@ class BlockWriter:
                     f"{pad}    _A[_saved_rhs + _nd] += {self.S('_i')}",
                     f"{pad}    _A[_saved_d + _nd] -= {self.S('_gm')}",
                 ]
-            lines += [
-                f"{pad}if not _kept:",
-                f"{pad}    for _j in range(_m):",
-                f"{pad}        _A[_d + _U(_I[_node + _first + _j])] {other}= {self.S('_gm')}",
-            ]
+            if not self.steady:
+                lines += [
+                    f"{pad}if not _kept:",
+                    f"{pad}    for _j in range(_m):",
+                    f"{pad}        _A[_d + _U(_I[_node + _first + _j])] {other}= {self.S('_gm')}",
+                ]
         for n in self.pointers_written:
             lines += [
                 f"{pad}for _j in range(_m):",

@@ -44,7 +44,7 @@ CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
         "SELF", "CONDITION", "GENERATION", "HOPS",
     ),
     effects: ("SEND", "EVENT", "MOVE", "WATCH", "MOST"),
-    tree: ("ROOTS", "SINGLE", "ABREAST"),
+    tree: ("ROOTS", "SINGLE", "ABREAST", "MOVING", "INSIDE", "BORDER"),
     lanes: ("PAD",),
     play: ("TARGET", "CURSOR", "POINTS", "STRIDE", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
 }  # fmt: skip
@@ -54,8 +54,9 @@ CONSTANTS[tape] = (
 )  # fmt: skip
 KERNELS: dict[ModuleType, tuple[str, ...]] = {
     tree: (
-        "zero", "clear", "begin_matrix", "axial", "axial_row", "couple", "couple_row", "eliminate",
-        "eliminate_row", "eliminate_kept_row", "substitute", "substitute_row", "update",
+        "zero", "clear", "begin_diagonal", "begin_part", "begin_axial", "begin_axial_row", "axial",
+        "axial_row", "couple", "couple_row", "eliminate", "eliminate_row", "eliminate_border_row",
+        "eliminate_kept_row", "substitute", "substitute_row", "update",
     ),
     gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add", "_reach"),
     events: ("push", "take", "movable", "withdraw", "keep", "send", "emit", "detect", "exchange"),
@@ -63,8 +64,8 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     transfer: ("lay_sources", "take_targets", "take_runs", "take_row"),
     diffusion: ("diffuse",),
     membrane: (
-        "forget_membrane", "save_membrane", "save_membrane_coupled", "membrane_current",
-        "initial_membrane_current",
+        "forget_membrane", "forget_membrane_begun", "save_membrane", "save_membrane_begun",
+        "membrane_current", "initial_membrane_current",
     ),
     effects: ("note", "act"),
     windows: ("record", "settled", "halfway"),
@@ -87,7 +88,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 INLINE: dict[ModuleType, tuple[str, ...]] = {
-    tree: ("stretch",),
+    tree: ("stretch", "stays"),
     events: ("before", "put", "move"),
     play: ("points_of",),
     lanes: ("near_places",),

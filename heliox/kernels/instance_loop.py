@@ -29,9 +29,9 @@ from heliox.mechanisms.varstruct import SCALE, VarStruct
 class InstanceWriter(BlockWriter):
     """Writes ``<mechanism>_<block>_at``: instance ``_inst`` of group ``_g``, at node ``_nd``.
 
-    What `unread` names by mechanism is not stored. For `current` of what lies on nodes it returns the current
-    and its slope, and behind them the share of each ion current and, where `secondorder` is 2, its slope
-    (`returned`); everything else is stored where it belongs.
+    What `unread` names by mechanism is not stored. For `current` of what lies on nodes it returns the
+    current, its slope where that is not steady, and behind them the share of each ion current and,
+    where `secondorder` is 2, its slope (`returned`); everything else is stored where it belongs.
     """
 
     def __init__(
@@ -49,9 +49,13 @@ class InstanceWriter(BlockWriter):
         """Names of what `current` returns."""
         if not self.accumulates:
             return []
+        return ["_i", *([] if self.steady else ["_gm"]), *self.shares]
+
+    @property
+    def shares(self) -> list[str]:
+        """Those that belong to pools."""
         added = [c for c in self.ion_currents if c not in self.unread.get(f"{self.t.ion_names[c]}_ion", ())]
-        slopes = [f"_d_{c}" for c in added if f"_d_{c}" in self.slots]
-        return ["_i", "_gm", *(f"_w_{c}" for c in added), *slopes]
+        return [f"_w_{c}" for c in added] + [f"_d_{c}" for c in added if f"_d_{c}" in self.slots]
 
     @property
     def shortened(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from heliox.kernels import fixed_loops
+from heliox.kernels import fixed_loops, steady_loop
 from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.context import ARGS, EVENTLESS, Context, table_place
 from heliox.kernels.diffusion_loop import diffusion
@@ -34,6 +34,9 @@ class Loops:
             f"{pad}_parent = _U(_G[_g, _PARENT])",
             f"{pad}_stretches = _U(_G[_g, _STRETCHES])",
             f"{pad}_stretch_n = _G[_g, _STRETCH_N]",
+            f"{pad}_moving = _U(_G[_g, _MOVING])",
+            f"{pad}_moving_n = _G[_g, _MOVING_N]",
+            f"{pad}_some = False",
             *(
                 [
                     f"{pad}_work = _base + _U(_G[_g, _WORK])",
@@ -65,20 +68,21 @@ class Loops:
         lay = f"lay_sources(_A, _I, _base, {shelf}, _U(_G[_g, _LAY]), _G[_g, _LAID])"
         runs = "_U(_G[_g, _RUN]), _G[_g, _RUNS], _U(_G[_g, _PLACES])"
         take = f"take_runs(_A, _I, _base, {shelf}, {runs})"
+        cable = "axial(_A, _P, _I, _v, _rhs, _a, _b, _visit, _parent, _stretches, _stretch_n)"
+        if p.begun:
+            part = "_kept, _some, _moving, _moving_n"
+            clear = [f"begin_{cable}", f"begin_diagonal(_A, _I, _d, _begin_d, _n, {part})"]
+            forget = "forget_membrane_begun(_A, _rhs, _saved_rhs, _saved_d, _n)"
+            save = "save_membrane_begun(_A, _rhs, _d, _coupling, _saved_rhs, _saved_d, _n)"
+        else:
+            clear = ["clear(_A, _rhs, _d, _n, _kept)"]
+            forget = "forget_membrane(_A, _saved_rhs, _saved_d, _n)"
+            save = "save_membrane(_A, _rhs, _d, _saved_rhs, _saved_d, _n)"
         return {
             "play": [play] if p.plays else [],
-            "clear": [
-                "begin_matrix(_A, _rhs, _d, _begin_d, _n, _kept)"
-                if p.begun
-                else "clear(_A, _rhs, _d, _n, _kept)",
-                *self.membrane("forget_membrane(_A, _saved_rhs, _saved_d, _n)"),
-            ],
-            "save_membrane": self.membrane(
-                "save_membrane_coupled(_A, _rhs, _d, _coupling, _saved_rhs, _saved_d, _n)"
-                if p.begun
-                else "save_membrane(_A, _rhs, _d, _saved_rhs, _saved_d, _n)"
-            ),
-            "axial": ["axial(_A, _P, _I, _v, _rhs, _a, _b, _visit, _parent, _stretches, _stretch_n)"],
+            "clear": [*clear, *self.membrane(forget)],
+            "save_membrane": self.membrane(save),
+            "axial": [] if p.begun else [cable],
             "couple": [] if p.begun else ["if not _kept:", f"    {COUPLE.format('_d')}"],
             **self._solution(),
             "lay_sources": [lay] if p.transfers else [],
@@ -102,7 +106,7 @@ class Loops:
                     "take_solution(_I, _A, _work, _places, _n, _rhs)",
                 ],
             }
-        tree = "_visit, _parent, _stretches, _stretch_n, _kept"
+        tree = "_visit, _parent, _stretches, _stretch_n, _kept, _some"
         return {
             "eliminate": [f"eliminate(_A, _P, _I, _rhs, _d, _a, _b, {tree})"],
             "substitute": [f"substitute(_A, _P, _I, _rhs, _d, _b, {tree})"],
@@ -139,6 +143,11 @@ class Loops:
         if "capacitance" in self.context.by_name:
             lines.append(f"capacitance_add({EVENTLESS}, _g, _begin_d, _cj)")
         lines.append(COUPLE.format("_begin_d"))
+        lines += [
+            f"{m.template.name}_steady_add({EVENTLESS}, _g, _begin_d)"
+            for m in p.mechanisms
+            if m.template.name in p.steady
+        ]
         if p.membrane:
             lines += ["_coupling = _base + _U(_G[_g, _COUPLING])", "zero(_A, _coupling, _n)"]
             lines.append(COUPLE.format("_coupling"))
@@ -194,6 +203,8 @@ class Loops:
                 writer = BlockWriter(self.context, m, block)
                 self.scratch = max(self.scratch, len(writer.slots))
                 out += writer.write()
+        if m.template.name in self.context.program.steady:
+            out += [steady_loop.conductance(self.context, m), steady_loop.add(m)]
         out += [diffusion(self.context, m, x) for x in m.template.diffusion]
         if m.template.kind == "ion" and self.context.program.secondorder == 2:
             out.append(fixed_loops.correct(m))

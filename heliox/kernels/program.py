@@ -10,7 +10,8 @@ from heliox.mechanisms.varstruct import VarStruct
 
 FIXED = (
     "BASE", "CHUNK", "NODES", "V", "RHS", "D", "CA", "CB", "AREA", "DIAM", "ORDER", "PARENT", "STRETCHES",
-    "STRETCH_N", "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS", "THRESHOLD", "DELAY",
+    "STRETCH_N", "MOVING", "MOVING_N", "FLAGS", "SRC0", "SRC1", "REC0", "REC1", "WEIGHTS", "CELSIUS",
+    "THRESHOLD", "DELAY",
     "FANOUT", "FANMAX", "KEY", "ICAP", "MEMBER", "PLAYS", "PLAY", "SHELF", "SHELF_ROWS",
     "SHELF_SIZE", "LAID", "LAY", "TAKEN", "TAKE", "RUNS", "RUN", "PLACES",
     "SAVED_RHS", "SAVED_D", "CONSTANT", "BEGIN_D", "COUPLING", "WORK", "RANK", "SCHEDULE",
@@ -44,8 +45,9 @@ class Program:
     ``celsius_own``, ``delays_own``, ``thresholds_own``: they differ between members. ``weights_own``:
     connection weights change in a run or differ between members. ``plays``, ``transfers``: there are any;
     ``membrane``: i_membrane_ is computed. ``parallel``: windows have an entry of their own, which runs groups
-    side by side. ``adjoint``: the module has the reverse pass too. ``driven_cm``: something changes
-    capacitances while the model runs. ``order``: of elimination.
+    side by side. ``adjoint``: the module has the reverse pass too. ``begun``: right-hand sides begin with
+    axial currents, diagonals with what is summed once a window: capacitance, couplings, conductances of the
+    channels ``steady``. ``order``: of elimination.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -59,14 +61,10 @@ class Program:
     transfers: bool = False
     membrane: bool = False
     parallel: bool = False
-    driven_cm: bool = False
+    begun: bool = False
+    steady: frozenset[str] = frozenset()
     order: str = "neuron"
     adjoint: Adjoint | None = None
-
-    @property
-    def begun(self) -> bool:
-        """Whether a diagonal begins with capacitance and couplings, which are summed once a window."""
-        return self.math == "fast" and not self.driven_cm
 
     @cached_property
     def columns(self) -> dict[str, int]:

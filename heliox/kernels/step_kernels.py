@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from heliox.kernels import steady_loop
 from heliox.kernels.context import EVENTLESS, W
 from heliox.kernels.group_kernels import GroupKernels
 from heliox.kernels.instance_loop import InstanceWriter
@@ -31,6 +32,8 @@ from heliox.kernels.step_names import (
     unread,
 )
 from heliox.mechanisms.varstruct import VarStruct
+
+AXIAL = "axial_node(_A, _P, _K, _v, _a, _b, _parents, _children, _list, _nd, {})"
 
 
 class StepKernels:
@@ -66,6 +69,7 @@ class StepKernels:
         for k in self.kernels:
             write = self._instances if k.over == "instances" else self._nodes
             out += [write(k, None), *([write(k, self.unread)] if k.name in self.lean else [])]
+        out += [steady_loop.conductance(self.context, m) for m in self._steady()]
         return [*out, self._begin(), *self.groups.texts()]
 
     def signatures(self) -> dict[str, str]:
@@ -75,6 +79,10 @@ class StepKernels:
 
     def _m(self, part: Part) -> VarStruct:
         return self.program.mechanisms[part.mechanism]
+
+    def _steady(self) -> list[VarStruct]:
+        """Channels with whose conductances a diagonal begins."""
+        return [m for m in self.program.mechanisms if m.template.name in self.program.steady]
 
     def results(self) -> dict[int, int]:
         """Mechanisms whose currents go through the scratch: results of an instance."""
@@ -136,29 +144,34 @@ class StepKernels:
             f"_nd = _U(_I[_U(_G[_g, _{name}_NODE]) + _U(_inst)])",
             f"{', '.join(w.S(n) for n in w.returned)} = {call}",
             f"_A[_base + _U(_G[_g, _RHS]) + _nd] {sign}= {w.S('_i')}",
-            f"if not ({kept(self.program)}):",
-            f"    _A[_base + _U(_G[_g, _D]) + _nd] {other}= {w.S('_gm')}",
         ]
+        if not w.steady:
+            lines += [
+                f"if not ({kept(self.program)}):",
+                f"    _A[_base + _U(_G[_g, _D]) + _nd] {other}= {w.S('_gm')}",
+            ]
         if w.t.electrode and self.program.membrane:
             lines += [
                 f"_A[_base + _U(_G[_g, _SAVED_RHS]) + _nd] += {w.S('_i')}",
                 f"_A[_base + _U(_G[_g, _SAVED_D]) + _nd] -= {w.S('_gm')}",
             ]
-        lines += [f"_A[{w.pool(n)}] += {w.S(n)}" for n in w.returned[2:]]
+        lines += [f"_A[{w.pool(n)}] += {w.S(n)}" for n in w.shares]
         return [pad + x for x in lines]
 
     # ------------------------------------------------------------------ nodes
 
     def _nodes(self, kernel: Kernel, unread: Unread | None) -> str:
         p = self.program
+        start = AXIAL.format("0.0") if p.begun else "0.0"
         body = [
             "_nd = _U(_i)",
-            f"_r = {'0.0' if kernel.first else '_A[_rhs + _nd]'}",
+            f"_r = {start if kernel.first else '_A[_rhs + _nd]'}",
             "_y = 0.0",
         ]
         if p.membrane:
-            start = ("0.0", "0.0") if kernel.first else ("_A[_saved_rhs + _nd]", "_A[_saved_d + _nd]")
-            body += [f"_sr = {start[0]}", f"_sd = {start[1]}"]
+            none = "_r" if p.begun else "0.0"
+            saved = (none, "0.0") if kernel.first else ("_A[_saved_rhs + _nd]", "_A[_saved_d + _nd]")
+            body += [f"_sr = {saved[0]}", f"_sd = {saved[1]}"]
         begun = "_A[_begin_d + _nd]" if p.begun else "0.0"
         body += ["if not _kept:", f"    _y = {begun if kernel.first else '_A[_d + _nd]'}"]
         spread = all(part.how == "sum" for part in kernel.parts)
@@ -226,10 +239,11 @@ class StepKernels:
 
     def _summed(self, w: InstanceWriter) -> list[str]:
         sign, other = ("+", "-") if w.t.electrode else ("-", "+")
-        lines = [f"_r {sign}= {w.S('_i')}", f"_y {other}= {w.S('_gm')}"]
+        lines = [f"_r {sign}= {w.S('_i')}"]
+        lines += [] if w.steady else [f"_y {other}= {w.S('_gm')}"]
         if w.t.electrode and self.program.membrane:
             lines += [f"_sr += {w.S('_i')}", f"_sd -= {w.S('_gm')}"]
-        return lines + [f"_A[{w.pool(n)}] += {w.S(n)}" for n in w.returned[2:]]
+        return lines + [f"_A[{w.pool(n)}] += {w.S(n)}" for n in w.shares]
 
     def _end_of_node(self) -> list[str]:
         """What follows the mechanisms of a node: capacitance, i_membrane_, the cable."""
@@ -241,9 +255,8 @@ class StepKernels:
         if p.membrane:
             lines.append("_sr -= _r")
             lines.append("_sd = _y - _A[_coupling + _nd] - _sd" if p.begun else "_sd = _y - _sd")
-        lines.append("_r = axial_node(_A, _P, _K, _v, _a, _b, _parents, _children, _list, _nd, _r)")
         if not p.begun:
-            lines += ["if not _kept:", f"    _y = {couple.format('_y')}"]
+            lines += [f"_r = {AXIAL.format('_r')}", "if not _kept:", f"    _y = {couple.format('_y')}"]
         return lines
 
     def _capacitance(self, name: str) -> list[str]:
@@ -267,8 +280,12 @@ class StepKernels:
         if not self.program.begun:
             return "\n".join([*lines, "    pass"])
         couple = "couple_node(_P, _K, _a, _b, _parents, _children, _list, _nd, {})"
-        body = ["_nd = _U(_i)", "_y = 0.0", *self._capacitance("_y"),
-                f"_A[_base + _U(_G[_g, _BEGIN_D]) + _nd] = {couple.format('_y')}"]  # fmt: skip
+        body = ["_nd = _U(_i)", "_y = 0.0", *self._capacitance("_y"), f"_y = {couple.format('_y')}"]
+        for m in self._steady():
+            name = m.template.name
+            body += [f"_inst = _K[_U(_H[_chunk, _{name}_AT]) + _nd]", "if _inst >= 0:",
+                     f"    _y += {name}_steady({EVENTLESS}, _g, _inst)"]  # fmt: skip
+        body.append("_A[_base + _U(_G[_g, _BEGIN_D]) + _nd] = _y")
         if self.program.membrane:
             body.append(f"_A[_base + _U(_G[_g, _COUPLING]) + _nd] = {couple.format('0.0')}")
         lines += [

@@ -132,6 +132,7 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
             return
 {first}
         _kept = _G[_g, _CONSTANT] > 0  # the matrix has been eliminated, and stays
+        _some = _moving_n >= 0  # or some of it
         _T[_g] = _t
         _QN[_g, PHASE] = 3'''
 

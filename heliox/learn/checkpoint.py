@@ -36,6 +36,8 @@ class Progress:
         Parameters of the epoch with the least validation loss, `least`.
     running : (3,)
         Of the unfinished epoch: summed loss, correct answers, seconds.
+    data : str
+        Digest of the samples and targets of the last epoch begun.
     """
 
     x: Array
@@ -46,6 +48,7 @@ class Progress:
     best: Array | None = None
     least: float = np.inf
     running: Array = field(default_factory=lambda: np.zeros(3))
+    data: str = ""
 
 
 def save(
@@ -57,7 +60,7 @@ def save(
         file.attrs["heliox_checkpoint"] = SCHEMA
         for name, value in about.items():
             file.attrs[f"of_{name}"] = value
-        for name in ("step", "epoch", "batch", "least"):
+        for name in ("step", "epoch", "batch", "least", "data"):
             file.attrs[name] = getattr(at, name)
         file.create_dataset("x", data=at.x)
         file.create_dataset("running", data=at.running)
@@ -88,7 +91,7 @@ def load(path: str | os.PathLike[str], about: Mapping[str, str | int]) -> tuple[
             at = Progress(
                 file["x"][()], state, int(file.attrs["step"]), int(file.attrs["epoch"]),
                 int(file.attrs["batch"]), file["best"][()] if "best" in file else None,
-                float(file.attrs["least"]), file["running"][()],
+                float(file.attrs["least"]), file["running"][()], str(file.attrs.get("data", "")),
             )  # fmt: skip
             return at, History.stored(file["history"])
     except (OSError, KeyError) as e:

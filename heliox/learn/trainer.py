@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, cast
 
 import numpy as np
@@ -177,6 +178,7 @@ class Trainer:
         if patience is not None and held is None:
             raise ModelError("patience needs validation data to lose it over")
         self._claim()
+        self._begin(x, y)
         self.history.interrupted = self.history.stopped = False
         try:
             while self._at.epoch < epochs and not self.history.stopped:
@@ -187,6 +189,19 @@ class Trainer:
             self.history.interrupted = True
             self._save()
         return self.history
+
+    def _begin(self, x: Array, y: NDArray) -> None:
+        """An unfinished epoch goes on with the samples that it began with."""
+        digest = sha256(repr((x.shape, x.dtype.str, y.shape, y.dtype.str)).encode())
+        for values in (x, y):
+            digest.update(np.ascontiguousarray(values).data)
+        data = digest.hexdigest()
+        if self._at.batch > 0 and self._at.data not in ("", data):
+            raise ModelError(
+                f"epoch {self._at.epoch + 1} was interrupted after batch {self._at.batch} of other samples "
+                "or targets; go on with those it began with"
+            )
+        self._at = replace(self._at, data=data)
 
     def _order(self, n: int) -> NDArray[np.intp]:
         if not self.shuffle:

@@ -18,15 +18,22 @@ def forget_membrane(A, saved_rhs, saved_d, n):
         A[saved_d + i] = 0.0
 
 
+def forget_membrane_begun(A, rhs, saved_rhs, saved_d, n):
+    """The same where the right-hand side begins with axial currents: what is no membrane's either."""
+    for i in range(n):
+        A[saved_rhs + i] = A[rhs + i]
+        A[saved_d + i] = 0.0
+
+
 def save_membrane(A, rhs, d, saved_rhs, saved_d, n):
-    """Take the electrodes' part out of the matrix as it stands before axial terms."""
+    """Take the electrodes' part out of the matrix as it stands behind the mechanisms."""
     for i in range(n):
         A[saved_rhs + i] -= A[rhs + i]
         A[saved_d + i] = A[d + i] - A[saved_d + i]
 
 
-def save_membrane_coupled(A, rhs, d, coupling, saved_rhs, saved_d, n):
-    """The same where the diagonal holds the couplings along the cable already."""
+def save_membrane_begun(A, rhs, d, coupling, saved_rhs, saved_d, n):
+    """The same where the matrix holds what belongs to the cable already."""
     for i in range(n):
         A[saved_rhs + i] -= A[rhs + i]
         A[saved_d + i] = A[d + i] - A[coupling + i] - A[saved_d + i]

@@ -28,7 +28,7 @@ STEP = (
     Phase("advance_half", ("t",), ("t",)),
     Phase("play", ("t", "tables"), ("played",), "play_vjp"),
     Phase("tape", ("anything",), ("tape",)),
-    Phase("clear", (), ("rhs", "d")),
+    Phase("clear", ("v", "a", "b"), ("rhs", "d"), "axial_vjp"),
     Phase("before_breakpoint", ("states", "v"), ("states",), None),
     Phase("current", ("v", "states", "parameters", "ions"), ("rhs", "d", "ions", "assigned"), "current_vjp"),
     Phase("capacitance", ("cm",), ("d",), "capacitance_vjp"),

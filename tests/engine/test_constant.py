@@ -174,3 +174,103 @@ def test_fast_is_close_to_libm(secondorder):
     libm, _ = run(model, prepare, math="libm")
     assert libm.max() > 0.0  # a spike
     assert 0.0 < np.abs(fast - libm).max() < 1e-8
+
+
+# --- matrices of which a part is constant
+
+
+def passive_dendrites(cells=1, **more):
+    """Cells with channels in the soma and in one of two branches."""
+    net = heliox.Network()
+    for k in range(cells):
+        cell = heliox.Cell()
+        cell.add_section("soma", L=20, diam=20)
+        for j in range(4):
+            on = "soma(1)" if j < 2 else f"dend[{j - 2}](1)"
+            cell.add_section(f"dend[{j}]", L=80 + 20 * j, diam=2 - 0.3 * j, nseg=9, connect=on)
+        cell.insert("pas")
+        cell.insert("hh", "soma")
+        cell.insert("hh", "dend[2]")
+        cell.set(Ra=120.0)
+        cell.place("IClamp", "soma(0.5)", delay=0.2, dur=3.0, amp=0.2 + 0.05 * k)
+        net.add(cell, copies=None, name=f"cell{k}")
+    return net
+
+
+def moving(sim):
+    """Nodes of each chunk where the matrix changes; -1: in all."""
+    plan = sim.plan
+    out = []
+    for row in plan.G:
+        at, n = (row[plan.program.columns[c]] for c in ("MOVING", "MOVING_N"))
+        out.append(int(plan.I[at : at + 2 * n].reshape(-1, 2)[:, 1].sum()) if n >= 0 else -1)
+    return out
+
+
+def all_moving(monkeypatch, *given, **options):
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "changes", lambda model, program: np.full(len(model.nodes), True))
+        v, sim = run(*given, **options)
+    assert set(moving(sim)) == {-1}
+    return v
+
+
+@pytest.mark.parametrize("options", [{}, {"batch": 3, "vary": ["pas.g"]}, {"threads": 2}, {"dt": 0.05}])
+def test_what_stays_of_a_matrix_does_not_show(monkeypatch, options):
+    """Equal cells: the branch without channels is eliminated once a window."""
+    model = passive_dendrites(40 * options.get("threads", 1)).model(dt=DT)
+
+    def prepare(sim):
+        if sim.batch > 1:
+            sim.var("pas.g")[...] = 1e-3 * np.array([[1.0], [2.0], [0.1]])
+
+    def between(sim):
+        sim.var("pas.g")[...] = 3.0 * sim.var("pas.g").values
+
+    v, sim = run(model, prepare, between, **options)
+    # soma, dend[0], dend[2], and what lies between them; all of it in every cell
+    nodes = sim.plan.G[:, sim.plan.program.columns["NODES"]]
+    assert all(0 < m < 0.7 * n for m, n in zip(moving(sim), nodes))
+    assert constant(sim) == [0] * len(sim.plan.G)
+    np.testing.assert_array_equal(v, all_moving(monkeypatch, model, prepare, between, **options))
+    assert np.ptp(v) > 50.0
+
+
+@pytest.mark.parametrize("case", ["a synapse in one cell", "a played conductance", "membrane", "libm", "cm"])
+def test_what_makes_more_of_it_move(monkeypatch, case):
+    net = passive_dendrites(40)
+    if case == "a synapse in one cell":
+        net.place("ExpSyn", "cell3.dend[3](0.5)", tau=2.0)
+        net.connect(net.stim("NetStim", start=0.5, number=3, interval=0.5), "ExpSyn[0]", weight=0.01, delay=1)
+    model = net.model(dt=DT)
+
+    def prepare(sim):
+        variable = {"a played conductance": "cell0.dend[3](0.5).pas.g", "cm": "cell0.dend[3](0.5).cm"}
+        if case in variable:
+            sim.play(variable[case], [0.0, 0.5, 3.0], [1e-3, 5e-3, 1e-4] if case != "cm" else [1.0, 3.0, 2.0])
+        if case == "membrane":
+            sim.record("i_membrane_")
+
+    options = {"math": "libm"} if case == "libm" else {}
+    v, sim = run(model, prepare, **options)
+    if case in ("a synapse in one cell", "a played conductance"):
+        before = Simulation(passive_dendrites(40).model(dt=DT), progress=False)
+        assert moving(sim)[0] > moving(before)[0] > 0
+    else:
+        assert moving(sim) == [-1]
+    np.testing.assert_array_equal(v, all_moving(monkeypatch, model, prepare, **options))
+
+
+def test_a_single_cell_of_many_passive_segments(monkeypatch):
+    """Without others abreast: only if enough of it stays."""
+    cell = heliox.Cell()
+    cell.add_section("soma", L=20, diam=20, nseg=3)
+    for j in range(6):
+        cell.add_section(f"dend[{j}]", L=300, diam=1.5, nseg=41, connect="soma(1)")
+    cell.insert("pas")
+    cell.insert("hh", "soma")
+    cell.place("IClamp", "soma(0.5)", delay=0.2, dur=3.0, amp=1.0)
+    model = cell.model(dt=DT)
+    v, sim = run(model)
+    assert 0 < moving(sim)[0] < 10
+    np.testing.assert_array_equal(v, all_moving(monkeypatch, model))

@@ -110,10 +110,10 @@ def test_every_schedule_gives_the_bits_of_the_sweep(parent, seed):
     try:
         for least in (1, 2, n + 1):
             A, P = np.concatenate([d[order], rhs[order]]), np.concatenate([a[order], b[order]])
-            rows = stretches(np.arange(n), stored, least)
+            rows = stretches(np.arange(n), stored, 0 * stored, least)
             I = np.concatenate([np.arange(n), stored, rows.ravel()])  # noqa: E741
-            tree.eliminate(A, P, I, n, 0, 0, n, 0, n, 2 * n, len(rows), False)
-            tree.substitute(A, P, I, n, 0, n, 0, n, 2 * n, len(rows), False)
+            tree.eliminate(A, P, I, n, 0, 0, n, 0, n, 2 * n, len(rows), False, False)
+            tree.substitute(A, P, I, n, 0, n, 0, n, 2 * n, len(rows), False, False)
             results.append((A[:n][place], A[n:][place]))
     finally:
         del tree.U, tree._inverse, tree._over  # type: ignore[attr-defined]

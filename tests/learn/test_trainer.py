@@ -55,6 +55,11 @@ def test_an_interrupt_leaves_a_checkpoint_in_the_middle_of_an_epoch(straight, tm
     assert t.fit(X, Y, 3, validation=samples(12)).interrupted
     again = trainer(checkpoint=path).resume()
     assert len(again.history.batches) == 8
+    before = path.read_bytes()
+    for x, y in ((X[::-1], Y), (X, (Y + 1) % 3), (X[:-1], Y[:-1])):
+        with pytest.raises(ModelError, match="epoch 2 was interrupted after batch 2 of other samples"):
+            again.fit(x, y, 3)
+    assert path.read_bytes() == before
     again.fit(X, Y, 3, validation=samples(12))
     assert again.x.tobytes() == straight.x.tobytes()
     assert again.history.train_loss == straight.history.train_loss

@@ -1,5 +1,6 @@
 """All mechanisms of the library in one program."""
 
+from heliox.engine.constant import steady
 from heliox.kernels.program import Program
 from heliox.mechanisms import catalogue
 from heliox.mechanisms.fast import without_tables
@@ -14,7 +15,8 @@ def programs() -> tuple[Program, Program]:
     ions = sorted({ion for t in templates.values() for ion in t.ions})
     pools = [catalogue.get(f"{ion}_ion", VALENCE[ion]) for ion in ions]
     computing = [without_tables(t) for t in templates.values() if t.tables]
+    first, second = (tuple(map(layout, (*pools, *these))) for these in (templates.values(), computing))
     return (
-        Program(tuple(map(layout, (*pools, *templates.values())))),
-        Program(tuple(map(layout, (*pools, *computing)))),
+        Program(first, begun=True, steady=steady(first, {})),
+        Program(second, begun=True, steady=steady(second, {})),
     )
