@@ -12,8 +12,10 @@ from heliox.engine import guard, tables
 from heliox.engine.clock import step_times
 from heliox.engine.engine import Engine
 from heliox.engine.reduction import Reduction
+from heliox.engine.references import watched
 from heliox.engine.registry import Handle
 from heliox.engine.window import Window
+from heliox.kernels.unread import unread
 from heliox.solver import events
 
 
@@ -124,6 +126,10 @@ class Recorder:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        # what steps leave out where nobody looks, and whether somebody always does
+        seldom = unread(engine.plan.program)
+        self.seldom = {n for names in seldom.values() for n in names}
+        self.always = any(n in seldom.get(mechanism, ()) for mechanism, n in watched(engine.plan.model))
         self.recordings: list[Recording | Reduction | Window] = []
         self.spikes: list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]] = []
 
@@ -197,8 +203,9 @@ class Recorder:
         bounds = np.searchsorted(groups, np.arange(self.engine.groups + 1))
         plan.G[:, plan.program.columns["REC0"]] = bounds[:-1]
         plan.G[:, plan.program.columns["REC1"]] = bounds[1:]
-        wanted = any(r.handle.variable.name == "i_cap" for r in self.recordings)
-        plan.G[:, plan.program.columns["ICAP"]] = int(wanted)
+        names = {r.handle.variable.name.partition("[")[0] for r in self.recordings}
+        plan.G[:, plan.program.columns["ICAP"]] = int("i_cap" in names)
+        plan.G[:, plan.program.columns["SEEN"]] = int(self.always or bool(names & self.seldom))
 
     def _shift(self, rows: list[NDArray[np.intp]]) -> None:
         for r, row in zip(self.recordings, rows, strict=True):

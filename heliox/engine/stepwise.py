@@ -273,7 +273,7 @@ class StepEngine(Engine):
         self._launches()
 
     def _replay(self, steps: int) -> None:
-        """So many steps; the last one stores everything, the others what is read (`step_names.unread`)."""
+        """So many steps; the last one stores everything, the others what is read (`kernels.unread`)."""
         lean = bool(self.kernels.lean) and not self._unread[self.mirror.look("RA")[:, 0] % self._size].any()
         rest = steps - 1 if lean else steps
         for n in GRAPH_STEPS:

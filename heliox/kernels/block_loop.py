@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 
+from heliox.kernels import direct_loop
 from heliox.kernels.context import (
     ARGS,
     EVENTLESS,
@@ -88,8 +89,13 @@ class BlockWriter:
         return f"_S[_U({self.slots[n] * W}) + _j]"
 
     def write(self) -> list[str]:
-        direct = [self._direct_block()] if self.direct else []
+        direct = direct_loop.blocks(self) if self.direct else []
         return [self._block(), *direct, self._loop()]
+
+    @property
+    def lean(self) -> bool:
+        """Whether a block without scratch leaves something out where nobody looks."""
+        return self.direct and bool(set(self.f.returns) & set(self.context.unread.get(self.name, ())))
 
     @property
     def direct(self) -> bool:
@@ -104,25 +110,7 @@ class BlockWriter:
         """Whether this begins the step of ion pools: of those that stand still only the totals change."""
         return self.t.kind == "ion" and self.block == "current"
 
-    def _direct_block(self) -> str:
-        """The block on the nodes' own voltages and right-hand sides, which lie side by side."""
-        name, pad = self.name, "        "
-        lines = [
-            "@kernel",
-            f"def {name}_current_direct(_A, _P, _o, _p, _m, _v, _rhs{self._extra()}):",
-            "    for _j in range(_m):",
-        ]
-        lines += [f"{pad}v = _A[_v + _j]"] if self.nodes else []
-        lines += loads(self.m, self.f.params, pad)
-        total = "0.0"
-        for c in self.t.currents:
-            total = f"({total} + {c})"
-        call = f"{name}_current({', '.join(arguments(self.m, self.f))})"
-        lines.append(f"{pad}{assigned(self.m, self.f)}{call}")
-        lines.append(f"{pad}_A[_rhs + _j] {'+' if self.t.electrode else '-'}= {total}")
-        return "\n".join([*lines, *stores(self.m, self.f.returns, pad)])
-
-    def _extra(self) -> str:
+    def extra(self) -> str:
         out = "".join(f", {n}" for n in expanded(self.scalar_names, self.t.array_sizes))
         if set(self.f.params) & set(self.t.random):
             out += ", _key"
@@ -139,7 +127,7 @@ class BlockWriter:
         table = ", _TM, _tk" if self.looked_up else ""
         lines = [
             "@kernel",
-            f"def {name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()}):",
+            f"def {name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self.extra()}):",
         ]
         pad = "        "
         lines += self._look_up(pad)
@@ -259,7 +247,7 @@ class BlockWriter:
         args = ARGS if self.effects else EVENTLESS
         lines = [
             "@kernel",
-            f"def {name}_{self.block}_loop({args}, _S, _g, _t, _dt{', _kept' if self.accumulates else ''}):",
+            f"def {name}_{self.block}_loop({args}, _S, _g, _t, _dt{self.flags}):",
             f"    _count = _U(_G[_g, _{name}_N])",
             "    if _count == _U(0):",
             "        return",
@@ -306,21 +294,11 @@ class BlockWriter:
             "        _m = _U(1)" if self.serial else f"        _m = min(_count - _first, _U({W}))",
         ]
         if self.direct:
-            at = "_U(_I[_node + _first])"
-            places = f"_v + {at}" if self.nodes else "_rhs"
-            given = f"{places}, _rhs + {at}{self._extra()}"
-            lines += [
-                f"        if {'' if self.steady else '_kept and '}_unbroken(_I, _node + _first, _m):",
-                f"            {name}_current_direct(_A, _P, _o, _p, _m, {given})",
-                f"            _o += {name}__OWN",
-                f"            _p += {name}__SHARED",
-                f"            _first += _U({W})",
-                "            continue",
-            ]
+            lines += direct_loop.steps(self, "        ")
         lines += self._gather("        ")
         queue = f", {PASSED}, _t" if self.effects else ""
         table = f", {where[0]}, _tk" if self.looked_up else ""
-        call = f"{name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self._extra()})"
+        call = f"{name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self.extra()})"
         if self.clears:
             lines += [
                 f"        if _reach(_P, _p + {name}__style, {ADVANCE_REVERSAL!r}, _m) > 0:",
@@ -361,6 +339,11 @@ class BlockWriter:
     def ordered(self) -> bool:
         """Whether instances stand in the order of their nodes, at most one at each (heliox.solver.gather)."""
         return self.t.kind in ("density", "ion") and not self.serial and self.block != "initial"
+
+    @property
+    def flags(self) -> str:
+        """Arguments of a loop beside the time."""
+        return ", _kept" * self.accumulates + ", _whole" * self.lean
 
     def _row(self, n: str) -> str:
         return f"_S, _U({self.slots[n] * W})"

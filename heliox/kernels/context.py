@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from heliox.errors import UnsupportedError
 from heliox.kernels.lower import each_names
 from heliox.kernels.mechanism_text import looks_inside
 from heliox.kernels.program import Program
+from heliox.kernels.unread import Unread, unread
 from heliox.mechanisms.arrays import LARGEST, element, expanded
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import SCALE, VarStruct, global_slots
@@ -26,6 +28,11 @@ class Context:
         self.by_name = {m.template.name: m for m in program.mechanisms}
         for m in program.mechanisms:
             _refuse(m)
+
+    @cached_property
+    def unread(self) -> Unread:
+        """Variables by mechanism that nothing in a step reads."""
+        return unread(self.program)
 
     def code(self, m: VarStruct) -> int:
         """The number by which events name a mechanism."""

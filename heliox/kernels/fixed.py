@@ -56,7 +56,8 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
     tree: (
         "zero", "clear", "begin_diagonal", "begin_part", "begin_axial", "begin_axial_row", "axial",
         "axial_row", "couple", "couple_row", "eliminate", "eliminate_row", "eliminate_border_row",
-        "eliminate_kept_row", "substitute", "substitute_row", "update",
+        "eliminate_kept_row", "substitute", "substitute_row", "substitute_update",
+        "substitute_update_row", "update",
     ),
     gather: ("_unbroken", "_copy", "_add_row", "_gather", "_scatter", "_add", "_reach"),
     events: ("push", "take", "movable", "withdraw", "keep", "send", "emit", "detect", "exchange"),

@@ -188,7 +188,7 @@ class LinearWriter(BlockWriter):
         table = ", _TM, _tk" if self.looked_up else ""
         lines = [
             "@kernel",
-            f"def {self.label}_block(_A, _P, _S, _B, _o, _p, _m{table}{self._extra()}):",
+            f"def {self.label}_block(_A, _P, _S, _B, _o, _p, _m{table}{self.extra()}):",
         ]
         pad = "        "
         lines += self._look_up(pad)

@@ -37,6 +37,7 @@ class Loops:
             f"{pad}_moving = _U(_G[_g, _MOVING])",
             f"{pad}_moving_n = _G[_g, _MOVING_N]",
             f"{pad}_some = False",
+            f"{pad}_whole = True",
             *(
                 [
                     f"{pad}_work = _base + _U(_G[_g, _WORK])",
@@ -112,6 +113,18 @@ class Loops:
             "substitute": [f"substitute(_A, _P, _I, _rhs, _d, _b, {tree})"],
         }
 
+    def advance(self, factor: float) -> dict[str, list[str]]:
+        """New voltages: behind the solution, or in its last sweep."""
+        together = self.context.program.order == "neuron"
+        sweep = "_d, _b, _visit, _parent, _stretches, _stretch_n, _kept, _some"
+        call = (
+            f"substitute_update(_A, _P, _I, _v, _rhs, {sweep}, {factor}, _limit)"
+            if together
+            else f"update(_A, _v, _rhs, _n, {factor}, _limit)"
+        )
+        lines = [f"if {call} > 0:", "    _QN[_g, STATUS] = RUNAWAY"]
+        return {"substitute": lines, "update": []} if together else {"update": lines}
+
     def solution_again(self, transposed: bool) -> list[str]:
         """The same matrix, or its transpose, with the right-hand side in ``_B``."""
         if self.context.program.order == "contraction":
@@ -182,8 +195,8 @@ class Loops:
 
     def _call(self, m: VarStruct, block: str) -> str:
         args = ARGS if m.template.effects(block) else EVENTLESS
-        kept = ", _kept" if block == "current" and m.template.kind in ("density", "point") else ""
-        return f"{m.template.name}_{block}_loop({args}, _S, _g, _t, _dt{kept})"
+        flags = BlockWriter(self.context, m, block).flags
+        return f"{m.template.name}_{block}_loop({args}, _S, _g, _t, _dt{flags})"
 
     # ------------------------------------------------------------------ one mechanism
 

@@ -24,20 +24,19 @@ from heliox.kernels.step_names import (
     MARKED_PARTS,
     MOVED,
     MOVING,
-    Unread,
     kept,
     pace,
     strided,
     tree,
-    unread,
 )
+from heliox.kernels.unread import Unread, unread
 from heliox.mechanisms.varstruct import VarStruct
 
 AXIAL = "axial_node(_A, _P, _K, _v, _a, _b, _parents, _children, _list, _nd, {})"
 
 
 class StepKernels:
-    """Writes the bodies of a program's kernels (`Stager`); `watched` as in `step_names.unread`."""
+    """Writes the bodies of a program's kernels (`Stager`); `watched` as in `heliox.kernels.unread`."""
 
     def __init__(
         self,

@@ -66,10 +66,7 @@ def _group_window(program: Program, loops: Loops) -> str:
         **loops.fixed_calls(),
         "advance_half": ["_t = _t + 0.5 * _dt"],
         "tape": TAPE if program.adjoint else [],
-        "update": [
-            f"if update(_A, _v, _rhs, _n, {factor}, _limit) > 0:",
-            "    _QN[_g, STATUS] = RUNAWAY",
-        ],
+        **loops.advance(factor),
         "after_update": [
             *after,
             *loops.membrane("membrane_current(_A, _P, _rhs, _area, _saved_rhs, _saved_d, _n)"),
@@ -130,6 +127,7 @@ def group_window({ARGS}, _T, _g, _until, _first, _dt, _limit, _half):
             _QN[_g, PHASE] = 1
         if not deliver({ARGS}, _S, _g, _t + 0.5 * _dt, _dt):
             return
+        _whole = _G[_g, _SEEN] != 0 or _QN[_g, STEP] + 1 == _until
 {first}
         _kept = _G[_g, _CONSTANT] > 0  # the matrix has been eliminated, and stays
         _some = _moving_n >= 0  # or some of it

@@ -220,6 +220,49 @@ def substitute_row(A, P, rhs, rhs_parent, d, b, n):
         A[rhs + i] = _over(A[rhs + i] - P[b + i] * A[rhs_parent + i], A[d + i])
 
 
+def substitute_update(A, P, I, v, rhs, d, b, visit, parent, stretches, count, kept, some, factor, limit):
+    """`substitute` and `update` in one sweep."""
+    bad = 0
+    for k in range(count):
+        first, n, kind = stretch(I, stretches, U(k))
+        if kind == ABREAST:
+            i = U(I[visit + first])
+            p = U(I[parent + first])
+            bad += substitute_update_row(A, P, v + i, rhs + i, rhs + p, d + i, b + i, n, factor, limit)
+        elif kind == SINGLE:
+            for j in range(first, first + n):
+                i = U(I[visit + j])
+                p = U(I[parent + j])
+                x = _over(A[rhs + i] - P[b + i] * A[rhs + p], A[d + i])
+                A[rhs + i] = x
+                x = A[v + i] + factor * x
+                A[v + i] = x
+                bad += 0 if abs(x) < limit else 1
+        else:
+            done = kept or (some and stays(I, stretches, U(k)) != MOVING)
+            for j in range(first, first + n):
+                i = U(I[visit + j])
+                r = A[d + i] if done else _inverse(A[d + i])
+                A[d + i] = r
+                x = _over(A[rhs + i], r)
+                A[rhs + i] = x
+                x = A[v + i] + factor * x
+                A[v + i] = x
+                bad += 0 if abs(x) < limit else 1
+    return bad
+
+
+def substitute_update_row(A, P, v, rhs, rhs_parent, d, b, n, factor, limit):
+    bad = 0
+    for i in range(n):
+        x = _over(A[rhs + i] - P[b + i] * A[rhs_parent + i], A[d + i])
+        A[rhs + i] = x
+        x = A[v + i] + factor * x
+        A[v + i] = x
+        bad += 0 if abs(x) < limit else 1
+    return bad
+
+
 def update(A, v, rhs, n, factor, limit):
     """v += factor*rhs. Returns the number of voltages that are NaN or beyond `limit` (mV)."""
     bad = 0

@@ -274,3 +274,20 @@ def test_a_single_cell_of_many_passive_segments(monkeypatch):
     v, sim = run(model)
     assert 0 < moving(sim)[0] < 10
     np.testing.assert_array_equal(v, all_moving(monkeypatch, model))
+
+
+# --- what steps leave out where nobody looks
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_currents_that_nobody_records_are_there_after_every_run(kept):
+    """pas.i at the end of each of several runs is what a recording has, whatever the window."""
+    model = (cable() if kept else passive_dendrites()).model(dt=DT)
+    seen, unseen = (Simulation(model, progress=False) for _ in range(2))
+    i = seen.record("pas.i")
+    for ms in (DT, 0.3, 1.0):
+        seen.run(ms)
+        unseen.run(ms)
+        np.testing.assert_array_equal(unseen.var("pas.i").values, i.values[:, -1])
+        np.testing.assert_array_equal(unseen.var("v").values, seen.var("v").values)
+    assert np.ptp(i.values, axis=1).min() > 0.0

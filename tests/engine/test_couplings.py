@@ -224,3 +224,27 @@ def _writer():
         return dst
 
     return MechTemp("Writer", "point", (state,), pointers=("dst",))
+
+
+def test_a_current_that_is_pointed_at_is_there_at_every_step():
+    """Nothing else looks at pas.i, which steps otherwise store in the last of a window only."""
+
+    def state(src, x):
+        x = x + src
+        return x
+
+    total = MechTemp("Total", "point", (state,), states={"x": ""}, pointers=("src",))
+    model = network([4], extra=[(total, [0], {})])
+    at, of = model.mechanism_index("Total"), model.mechanism_index("pas")
+    first, second = np.array([at], np.int32), np.array([of], np.int32)
+    model = model.replace(
+        pointers=Pointers(
+            Variables(first, np.zeros(1, np.int32), ("src",)), Variables(second, np.array([1]), ("i",))
+        )
+    )
+    seen, unseen = (Simulation(model, progress=False) for _ in range(2))
+    i = seen.record("pas.i")
+    seen.run_until(2.0)
+    unseen.run_until(2.0)
+    np.testing.assert_array_equal(unseen.var("Total.x").values, seen.var("Total.x").values)
+    np.testing.assert_allclose(seen.var("Total.x").values, i.values[1, 1:].sum(), rtol=1e-12)
