@@ -13,7 +13,7 @@ import ast
 
 import heliox
 from heliox.engine.references import watched
-from heliox.kernels.step_names import unread
+from heliox.kernels.unread import unread
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.template import MechTemp
 

@@ -9,7 +9,7 @@ from heliox.engine.constant import changes, constant_matrix, steady
 from heliox.engine.contraction import Contractions
 from heliox.engine.diffusion import neighbours
 from heliox.engine.indices import Indices
-from heliox.engine.partition import Partition, cell_of_node, connected, partition
+from heliox.engine.partition import Partition, cell_of_node, connected, nodes_of_chunk, partition
 from heliox.engine.plan import Placement, Plan, Row, inside
 from heliox.engine.references import Couplings, named_variables
 from heliox.engine.storage import orders, sweeps
@@ -82,7 +82,7 @@ def make_plan(
         everything = len(model.nodes) + sum(len(m) for m in model.mechanisms if m.kind == "artificial")
         chunk_nodes, wanted = (everything + 1 if whole else chunk_nodes), 1
     forward = forward and adjoint is None
-    part = partition(model, dt, chunk_nodes or CHUNK_NODES, wanted, delays, forward)
+    part = partition(model, dt, chunk_nodes or nodes_of_chunk(model, CHUNK_NODES), wanted, delays, forward)
     begun = math == "fast" and "cm" not in named.get("capacitance", ())
     program = Program(
         tuple(structs), math, model.settings.secondorder, vary.celsius,

@@ -14,6 +14,7 @@ from heliox.model.model import Model, Variables
 
 FORWARD = 64  # steps of a window, where transfers only go forward
 MOST_LEVELS = 64
+CELLS_ABREAST = 24  # enough for vector code
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ class Partition:
     def forward(self) -> bool:
         """Whether there are levels."""
         return bool(self.level.any())
+
+
+def nodes_of_chunk(model: Model, most: int) -> int:
+    """Nodes that a chunk should hold: half of `most`, or as many as cells abreast need, up to `most`."""
+    cells = max(1, len(model.cells.root))
+    return min(most, max(most // 2, CELLS_ABREAST * len(model.nodes) // cells))
 
 
 def cell_of_node(model: Model) -> NDArray[np.int32]:
