@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from heliox.engine import guard, interrupt
+from heliox.engine import guard, interrupt, portable
 from heliox.engine.choice import choose, choose_device
 from heliox.engine.clock import psolve_steps
 from heliox.engine.draft import Draft, Options
@@ -345,7 +346,9 @@ class Simulation:
         return Snapshot.of(self.engine)
 
     def restore(self, snap: Snapshot | str | os.PathLike[str]) -> None:
-        """Go back to a snapshot of the same model and batch, or to one in a file, perhaps of another process.
+        """Go back to a snapshot of the same model and batch, or to one in a file, perhaps of another machine.
+
+        It may have been made with other threads, on another device or in another order of elimination.
 
         A run that goes on from there has the results of the one that was left, bit for bit, if the parameters
         that all members share are what they were then: they are no part of a snapshot. Recordings and spikes
@@ -354,18 +357,18 @@ class Simulation:
         Raises
         ------
         ModelError
-            For a snapshot of another model or batch, or made with another `vary`, `threads` or `dt`, or other
-            plays; for a damaged file.
+            For a snapshot of another model or batch, or made with another `vary` or other plays; for a
+            damaged file.
         """
         if isinstance(snap, str | os.PathLike):
             snap = Snapshot.load(snap)
         snap.check(self.engine)
-        self.engine.restore(snap)
+        portable.restore(self.engine, snap.t, snap.arrays)
         self.engine.tables_stale = True  # a table kept by members may be older than the parameters
         self.draft.run()
 
     def __repr__(self) -> str:
         return (
             f"<heliox.Simulation of {self.model!r}, batch {self.batch}, dt {self.dt:g} ms, math {self.math}, "
-            f"cpu, t = {self.t:g} ms>"
+            f"{re.split('[,;]', self.device)[0]}, t = {self.t:g} ms>"
         )

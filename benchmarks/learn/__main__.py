@@ -29,6 +29,7 @@ import heliox
 from benchmarks.cpu import machine
 from heliox import learn
 
+OPTIMISERS = {"sgd": learn.SGD, "adam": learn.Adam}
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
@@ -63,8 +64,8 @@ def train(args: argparse.Namespace) -> dict[str, Any]:
     checkpoint = args.out.with_suffix(".checkpoint.h5")
     trainer = learn.Trainer(
         net, loss=learn.SoftmaxCrossEntropy(), rule=rules()[args.rule],
-        optimizer=learn.SGD(learn.Linear(args.lr, 0.0, steps)), batch=args.batch, seed=args.seed,
-        threads=args.threads, device=args.device, checkpoint=checkpoint,
+        optimizer=OPTIMISERS[args.optimizer](learn.Linear(args.lr, 0.0, steps)), batch=args.batch,
+        seed=args.seed, threads=args.threads, device=args.device, checkpoint=checkpoint,
     )  # fmt: skip
     if checkpoint.exists():
         trainer.resume()
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--held", type=int, default=0, help="images held back, evaluated after every epoch")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--optimizer", choices=sorted(OPTIMISERS), default="sgd")
     parser.add_argument("--lr", type=float, default=0.3, help="learning rate, which falls linearly to 0")
     parser.add_argument("--rule", choices=sorted(rules()), default="transfer")
     parser.add_argument("--seed", type=int, default=0, help="of the order of samples")

@@ -1,11 +1,11 @@
-"""Layers of reduced trees on the processor's threads: see `heliox.kernels.collapsed`."""
+"""Layers of reduced trees on the processor's threads: see `heliox.kernels.collapsed` and its adjoint."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heliox.kernels import collapsed, threads
+from heliox.kernels import collapsed, collapsed_adjoint, threads
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -92,3 +92,52 @@ def correlated(level: Ints, active: NDArray[np.bool_], U: Array, E: Array, count
     with threads.use(count):
         collapsed.correlated(level, active, U, E, by_level, out)
     return out
+
+
+def passed_adjoint(
+    V: Array, E: Array, onto: Array, w: Array, held: Array, decay: Array, C: Array, count: int
+) -> tuple[Array, Array, Array]:
+    """Derivatives by the weights (inputs, cells) and biases (cells,) of `passed`, and by V.
+
+    Parameters
+    ----------
+    V : (B, inputs, T)
+    E : (B, cells, T)
+        Derivatives by what `passed` returned.
+    onto : (modes, inputs, cells)
+        What 1 mV and a weight of 1 add to a mode in a step.
+    w : (inputs, cells)
+    held : (modes,)
+        The same of a bias.
+    decay, C : (modes,)
+    """
+    turned = np.ascontiguousarray(onto.transpose(0, 2, 1)), np.ascontiguousarray(w.T)
+    gradient = np.empty((len(V), *turned[1].shape))
+    by_bias, error = np.empty((len(V), len(w.T))), np.empty(V.shape)
+    with threads.use(count):
+        collapsed_adjoint.passed(V, E, *turned, held, decay, C, gradient, by_bias, error)
+    return np.add.accumulate(gradient, axis=0)[-1].T, np.add.accumulate(by_bias, axis=0)[-1], error
+
+
+def encoded_adjoint(
+    level: Ints, onset: Ints, place: Array, beta: Array, part: Ints, rank: Ints, psi: Array, step: Array,
+    E: Array, count: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """Derivatives by the weights (inputs, cells) and biases (cells,) of `encoded`.
+
+    Parameters
+    ----------
+    place : (components, inputs, cells)
+        `encoded` has had ``place w`` for its W.
+    E : (B, cells, T)
+        Derivatives by what it returned.
+    """
+    samples, cells, _ = E.shape
+    by_level = np.empty((samples, len(onset), len(place), cells))
+    gradient, by_bias = np.empty(place.shape), np.empty((samples, cells))
+    with threads.use(count):
+        collapsed_adjoint.encoded(level, onset, beta, part, rank, psi, step, E, by_level, gradient, by_bias)
+    by_weight = np.zeros(place.shape[1:])
+    for c, what in enumerate(place):
+        by_weight += what * gradient[c]
+    return by_weight, np.add.accumulate(by_bias, axis=0)[-1]

@@ -227,7 +227,7 @@ class _Builder:
             names = ["V", "RHS", "D", *(("SAVED_RHS", "SAVED_D") if self.program.membrane else ())]
             if self.program.adjoint is not None and self.program.adjoint.geometry:
                 names += ["A_BAR", "B_BAR", "AREA_BAR", "DIAM_BAR"]
-            # libm needs no beginning of the diagonal; so snapshots of both arithmetics fit
+            # where no diagonal is begun it is room for what `StepEngine.solver` throws away
             names += ["BEGIN_D", *(("COUPLING",) if self.program.membrane else ())]
             for name in names:
                 row[self.program.columns[name]] = self.own[c].take(len(mine))

@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit, prange
 
 ROWS = 8  # of the gradient that a thread sums at a time
+RANKS = 16  # time components, and
+INPUTS = 16  # inputs, whose courses stay in the nearest cache while all cells take them
 
 
 @njit(error_model="numpy", nogil=True, cache=True, parallel=True)
@@ -61,12 +63,19 @@ def encoded(level, onset, W, beta, part, rank, psi, base, bias, step, out):
         for j in range(cells):
             for t in range(times):
                 out[b, j, t] = base[t] + bias[j] * step[t]
-            for r in range(0, ranks, 4):
-                z0, z1, z2, z3 = z[r, j], z[r + 1, j], z[r + 2, j], z[r + 3, j]
-                for t in range(first, times):
-                    out[b, j, t] += (z0 * psi[r, t] + z1 * psi[r + 1, t]) + (
-                        z2 * psi[r + 2, t] + z3 * psi[r + 3, t]
+        for block in range(0, ranks, RANKS):
+            for j in range(cells):
+                for r in range(block, min(block + RANKS, ranks), 4):
+                    z0, z1, z2, z3 = z[r, j], z[r + 1, j], z[r + 2, j], z[r + 3, j]
+                    p0, p1, p2, p3 = (
+                        psi[r, first:],
+                        psi[r + 1, first:],
+                        psi[r + 2, first:],
+                        psi[r + 3, first:],
                     )
+                    to = out[b, j, first:]
+                    for t in range(len(to)):
+                        to[t] += (z0 * p0[t] + z1 * p1[t]) + (z2 * p2[t] + z3 * p3[t])
 
 
 @njit(error_model="numpy", nogil=True, cache=True, parallel=True)
@@ -78,23 +87,37 @@ def passed(V, W, bias, decay, start, C, rest, out):
     modes, inputs, cells = W.shape
     times = V.shape[2]
     for b in prange(V.shape[0]):
-        above = np.maximum(V[b], 0.0)
-        drive = np.empty(times)
+        active = np.zeros(inputs + 3, np.int64)  # silent ones add nothing
+        n = 0
+        for i in range(inputs):
+            if V[b, i].max() > 0.0:
+                active[n] = i
+                n += 1
+        above = np.zeros((n + 3, times))  # four at a time; those beyond are 0
+        for k in range(n):
+            above[k] = np.maximum(V[b, active[k]], 0.0)
+        drive = np.empty((cells, modes, times))
         for j in range(cells):
-            for t in range(times):
-                out[b, j, t] = rest
             for m in range(modes):
-                for t in range(times):
-                    drive[t] = bias[m, j]
-                for i in range(inputs):
-                    w = W[m, i, j]
-                    for t in range(times):
-                        drive[t] += w * above[i, t]
+                drive[j, m] = bias[m, j]
+        for block in range(0, n, INPUTS):
+            for j in range(cells):
+                for m in range(modes):
+                    to, w = drive[j, m], W[m, :, j]
+                    for k in range(block, min(block + INPUTS, n), 4):
+                        w0, w1, w2, w3 = w[active[k]], w[active[k + 1]], w[active[k + 2]], w[active[k + 3]]
+                        a0, a1, a2, a3 = above[k], above[k + 1], above[k + 2], above[k + 3]
+                        for t in range(times):
+                            to[t] += (w0 * a0[t] + w1 * a1[t]) + (w2 * a2[t] + w3 * a3[t])
+        for j in range(cells):
+            to = out[b, j]
+            to[:] = rest
+            for m in range(modes):
                 x = start[m]
-                out[b, j, 0] += C[m] * x
+                to[0] += C[m] * x
                 for t in range(times - 1):
-                    x = decay[m] * x + drive[t]
-                    out[b, j, t + 1] += C[m] * x
+                    x = decay[m] * x + drive[j, m, t]
+                    to[t + 1] += C[m] * x
 
 
 @njit(error_model="numpy", nogil=True, cache=True, parallel=True)

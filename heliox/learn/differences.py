@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from heliox.errors import ModelError
+from heliox.errors import ModelError, UnsupportedError
 from heliox.learn.exact import OnProblem
 from heliox.learn.network import Net
 from heliox.learn.parameter import joined
 from heliox.learn.problem import Problem
+from heliox.learn.reduced import ReducedSequential
 from heliox.learn.result import Gradient
 from heliox.learn.rules import Criterion, Learner
 
@@ -45,6 +46,10 @@ class FiniteDifference:
 
     def bind(self, net: Net, loss: Criterion, batch: int, **options: Any) -> Learner:
         """As a learning rule, to check others by: four runs for each component."""
+        if isinstance(net, ReducedSequential):
+            raise UnsupportedError(
+                "FiniteDifference works on full networks; bind it to the Sequential that was reduced"
+            )
 
         def differentiate(problem: Problem, x: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
             free, parts = problem._unpacked(x)

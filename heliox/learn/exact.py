@@ -14,6 +14,8 @@ from heliox.learn.forward import averaged, window_steps
 from heliox.learn.losses import Evaluated, Loss, Read, Traces
 from heliox.learn.network import Net
 from heliox.learn.problem import Problem
+from heliox.learn.reduced import ReducedSequential
+from heliox.learn.reduced_rules import ReducedAdjoint
 from heliox.learn.rules import Criterion, Learner, Outcome
 from heliox.simulation import Simulation
 
@@ -43,6 +45,8 @@ class Adjoint:
     memory: int | None = None
 
     def bind(self, net: Net, loss: Criterion, batch: int, **options: Any) -> Learner:
+        if isinstance(net, ReducedSequential):
+            return ReducedAdjoint(net, loss, options.get("threads"))
         made = {"surrogate": self.surrogate, "memory": self.memory}
         return OnProblem(net, loss, batch, _by_adjoint, made, **options)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from heliox.learn.weights import pieces
 from heliox.model.model import Model
 from heliox.model.names import Names
 from heliox.model.selection import Where
-
-if TYPE_CHECKING:
-    from heliox.learn.rules import Outcome
 
 Array = NDArray[np.float64]
 
@@ -64,7 +61,9 @@ def reduce(
 
 
 class ReducedSequential:
-    """A `Sequential` whose trees answer by a few exponentials: for `Trainer` with `TransferResistance`.
+    """A `Sequential` whose trees answer by a few exponentials: for `Trainer`.
+
+    It learns by `TransferResistance`, or by `Adjoint`: the exact gradient of the reduced network.
 
     Parameters and their order are those of the full network, so that ``full.x = reduced.x`` hands weights on.
     What samples do is worked out for whole courses at a time: the encoder's are simulated once for every
@@ -129,11 +128,15 @@ class ReducedForward:
         self.first, self.last = window_steps(net.net)
         self.steps = round(net.duration / net.dt)
         self._column = [
-            np.searchsorted(t.inputs, _given(layer.at)) for t, layer in zip(net.trees, net.layers[1:])
+            np.searchsorted(t.inputs, given(layer.at)) for t, layer in zip(net.trees, net.layers[1:])
         ]
         self._soma = [
             int(np.searchsorted(t.inputs, t.outputs[0])) for t in net.trees
         ]  # the bias is at the soma
+        self._given = {
+            k: (layer.gain * t.B[:, self._column[k - 1]], layer.bias_gain * t.B[:, self._soma[k - 1]])
+            for k, (layer, t) in enumerate(zip(net.layers[1:], net.trees), 1)
+        }  # what 1 mV and a weight of 1, and a bias of 1, add to modes in a step
         tree, powers = net.trees[0], np.arange(self.steps + 1)[:, None]
         self._base = tree.rest[0] + (tree.decay**powers * tree.start) @ tree.C[0]
         rise = (1.0 - tree.decay**powers) / (1.0 - tree.decay) * tree.B[:, self._soma[0]]
@@ -166,22 +169,38 @@ class ReducedForward:
             )
         ]  # fmt: skip
         for k in range(2, len(self.net.layers)):
-            tree, layer, (w, bias) = self.net.trees[k - 1], self.net.layers[k], self.values(k)
-            onto = layer.gain * tree.B[:, self._column[k - 1]]
-            held = layer.bias_gain * tree.B[:, self._soma[k - 1], None] * bias
+            tree, (w, bias), (onto, held) = self.net.trees[k - 1], self.values(k), self._given[k]
             out.append(
                 collapsed.passed(
-                    out[-1],
-                    onto * w,
-                    held,
-                    tree.decay,
-                    tree.start,
-                    tree.C[0],
-                    float(tree.rest[0]),
-                    self.threads,
+                    out[-1], onto * w, held[:, None] * bias, tree.decay, tree.start, tree.C[0],
+                    float(tree.rest[0]), self.threads,
                 )
-            )
+            )  # fmt: skip
         return out
+
+    def adjoint(self, samples: Array, courses: list[Array], error: Array) -> list[tuple[Array, Array]]:
+        """Derivatives by weights (before, n) and biases (n,) of the layers behind the encoder.
+
+        Parameters
+        ----------
+        courses
+            What `all` has returned of these samples and parameters.
+        error : (k, outputs, T + 1)
+            Derivatives by the courses of the last layer.
+        """
+        out: list[tuple[Array, Array]] = []
+        for k in range(len(courses), 1, -1):
+            tree, (w, _), (onto, held) = self.net.trees[k - 1], self.values(k), self._given[k]
+            by_weight, by_bias, error = collapsed.passed_adjoint(
+                courses[k - 2], error, onto, w, held, tree.decay, tree.C[0], self.threads
+            )
+            out.insert(0, (by_weight, by_bias))
+        r = self.responses
+        first = collapsed.encoded_adjoint(
+            self.level(samples), self.onset, self._place, r.beta, r.part, r.rank, r.psi, self._step, error,
+            self.threads,
+        )  # fmt: skip
+        return [first, *out]
 
     def level(self, samples: Array) -> NDArray[np.int64]:
         """Courses of the encoder's cells (k, inputs)."""
@@ -205,60 +224,18 @@ class ReducedForward:
         """Readouts (k, outputs) of samples (k, inputs): the means of `Forward`."""
         return self.readout(self.all(samples)[-1])
 
+    @property
+    def read(self) -> slice:
+        """Samples of the window, whose mean is the readout."""
+        after = 1 if self.first * self.net.dt <= self.net.window[0] + 1e-9 else 0
+        return slice(self.first + after, self.last + 1)
+
     def readout(self, v: Array) -> Array:
         """Mean over the window, in order of time, of courses (k, outputs, T + 1)."""
-        after = 1 if self.first * self.net.dt <= self.net.window[0] + 1e-9 else 0
-        seen = v[:, :, self.first + after : self.last + 1]
+        seen = v[:, :, self.read]
         return np.add.accumulate(seen, axis=2)[:, :, -1] / seen.shape[2]
 
 
-def _given(x: Any) -> NDArray:
+def given(x: Any) -> NDArray:
     assert x is not None  # of graded synapses, which all are here
     return np.asarray(x)
-
-
-class ReducedLearner:
-    """`TransferResistance` on a reduced network."""
-
-    def __init__(self, rule: Any, net: ReducedSequential, loss: Any, steps: int, threads: int | None) -> None:
-        self.rule, self.net, self.loss = rule, net, loss
-        self.forward = net.forward(threads)
-        self.steps = steps - self.forward.first
-
-    def learn(self, x: Array, samples: Array, targets: Array) -> Outcome:
-        from heliox.learn.rules import Outcome
-
-        forward, k, layers = self.forward, len(samples), self.net.layers
-        forward.write(x)
-        courses = forward.all(samples)
-        readout = forward.readout(courses[-1])
-        loss, _ = self.loss.value_and_gradient(readout, targets)
-        count = forward.threads
-        seen = [collapsed.windows(v, forward.first, self.steps, count) for v in courses]
-        error = self._output_error(seen[-1], targets)
-        scale = -(2.0 if self.rule.twice else 1.0) / (k * self.steps)
-        parts: list[Array] = []
-        for n in range(len(layers) - 1, 0, -1):
-            layer, own = layers[n], []
-            if layer.bias is not None:
-                own.append(scale * layer.bias_ratio * np.add.accumulate(error.sum(axis=1), axis=0)[-1])
-            if n > 1:
-                w, _ = forward.values(n)
-                grown, before = collapsed.backwards(seen[n - 2], error, _given(layer.ratio) * w, count)
-            else:
-                course = forward.above[:, forward.first : forward.first + self.steps]
-                course = np.ascontiguousarray(course)
-                grown = collapsed.correlated(forward.level(samples), forward.active, course, error, count)
-            parts[:0] = [(scale * _given(layer.ratio) * grown).ravel(), *own]
-            if n > 1:
-                error = before
-        return Outcome(loss, readout, np.concatenate(parts))
-
-    def _output_error(self, v: Array, targets: Array) -> Array:
-        """``-dloss/dv`` (k, T, outputs) at the momentary output voltages."""
-        k, times, outputs = v.shape
-        repeated = np.repeat(np.asarray(targets), times, axis=0)
-        error = self.loss.error(v.reshape(k * times, outputs), repeated).reshape(v.shape)
-        if self.rule.lag:
-            error = np.concatenate([np.zeros_like(error[:, :1]), error[:, :-1]], axis=1)
-        return np.ascontiguousarray(error)

@@ -12,7 +12,8 @@ from heliox.engine.learning import backward, correlate
 from heliox.errors import ModelError, UnsupportedError
 from heliox.learn.forward import Forward
 from heliox.learn.network import Net
-from heliox.learn.reduced import ReducedLearner, ReducedSequential
+from heliox.learn.reduced import ReducedSequential
+from heliox.learn.reduced_rules import ReducedTransfer
 from heliox.learn.rules import Criterion, Learner, Outcome
 from heliox.learn.sequential import Layer, Sequential
 
@@ -55,7 +56,7 @@ class TransferResistance:
     def bind(self, net: Net, loss: Criterion, batch: int, **options: Any) -> Learner:
         if isinstance(net, ReducedSequential):
             self._check(net.net)
-            return ReducedLearner(self, net, loss, learning_steps(net), options.get("threads"))
+            return ReducedTransfer(self, net, loss, learning_steps(net), options.get("threads"))
         if not isinstance(net, Sequential):
             raise UnsupportedError(
                 "TransferResistance needs the layers of a Sequential; for any other model there is Adjoint"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,7 +40,7 @@ class Transform:
             raise ModelError(f"bounds of {label}: the lower one must be below the upper one")
         return Transform(np.broadcast_to(low, (n,)).copy(), np.broadcast_to(high, (n,)).copy())
 
-    @property
+    @cached_property
     def kinds(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
         """Places with both bounds, with the lower only, with the upper only."""
         low, high = np.isfinite(self.lower), np.isfinite(self.upper)

@@ -1,7 +1,7 @@
 """Snapshots of a run, in memory and in files.
 
 A file is 512 bytes of header, one line of text with the SHA-256 of what follows, and then HDF5, which allows
-for such a block: the arrays of the engine, and as attributes what they belong to.
+for such a block: the arrays of the state, and as attributes what they belong to.
 """
 
 from __future__ import annotations
@@ -17,44 +17,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox._version import __version__
-from heliox.engine import engine
+from heliox.engine import portable
+from heliox.engine.engine import Engine
 from heliox.engine.plan import Plan
 from heliox.errors import ModelError
 from heliox.model.store import HEADER
 from heliox.record import files
 
-SCHEMA = 1
-GROWING = {"QF", "QI", "SF", "SI"}  # queues and spikes: groups x room
+SCHEMA = 2
 _LINE = re.compile(
     rb"HelioX snapshot; schema (\d{1,9}); heliox ([!-~]{1,40}); (\d{1,18}) bytes; sha256 ([0-9a-f]{64})\n\0*"
 )
 
 
 @dataclass(frozen=True)
-class Snapshot(engine.Snapshot):
+class Snapshot:
     """Everything that changes in a run: state, waiting events, random streams, time.
 
-    Made by `Simulation.snapshot`. Not in it are parameters that all members share (they stay what they are in
-    the simulation that is restored), the points of plays, and what was recorded.
+    Made by `Simulation.snapshot`. It goes on with other threads, on another device, with other arithmetic and
+    in another order of elimination. Not in it are parameters that all members share (they stay what they are
+    in the simulation that is restored), the points of plays, and what was recorded.
 
     Attributes
     ----------
     t : float
         ms.
+    step : int
+    arrays : dict
+        See `heliox.engine.portable.state`.
     model_hash : str
     batch : int
-    layout : str
-        Digest of the plan's arrangement of state in memory.
+    kind : str
+        Digest of what the arrays hold: see `kind`.
     """
 
-    layout: str
+    t: float
+    step: int
+    arrays: dict[str, NDArray]
+    model_hash: str
+    batch: int
+    kind: str
 
     @classmethod
-    def of(cls, running: engine.Engine) -> Snapshot:
+    def of(cls, running: Engine) -> Snapshot:
         """A copy of the state of an engine."""
-        return cls(**vars(running.snapshot()), layout=layout(running.plan))
+        plan = running.plan
+        arrays = portable.state(running)
+        return cls(running.t, running.step, arrays, plan.model.hash, plan.batch, kind(plan))
 
-    def check(self, running: engine.Engine) -> None:
+    def check(self, running: Engine) -> None:
         """Refuse an engine that the snapshot does not fit.
 
         Raises
@@ -72,15 +83,16 @@ class Snapshot(engine.Snapshot):
             raise ModelError(
                 f"the snapshot is of a batch of {self.batch}, and this simulation has {plan.batch}"
             )
-        if self.layout != layout(plan) or not _alike(self.arrays, running.frozen.arrays):
+        spans = portable.spans(plan)
+        if self.kind != kind(plan):
             raise ModelError(
-                "the snapshot's state lies differently in memory; make the Simulation as the other was made: "
-                "the same vary, plays, threads and dt, and i_membrane_ recorded in both or in none"
+                "the snapshot holds other variables; make the Simulation as the other was made: the same "
+                "vary and plays, and i_membrane_ recorded in both or in none"
             )
         delay = plan.head["delay"]
         if delay.store == "A":
-            members = self.arrays["A"][:-1].reshape(plan.batch, plan.member_size)
-            if (members[:, delay.places[plan.connection_rank]] < plan.partition.least).any():
+            delays = self.arrays["values"][:, spans["delay"]][:, plan.connection_rank]
+            if (delays < plan.partition.least).any():
                 raise ModelError(
                     "the snapshot holds delays of members that are shorter than this simulation is planned "
                     "for; assign NetCon.delay before the snapshot is restored",
@@ -106,7 +118,7 @@ class Snapshot(engine.Snapshot):
 
     def _fill(self, file: h5py.File) -> None:
         about = {"t": self.t, "step": self.step, "model": self.model_hash, "batch": self.batch}
-        file.attrs.update({**about, "layout": self.layout})
+        file.attrs.update({**about, "kind": self.kind})
         for name, array in self.arrays.items():
             packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.size else {}
             file.create_dataset(name, data=array, **packed)
@@ -127,42 +139,23 @@ class Snapshot(engine.Snapshot):
                 about = file.attrs
                 return cls(
                     t=float(about["t"]), step=int(about["step"]), model_hash=str(about["model"]),
-                    batch=int(about["batch"]), layout=str(about["layout"]),
+                    batch=int(about["batch"]), kind=str(about["kind"]),
                     arrays={name: np.asarray(file[name]) for name in file},
                 )  # fmt: skip
         except OSError as e:
             raise ModelError(f"{path} cannot be read: {e.strerror or e}", path=path) from e
 
 
-def layout(plan: Plan) -> str:
-    """SHA-256 of where everything that changes lies, and of what members are played.
+def kind(plan: Plan) -> str:
+    """SHA-256 of the names of all that changes, and of what members are played.
 
     Equal for plans whose snapshots can be exchanged.
     """
-    h = hashlib.sha256(f"{plan.batch} {plan.member_size}".encode())
-    for rows in (plan.head, plan.tables, plan.varied_at):
-        h.update(str([(k, row.at) for k, row in rows.items() if row.store == "A"]).encode())
+    h = hashlib.sha256(str(portable.spans(plan)).encode())
+    h.update(np.ascontiguousarray(plan.connection_rank, np.int64).tobytes())
     for k, points in plan.vary.plays.items():
         h.update(f"play {k}".encode() + b"".join(x.tobytes() for x in points))
-    arrays = [plan.chunk_base, plan.node_chunk, plan.node_local, plan.connection_rank]
-    for p in plan.placements:
-        h.update(f"{p.struct.template.name} {sorted(p.struct.own.items())} {p.struct.varied}".encode())
-        arrays += [p.chunk, p.local, p.own]
-    for array in arrays:
-        h.update(np.ascontiguousarray(array, np.int64).tobytes())
     return h.hexdigest()
-
-
-def _alike(arrays: dict[str, NDArray], like: dict[str, NDArray]) -> bool:
-    """Whether the arrays are those of an engine; the room for events and spikes may differ."""
-    if arrays.keys() != like.keys():
-        return False
-    for name, x in arrays.items():
-        y = like[name]
-        fixed = [k for k in range(y.ndim) if not (k == 1 and name in GROWING)]
-        if x.dtype != y.dtype or x.ndim != y.ndim or any(x.shape[k] != y.shape[k] for k in fixed):
-            return False
-    return arrays["QF"].shape[:2] == arrays["QI"].shape[:2] and arrays["SF"].shape == arrays["SI"].shape
 
 
 def _check(path: str) -> None:

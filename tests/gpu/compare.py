@@ -2,61 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from heliox.engine.fill import weight_addresses
-from heliox.engine.plan import Plan
+from heliox.engine import portable
 from heliox.simulation import Simulation
-from heliox.solver import events
 from tests.gpu.zoo import CASES, Ran
 
 
-@dataclass(frozen=True)
-class State:
-    """Everything that a run has changed, apart from how it lies in memory.
+def state(sim: Simulation) -> dict[str, NDArray]:
+    """Everything that a run has changed, apart from how it lies in memory: variable -> (B, n), and the queue.
 
-    ``values``: variable -> (B, n), of nodes, instances and connections in the order of the model; ``queue``:
-    for each member the waiting events in their order, (time, emitted, flag) each.
+    Serial numbers of self events are a group's own, and left out.
     """
-
-    values: dict[str, NDArray[np.float64]]
-    queue: list[NDArray[np.float64]]
-    t: float
-
-
-def state(sim: Simulation) -> State:
-    """The state of a simulation, through its snapshot."""
-    plan, arrays = sim.plan, sim.snapshot().arrays
-    members = arrays["A"][: plan.A_size].reshape(plan.batch, plan.member_size)
-    values = {name: members[:, at] for name, at in places(plan).items()}
-    queue = []
-    for member in range(plan.batch):
-        rows = []
-        for g in range(member * plan.chunks, (member + 1) * plan.chunks):
-            n = int(arrays["QN"][g, events.EVENTS])
-            rows.append(arrays["QF"][g, :n])
-        found = np.concatenate(rows) if rows else np.empty((0, 3))
-        queue.append(found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))])
-    return State(values, queue, sim.t)
-
-
-def places(plan: Plan) -> dict[str, NDArray[np.int64]]:
-    """Address of all that can change, relative to a member: voltages, instances, weights, flags."""
-    out = {"v": plan.node_address("v", np.arange(len(plan.model.nodes)))}
-    if plan.program.membrane:
-        out["i_membrane_"] = plan.node_address("saved_rhs", np.arange(len(plan.model.nodes)))
-    for place in plan.placements:
-        base = plan.chunk_base[place.chunk]
-        for name, slot in place.struct.own.items():
-            for k in range(place.struct.size(name)):
-                out[f"{place.struct.template.name}.{name}[{k}]"] = base + place.own_offset(slot + k)
-    if plan.program.weights_own:
-        at = weight_addresses(plan)
-        out["weights"] = at[at >= 0]
-    out["flags of detectors"] = np.asarray(plan.detector_flag, np.int64)
+    arrays = sim.snapshot().arrays
+    out = {name: arrays["values"][:, span] for name, span in portable.spans(sim.plan).items()}
+    queue = np.hstack([arrays["event_times"], arrays["events"][:, [0, 2, 3, 4]]])
+    out["queue"] = queue[np.lexsort(queue.T[::-1])]
+    out["steps"], out["times"] = arrays["counters"][:, 0], arrays["times"]
     return out
 
 
@@ -91,13 +54,8 @@ def same_spikes(a: Simulation, b: Simulation) -> None:
 
 def same_state(a: Simulation, b: Simulation) -> None:
     """Assert that everything a run changes is equal."""
-    one, two = state(a), state(b)
-    assert one.t == two.t
-    lines = differences(one.values, two.values)
-    lines += differences(
-        {f"queue of member {k}": q for k, q in enumerate(one.queue)},
-        {f"queue of member {k}": q for k, q in enumerate(two.queue)},
-    )
+    assert a.t == b.t
+    lines = differences(state(a), state(b))
     assert not lines, "\n" + "\n".join(lines)
 
 

@@ -238,10 +238,10 @@ def test_queues_grow_in_mid_run(gpu):
     for options in (CPU, gpu):
         sim = Simulation(model, progress=False, **options)
         ran = Ran(sim, {"v": sim.record("v"), "ExpSyn.g": sim.record("ExpSyn.g")})
-        room = sim.snapshot().arrays["QF"].shape[1]
+        room = sim.engine.QF.shape[1]
         sim.run(20.0)
-        assert sim.snapshot().arrays["QF"].shape[1] > room
-        assert sum(len(q) for q in state(sim).queue) > 800 and len(sim.spikes) > 2000
+        assert sim.engine.QF.shape[1] > room
+        assert len(state(sim)["queue"]) > 800 and len(sim.spikes) > 2000
         sims.append(ran)
     same(*sims)
 

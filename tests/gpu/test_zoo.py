@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from heliox.engine.layout import make_plan
+from heliox.engine.portable import places
 from heliox.kernels.codegen import module_text
 from heliox.model.names import Names
 from tests.gpu import zoo
-from tests.gpu.compare import differences, lives, places, same
+from tests.gpu.compare import differences, lives, same
 
 # Each model is a module of its own that takes its seconds to compile. Where there is a GPU test_bits runs all
 # of them; here those run whose mechanisms only the zoo has.

@@ -66,13 +66,66 @@ def test_it_learns_as_the_full_network_does(net, reduced):
     assert reduced.error <= 1e-9 and "reduced" in repr(reduced)
 
 
-def test_bits_depend_neither_on_threads_nor_on_the_batch(reduced):
-    one, two = trainer(reduced, threads=1), trainer(reduced, threads=2)
-    x = SAMPLES / 255.0
-    a, b = (t._learner.learn(t.x, x, LABELS) for t in (one, two))
+def gradient(net, rule, x, rows=slice(3), **options):
+    learner = rule.bind(net, learn.SoftmaxCrossEntropy(), 3, **{"device": "cpu", "threads": 1, **options})
+    return learner.learn(x, SAMPLES[rows] / 255.0, LABELS[rows])
+
+
+def moved(net):
+    """Parameters away from their first values, biases too."""
+    x = np.concatenate([p.initial for p in net.parameters])
+    return x + 0.1 * np.random.default_rng(5).standard_normal(len(x))
+
+
+def test_its_adjoint_is_that_of_the_full_network(net, reduced):
+    x = moved(net)
+    wanted, found = (gradient(n, learn.Adjoint(), x) for n in (net, reduced))
+    np.testing.assert_allclose(found.readout, wanted.readout, rtol=1e-7, atol=1e-10)
+    at = 0
+    for p in net.parameters:  # each layer by its own size: the first one's are the smallest
+        piece = slice(at, at + len(p))
+        at += len(p)
+        size = np.abs(wanted.gradient[piece]).max()
+        np.testing.assert_allclose(found.gradient[piece], wanted.gradient[piece], atol=1e-7 * size)
+
+
+@pytest.mark.parametrize("loss", [learn.SoftmaxCrossEntropy(), learn.CorrelationDistance(np.eye(3))])
+def test_its_adjoint_is_its_own_derivative_at_any_tolerance(net, loss):
+    rough = learn.reduce(net, 3e-2)
+    x, samples = moved(net), SAMPLES / 255.0
+    learner = learn.Adjoint().bind(rough, loss, 6, threads=2)
+    found = learner.learn(x, samples, LABELS).gradient
+
+    def value(at):
+        return learner.learn(at, samples, LABELS).loss.mean()
+
+    directions = np.random.default_rng(1).standard_normal((4, len(x)))
+    h = 1e-4
+    for d in directions:
+        slope = (value(x + h * d) - value(x - h * d)) / (2.0 * h)
+        np.testing.assert_allclose(found @ d, slope, rtol=1e-5, atol=1e-9)
+
+
+def test_a_layer_that_is_silent_learns_nothing(reduced):
+    x = moved(reduced)
+    at = sum(len(p) for p in reduced.parameters[:1])
+    x[at : at + len(reduced.parameters[1])] = -1e3  # biases of layer 1
+    out = gradient(reduced, learn.Adjoint(), x)
+    last = len(x) - len(reduced.parameters[-1])
+    behind = at + len(reduced.parameters[1])
+    np.testing.assert_array_equal(out.gradient[:behind], 0.0)
+    assert np.abs(out.gradient[last:]).max() > 0.0  # biases of the readout
+
+
+@pytest.mark.parametrize("rule", [TransferResistance(), learn.Adjoint()])
+def test_bits_depend_neither_on_threads_nor_on_the_batch(reduced, rule):
+    x = moved(reduced)
+    a, b = (gradient(reduced, rule, x, slice(6), threads=n) for n in (1, 2))
     np.testing.assert_array_equal(a.gradient, b.gradient)
-    alone = [one._learner.learn(one.x, x[k : k + 1], LABELS[k : k + 1]) for k in range(6)]
+    alone = [gradient(reduced, rule, x, slice(k, k + 1)) for k in range(6)]
     np.testing.assert_array_equal(np.concatenate([o.readout for o in alone]), a.readout)
+    mean = np.add.accumulate([o.gradient for o in alone], axis=0)[-1] / 6
+    np.testing.assert_allclose(a.gradient, mean, rtol=1e-12, atol=1e-14 * np.abs(mean).max())
 
 
 def test_a_larger_tolerance_is_an_error_of_that_size(net, reduced):
@@ -107,3 +160,5 @@ def test_what_cannot_be_reduced(net):
         learn.reduce(net, 1e-3, duration=50.0)
     with pytest.raises(ModelError, match="give the duration"):
         learn.reduce(tree(), 1e-3)
+    with pytest.raises(UnsupportedError, match="FiniteDifference works on full networks"):
+        learn.FiniteDifference().bind(learn.reduce(net, 1e-3), learn.SoftmaxCrossEntropy(), 2)
