@@ -102,9 +102,9 @@ def _in_full_trees(
 ) -> dict[str, Any]:  # fmt: skip
     """The weights that reduced trees have learned, run in the full ones."""
     part = test.take(slice(args.full))
-    other = learn.Trainer(
-        full, loss=trainer.loss, rule=trainer.rule, optimizer=trainer.optimizer, batch=args.batch,
-        threads=args.threads, device=args.device,
+    other = learn.Trainer(  # nothing is learned: the rule that needs the least
+        full, loss=trainer.loss, rule=learn.TransferResistance(), optimizer=trainer.optimizer,
+        batch=args.batch, threads=args.threads, device=args.device,
     )  # fmt: skip
     other.x = trainer.x
     began = time.perf_counter()

@@ -103,7 +103,7 @@ def schedule(steps: int, row: int, checkpoint: int, memory: int | None) -> Sched
     least = Schedule(steps, 1, row, checkpoint, bisect=True)
     raise ModelError(
         f"a gradient over {steps} steps needs at least {least.bytes} bytes here ({row} for a step on the "
-        f"tape, {checkpoint} for a checkpoint); {limit} are allowed"
+        f"tape, {checkpoint} for a checkpoint); {limit} are allowed: give a larger `memory`, or fewer members"
     )
 
 

@@ -46,6 +46,11 @@ class Transform:
         low, high = np.isfinite(self.lower), np.isfinite(self.upper)
         return low & high, low & ~high, ~low & high
 
+    @cached_property
+    def bounded(self) -> bool:
+        """Whether any place has a bound."""
+        return any(kind.any() for kind in self.kinds)
+
     def to_free(self, x: NDArray[np.float64], label: str = "the parameter") -> NDArray[np.float64]:
         """(..., n) values -> free numbers; ModelError for a value on a bound or outside."""
         outside = ~((x > self.lower) & (x < self.upper)).reshape(-1, len(self.lower))
@@ -65,6 +70,8 @@ class Transform:
 
     def from_free(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
         """(..., n) free numbers -> values."""
+        if not self.bounded:
+            return np.array(u, np.float64)
         both, low, high = self.kinds
         x = np.array(u, np.float64)
         width = (self.upper - self.lower)[both]
