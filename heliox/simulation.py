@@ -192,8 +192,8 @@ class Simulation:
         mean: bool = False,
     ) -> Window:  # fmt: skip
         """The last `samples` samples, in one array; `every` and `mean` as in `window`."""
-        if samples < 1:
-            raise ModelError(f"a ring of {samples} samples; it must hold at least one")
+        if not isinstance(samples, (int, np.integer)) or samples < 1:
+            raise ModelError(f"a ring of {samples} samples; it must hold a whole number, at least one")
         handle = self.draft.handle(variable, where)
         return self.draft.keep(Window(handle, self.dt, every=self._stride(every), mean=mean, last=samples))
 

@@ -56,8 +56,10 @@ def warn(engine: Engine, known: Collection[int]) -> None:
 
 def _failure(engine: Engine, g: int, names: Names) -> NumericalError:
     plan = engine.plan
-    member, chunk = divmod(g, plan.chunks)
-    nodes = np.flatnonzero(plan.node_chunk == chunk)
+    member = g // plan.chunks
+    mine = slice(member * plan.chunks, (member + 1) * plan.chunks)
+    ran = (engine.QN[mine, events.STATUS] == events.RUNAWAY) & (engine.T[mine] == engine.T[g])
+    nodes = np.flatnonzero(ran[plan.node_chunk])  # of all that failed at that time
     v = engine.A[member * plan.member_size + plan.node_address("v", nodes)]
     worst = int(np.argmax(np.where(np.isnan(v), np.inf, np.abs(v))))
     node = int(nodes[worst])

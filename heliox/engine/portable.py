@@ -16,7 +16,7 @@ from heliox.engine.plan import Plan
 from heliox.solver import events
 
 Ints = NDArray[np.int64]
-COUNTERS = (events.STEP, events.PHASE, events.STATUS, events.SERIAL, events.DELIVERED)
+COUNTERS = (events.STEP, events.PHASE, events.SERIAL, events.DELIVERED)
 
 
 def places(plan: Plan) -> dict[str, Ints]:
@@ -57,8 +57,8 @@ def state(engine: Engine) -> dict[str, NDArray]:
         ``values`` (B, n) of all `places`, one name after another; events on their way, in their order:
         ``event_times`` (E, 3) time, time of emission, flag; ``events`` (E, 5) member, rank, mechanism (the
         number of mechanisms: a play), instance or play, connection; spikes that nobody has taken yet:
-        ``spike_times`` (S,), ``spikes`` (S, 2) member and source; ``counters`` (B, 5) `COUNTERS`; ``times``
-        (B,) ms.
+        ``spike_times`` (S,), ``spikes`` (S, 2) member and source; ``counters`` (B, 4) `COUNTERS`; ``times``
+        (B,) ms; cells that ran away: ``failed`` (F, 3) member, cell, step and ``failed_times`` (F,).
     """
     engine.settle()
     plan = engine.plan
@@ -77,6 +77,10 @@ def state(engine: Engine) -> dict[str, NDArray]:
     order = np.lexsort((rank, when[:, 1], when[:, 0], member))
     group, k = _filled(QN[:, events.SPIKES])
     by_member = QN[:, COUNTERS].reshape(plan.batch, plan.chunks, len(COUNTERS))
+    cells = np.asarray(plan.partition.cell, np.int64)
+    ran = (QN[:, events.STATUS] == events.RUNAWAY).reshape(plan.batch, plan.chunks)[:, cells]
+    lost, cell = np.nonzero(ran)
+    at_fault = lost * plan.chunks + cells[cell]
     return {
         "values": A[plan.of_members(at)],
         "event_times": when[order],
@@ -84,7 +88,9 @@ def state(engine: Engine) -> dict[str, NDArray]:
         "spike_times": engine.SF[group, k],
         "spikes": np.stack([group // plan.chunks, engine.SI[group, k]], axis=1),
         "counters": by_member.max(axis=1),
-        "times": engine.T.reshape(plan.batch, plan.chunks).min(axis=1),
+        "times": engine.T.reshape(plan.batch, plan.chunks).max(axis=1),
+        "failed": np.stack([lost, cell, QN[at_fault, events.STEP]], axis=1),
+        "failed_times": engine.T[at_fault],
     }
 
 
@@ -112,7 +118,12 @@ def restore(engine: Engine, t: float, arrays: dict[str, NDArray]) -> None:
     SF, SI = (np.zeros((len(QN), room), x.dtype) for x in (engine.SF, engine.SI))
     SF[first, k], SI[first, k] = arrays["spike_times"], arrays["spikes"][:, 1]
     parts = {"A": A, "QF": QF, "QI": QI, "QN": QN, "SF": SF, "SI": SI}
-    parts |= {"EX": QN[:, events.SPIKES].copy(), "T": np.repeat(arrays["times"], plan.chunks)}
+    T = np.repeat(arrays["times"], plan.chunks)
+    lost, cell, step = arrays["failed"].T
+    at_fault = lost * plan.chunks + np.asarray(plan.partition.cell, np.int64)[cell]
+    QN[at_fault, events.STATUS], QN[at_fault, events.STEP] = events.RUNAWAY, step
+    T[at_fault] = arrays["failed_times"]
+    parts |= {"EX": QN[:, events.SPIKES].copy(), "T": T}
     engine.restore(Snapshot(t, int(QN[:, events.STEP].max(initial=0)), parts, plan.model.hash, plan.batch))
 
 

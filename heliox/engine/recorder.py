@@ -216,15 +216,21 @@ class Recorder:
         if not new:
             return
         self.engine.sample(0)
+        failed, now = self._failed(), np.array([self.engine.step])
         for r, row in new:
-            r.append(np.array([self.engine.t]), self.engine.R[:1, row])
+            block = self.engine.R[:1, row]
+            r.append(np.array([self.engine.t]), _voided(r, block, now, failed) if failed else block)
             r.started = True
 
+    def _failed(self) -> dict[int, int]:
+        """Member -> the step in which it ran away, of a batch."""
+        if self.engine.plan.batch == 1:
+            return {}
+        first = guard.first_groups(self.engine)
+        return {m: int(self.engine.QN[g, events.STEP]) for m, g in first.items()}
+
     def _collect(self, rows: list[NDArray[np.intp]], times: NDArray[np.float64], n: int, before: int) -> None:
-        engine = self.engine
-        failed = {}  # member -> the step in which it ran away
-        if engine.plan.batch > 1:
-            failed = {m: int(engine.QN[g, events.STEP]) for m, g in guard.first_groups(engine).items()}
+        failed = self._failed()
         for r, row in zip(self.recordings, rows, strict=True):
             shift = r.steps % r.stride
             k = np.arange(1, n + 1)

@@ -43,7 +43,7 @@ CONSTANTS: dict[ModuleType, tuple[str, ...]] = {
         "LOGGED", "OK", "QUEUE_FULL", "SPIKES_FULL", "RUNAWAY", "LOST", "LOG_FULL", "LIST_FULL",
         "SELF", "CONDITION", "GENERATION", "HOPS",
     ),
-    effects: ("SEND", "EVENT", "MOVE", "WATCH", "MOST"),
+    effects: ("SEND", "EVENT", "MOVE", "WATCH", "SEND_AT", "MOST"),
     tree: ("ROOTS", "SINGLE", "ABREAST", "MOVING", "INSIDE", "BORDER"),
     lanes: ("PAD",),
     play: ("TARGET", "CURSOR", "POINTS", "STRIDE", "COUNT", "BREAKS", "BREAK_COUNT", "CONTINUOUS", "PLAY"),
@@ -95,7 +95,8 @@ INLINE: dict[ModuleType, tuple[str, ...]] = {
     lanes: ("near_places",),
     contracted: ("contracted_places", "contraction_table", "near_table"),
     effects: (
-        "_net_send", "_net_event", "_net_move", "_watch", "random_set_seq", *RANDOM_NAMES, "item", "length",
+        "_net_send", "_net_send_at", "_net_event", "_net_move", "_watch", "random_set_seq", *RANDOM_NAMES,
+        "item", "length",
     ),
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from heliox.learn.history import History
 from heliox.record.files import write
 
 Array = NDArray[np.float64]
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass
@@ -36,8 +36,10 @@ class Progress:
         Parameters of the epoch with the least validation loss, `least`.
     running : (3,)
         Of the unfinished epoch: summed loss, correct answers, seconds.
-    data : str
-        Digest of the samples and targets of the last epoch begun.
+    data, held : str
+        Digests of the samples and targets of the last epoch begun, and of those of the validation.
+    first : int
+        The epoch from which on this validation counts.
     """
 
     x: Array
@@ -49,6 +51,8 @@ class Progress:
     least: float = np.inf
     running: Array = field(default_factory=lambda: np.zeros(3))
     data: str = ""
+    held: str = ""
+    first: int = 0
 
 
 def save(
@@ -60,7 +64,7 @@ def save(
         file.attrs["heliox_checkpoint"] = SCHEMA
         for name, value in about.items():
             file.attrs[f"of_{name}"] = value
-        for name in ("step", "epoch", "batch", "least", "data"):
+        for name in ("step", "epoch", "batch", "least", "data", "held", "first"):
             file.attrs[name] = getattr(at, name)
         file.create_dataset("x", data=at.x)
         file.create_dataset("running", data=at.running)
@@ -91,7 +95,8 @@ def load(path: str | os.PathLike[str], about: Mapping[str, str | int]) -> tuple[
             at = Progress(
                 file["x"][()], state, int(file.attrs["step"]), int(file.attrs["epoch"]),
                 int(file.attrs["batch"]), file["best"][()] if "best" in file else None,
-                float(file.attrs["least"]), file["running"][()], str(file.attrs.get("data", "")),
+                float(file.attrs["least"]), file["running"][()], str(file.attrs["data"]),
+                str(file.attrs["held"]), int(file.attrs["first"]),
             )  # fmt: skip
             return at, History.stored(file["history"])
     except (OSError, KeyError) as e:

@@ -16,7 +16,18 @@ Array = NDArray[np.float64]
 
 
 class ReadoutLoss:
-    """A loss of each sample of a batch, and its derivative."""
+    """A loss of each sample of a batch, and its derivative.
+
+    Attributes
+    ----------
+    separate : bool
+        A sample's loss depends on its own readouts alone.
+    least : int
+        Samples that a batch must have.
+    """
+
+    separate = False
+    least = 1
 
     def value_and_gradient(self, readout: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
         """Losses, and the derivative of their sum by every readout.
@@ -59,6 +70,8 @@ class SoftmaxCrossEntropy(ReadoutLoss):
     as (B, n), probabilities. `error` is ``y - s``.
     """
 
+    separate = True
+
     def value_and_gradient(self, readout: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
         v = _finite(readout)
         y = _distribution(target, v.shape)
@@ -80,6 +93,8 @@ class SquaredError(ReadoutLoss):
     take `mse`.
     """
 
+    separate = True
+
     def value_and_gradient(self, readout: ArrayLike, target: ArrayLike) -> tuple[Array, Array]:
         v = _finite(readout)
         d = v - _targets(target, v.shape)
@@ -100,6 +115,8 @@ class CorrelationDistance(ReadoutLoss):
         Wanted correlations; then targets are not looked at.
     """
 
+    least = 2
+
     def __init__(self, matrix: ArrayLike | None = None) -> None:
         self.matrix = None if matrix is None else np.asarray(matrix, np.float64)
 
@@ -118,6 +135,9 @@ class CorrelationDistance(ReadoutLoss):
             wanted = correlations(_finite(y, "target").T)
         loss, d = distance(v.T, wanted)
         return np.full(len(v), loss), len(v) * d.T
+
+    def __repr__(self) -> str:
+        return f"CorrelationDistance({'' if self.matrix is None else self.matrix.tolist()})"
 
 
 def softmax(v: Array) -> Array:

@@ -8,13 +8,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.errors import ModelError
 from heliox.frontend.populations import Group, Population, Populations
 from heliox.learn.resistance import resistances
 from heliox.model.names import Names
+from heliox.model.variable import Variable
 from heliox.simulation import Simulation
 
 Array = NDArray[np.float64]
 SOMA = "soma(0.5)"
+SHORTEST = 1e-3  # ms between spikes of a cell
 
 
 class Code(Protocol):
@@ -23,12 +26,12 @@ class Code(Protocol):
     @property
     def vary(self) -> tuple[str, ...]: ...
 
-    def build(self, net: Populations, cells: Population) -> Group | None:
-        """Add what drives the cells; the artificial cells that spike for them, if there are any."""
+    def build(self, net: Populations, cells: Population) -> Group:
+        """Add what drives the cells, one for each; where it is artificial cells, they spike for them."""
         ...
 
-    def write(self, sim: Simulation, cells: Population, x: Array) -> None:
-        """Set what drives the cells for samples `x` (B, n)."""
+    def write(self, sim: Simulation, cells: Population, driven: Group, x: Array) -> None:
+        """Set what `build` has added for samples `x` (B, n)."""
         ...
 
     def start(self, cells: Population, x: Array) -> tuple[NDArray[np.int64], Array] | None:
@@ -68,16 +71,28 @@ class RateCode:
     def vary(self) -> tuple[str, ...]:
         return ("NetStim.start", "NetStim.interval")
 
-    def build(self, net: Populations, cells: Population) -> Group | None:
+    def __post_init__(self) -> None:
+        for name in ("period", "floor", "tau"):
+            if not getattr(self, name) > 0.0:
+                raise ModelError(f"{name} of a RateCode is {getattr(self, name):g}; it must be positive")
+
+    def build(self, net: Populations, cells: Population) -> Group:
         drive = net.points("NetStim", None, cells.copies, number=1e9, start=1e9)
         synapse = net.points("ExpSyn", cells.place(SOMA), tau=self.tau, e=self.e)
         net.connect(drive, np.arange(cells.copies), synapse, self.weight, self.delay)
         return drive
 
-    def write(self, sim: Simulation, cells: Population, x: Array) -> None:
+    def write(self, sim: Simulation, cells: Population, driven: Group, x: Array) -> None:
         interval = self.period / (np.maximum(x, 0.0) + self.floor)
-        members(sim, "NetStim.start", self.onset + interval)
-        members(sim, "NetStim.interval", interval)
+        if (interval < SHORTEST).any():
+            sample = int(np.flatnonzero((interval < SHORTEST).any(axis=1))[0])
+            raise ModelError(
+                f"sample {sample} of its batch holds {x[sample].max():g}, of which a RateCode makes spikes "
+                f"every {interval[sample].min():.2g} ms; numbers are of the order of 1",
+                sample=sample,
+            )
+        members(sim, driven, "start", self.onset + interval)
+        members(sim, driven, "interval", interval)
 
     def start(self, cells: Population, x: Array) -> tuple[NDArray[np.int64], Array] | None:
         return None
@@ -94,12 +109,11 @@ class CurrentCode:
     def vary(self) -> tuple[str, ...]:
         return ("IClamp.amp",)
 
-    def build(self, net: Populations, cells: Population) -> Group | None:
-        net.points("IClamp", cells.place(SOMA), dur=1e9, delay=self.onset)
-        return None
+    def build(self, net: Populations, cells: Population) -> Group:
+        return net.points("IClamp", cells.place(SOMA), dur=1e9, delay=self.onset)
 
-    def write(self, sim: Simulation, cells: Population, x: Array) -> None:
-        members(sim, "IClamp.amp", self.gain * x)
+    def write(self, sim: Simulation, cells: Population, driven: Group, x: Array) -> None:
+        members(sim, driven, "amp", self.gain * x)
 
     def start(self, cells: Population, x: Array) -> tuple[NDArray[np.int64], Array] | None:
         return None
@@ -115,13 +129,12 @@ class GradedCode:
     def vary(self) -> tuple[str, ...]:
         return ("IClamp.amp",)
 
-    def build(self, net: Populations, cells: Population) -> Group | None:
-        net.points("IClamp", cells.place(SOMA), dur=1e9)
-        return None
+    def build(self, net: Populations, cells: Population) -> Group:
+        return net.points("IClamp", cells.place(SOMA), dur=1e9)
 
-    def write(self, sim: Simulation, cells: Population, x: Array) -> None:
+    def write(self, sim: Simulation, cells: Population, driven: Group, x: Array) -> None:
         soma = Names(cells.cell).node(SOMA)
-        members(sim, "IClamp.amp", self.scale * x / resistances(cells.cell, soma)[soma])
+        members(sim, driven, "amp", self.scale * x / resistances(cells.cell, soma)[soma])
 
     def start(self, cells: Population, x: Array) -> tuple[NDArray[np.int64], Array] | None:
         soma = Names(cells.cell).node(SOMA)
@@ -131,6 +144,8 @@ class GradedCode:
         return cells.every(nodes), held.reshape(len(x), -1)
 
 
-def members(sim: Simulation, name: str, values: Array) -> None:
-    """Assign (B, n) values."""
-    sim.var(name)[...] = values if sim.batch > 1 else values[0]
+def members(sim: Simulation, group: Group, name: str, values: Array) -> None:
+    """Assign (B, n) values to a variable of a group."""
+    assert group.instance is not None
+    at = Variable("mechanism", group.mechanism, name, group.instance.astype(np.intp), 0, Names(sim.model))
+    sim.var(at)[...] = values if sim.batch > 1 else values[0]

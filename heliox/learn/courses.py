@@ -61,23 +61,36 @@ class Courses:
         UnsupportedError
             If there are more than 1,024 different ones.
         """
-        wanted = np.unique(np.concatenate([self.levels, x.ravel()]))
-        whole = np.arange(int(WHITE) + 1) / WHITE
-        self._bytes = bool(np.isin(wanted, whole).all())
-        if self._bytes:
-            wanted = whole
+        self.begin(self.levels, x)
+
+    def begin(self, *given: Array) -> bool:
+        """Have the courses of these numbers and of no others; whether they were not those there were.
+
+        Raises
+        ------
+        UnsupportedError
+            As `add`.
+        """
+        whole = all(map(_are_bytes, given))
+        if whole:
+            wanted = np.arange(int(WHITE) + 1) / WHITE
+        else:
+            wanted = np.unique(np.concatenate([np.unique(x) for x in given]))
+        if np.array_equal(wanted, self.levels):
+            return False
         if len(wanted) > MOST:
             raise UnsupportedError(
                 f"samples hold {len(wanted)} different numbers and a reduced network keeps the encoder's "
                 f"courses for at most {MOST}: round them, for instance to bytes, or train the full network"
             )
-        self.levels, self.values = wanted, self._simulated(wanted)
+        self.levels, self.values, self._bytes = wanted, self._simulated(wanted), whole
+        return True
 
     def _simulated(self, levels: Array) -> Array:
         """One cell of the encoder, the numbers being members of a batch."""
         spec, alone = self.net.encoder, Populations()
         cells = alone.add("input", spec.cell, 1)
-        spec.code.build(alone, cells)
+        driven = spec.code.build(alone, cells)
         model = alone.model(self.net.dt, self.net.model.settings.celsius)
         sim = Simulation(
             model, batch=len(levels), vary=list(spec.code.vary), dt=self.net.dt, device="cpu",
@@ -88,7 +101,7 @@ class Courses:
         soma = Variable("node", -1, "v", cells.place(spec.soma).astype(np.intp), 0, names)
         window = sim.window(soma, start=0.0, stop=self.net.duration)
         x = levels[:, None]
-        spec.code.write(sim, cells, x)
+        spec.code.write(sim, cells, driven, x)
         v, own = model.nodes.v, spec.code.start(cells, x)
         if own is not None:
             v = np.repeat(v[None], len(x), axis=0)
@@ -96,6 +109,12 @@ class Courses:
         sim.initialize(v if len(x) > 1 or own is None else v[0])
         sim.run(self.net.duration)
         return np.ascontiguousarray(window.values.reshape(window.rows, len(levels)).T)
+
+
+def _are_bytes(x: Array) -> bool:
+    """Whether all numbers are parts of 255."""
+    at = np.rint(x * WHITE)
+    return bool(((at / WHITE == x) & (at >= 0.0) & (at <= WHITE)).all())
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.adjoint import Surrogate
-from heliox.learn.forward import averaged, window_steps
 from heliox.learn.losses import Evaluated, Loss, Read, Traces
 from heliox.learn.network import Net
 from heliox.learn.problem import Problem
+from heliox.learn.readout import averaged, samples_read
 from heliox.learn.reduced import ReducedSequential
 from heliox.learn.reduced_rules import ReducedAdjoint
 from heliox.learn.rules import Criterion, Learner, Outcome
@@ -92,20 +92,19 @@ class Answer(Loss):
         self.criterion = criterion
         self.read = Read(net.readout)
         self.reads = (self.read,)
-        first, last = window_steps(net)
-        self.first, self.last = first + (first * net.dt <= net.window[0] + 1e-9), last
+        self.window = samples_read(net)
         self.targets: NDArray = np.empty(0)
         self.loss: Array = np.empty(0)
         self.readout: Array = np.empty(0)
 
     def evaluate(self, traces: Traces) -> Evaluated:
         x = traces[self.read]
-        k, window = len(self.targets), slice(self.first, self.last + 1)
+        k, window = len(self.targets), self.window
         self.readout = averaged(np.moveaxis(x[:k, :, window], -1, 0))
         self.loss, slope = self.criterion.value_and_gradient(self.readout, self.targets)
         value, bar = np.zeros(len(x)), np.zeros_like(x)
         value[:k] = self.loss
-        bar[:k, :, window] = slope[:, :, None] / (self.last + 1 - self.first)
+        bar[:k, :, window] = slope[:, :, None] / (window.stop - window.start)
         return value, {self.read: bar}
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from heliox.engine.window import Window
 from heliox.errors import NumericalError
 from heliox.learn.network import Net
+from heliox.learn.readout import averaged, samples_read, window_steps
 from heliox.learn.weights import pieces
 from heliox.simulation import Simulation
 
@@ -72,27 +73,13 @@ class Forward:
         if failed:
             member = min(failed)
             raise NumericalError(str(failed[member]), member=member)
-        # means over samples with start < t: without the first, where the last step of the window begins
         return self.mean()[:k]
 
     def mean(self) -> Array:
         """Readouts (B, outputs): the mean over the window, in order of time."""
-        v = self.traces(-1)
-        after = 1 if self.first * self.net.dt <= self.net.window[0] + 1e-9 else 0
-        return averaged(v[after:])
+        return averaged(self.traces(-1)[samples_read(self.net).start - self.first :])
 
     def traces(self, k: int) -> Array:
         """Voltages (T, B, n) of a layer at the samples `first` to `last`."""
         v = self.windows[k].values
         return v if v.ndim == 3 else v[:, None]
-
-
-def window_steps(net: Net) -> tuple[int, int]:
-    """Samples that a window spans: from the first step with start <= t + dt/2 to the last sample <= stop."""
-    start, stop = net.window
-    return int(np.ceil((start - 0.5 * net.dt) / net.dt - 1e-9)), int(np.floor(stop / net.dt + 1e-9))
-
-
-def averaged(v: Array) -> Array:
-    """Mean over the first axis, added in order of time."""
-    return np.add.accumulate(v, axis=0)[-1] / len(v)

@@ -85,6 +85,8 @@ class Spiking:
             raise ModelError(f"rise {self.rise:g} ms must be at least 0 and less than tau {self.tau:g} ms")
         if not self.delay >= 0.0:
             raise ModelError(f"delay is {self.delay:g} ms; it must not be negative")
+        if not np.isfinite([self.weight, self.tau, self.e, self.delay, self.threshold]).all():
+            raise ModelError(f"numbers of a synapse must be finite: {self!r}")
 
     @property
     def mechanism(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.errors import ModelError
 from heliox.learn.parameter import trained
+from heliox.learn.readout import check
 from heliox.learn.weights import Weights
 from heliox.model.model import Model
 from heliox.model.names import Names
@@ -31,6 +33,8 @@ class Net(Protocol):
 
     @property
     def vary(self) -> tuple[str, ...]: ...
+    @property
+    def about(self) -> str: ...
     @property
     def inputs(self) -> int: ...
     @property
@@ -58,7 +62,8 @@ class Network:
     inputs : str
         The variable that gets the numbers of a sample, ``"IClamp.amp"``: a parameter of mechanisms.
     at
-        Its places, one for each number.
+        Its places, one for each number; without it all, in the model's order, which is NEURON's own and not
+        that of their creation.
     duration, window, dt
         As of `Sequential`; `dt` by default the frozen one.
     through : str
@@ -78,12 +83,11 @@ class Network:
         dt: float | None = None,
         through: str = "initialize", v_init: float | None = None,
     ) -> None:  # fmt: skip
-        if not 0.0 <= window[0] < window[1] <= duration:
-            raise ModelError(f"the window {window} ms must lie within the {duration:g} ms of a sample")
         if through not in ("initialize", "reset"):
             raise ModelError(f"through is {through!r}; 'initialize' and 'reset' are legal")
         self.model, self.duration, self.window, self.through = model, float(duration), window, through
         self.dt = float(model.settings.dt if dt is None else dt)
+        check(self)
         names = Names(model)
         self._readout, self._inputs = names.select(readout, where), names.select(inputs, at)
         if self._inputs.kind != "mechanism":
@@ -96,6 +100,9 @@ class Network:
                 raise ModelError(f"{t.label} is geometry, which a Network does not train; see learn.Problem")
             now = np.atleast_2d(values.var(t.variable).handle.values)
             self.parameters.append(Weights(t, t.taken(now)[0]))
+            same = [getattr(t.variable, x) == getattr(self._inputs, x) for x in ("kind", "mechanism", "name")]
+            if all(same) and np.intersect1d(t.variable.indices, self._inputs.indices).size:
+                raise ModelError(f"{t.label} is trained, and samples set it too: it can be one of both")
 
     @property
     def vary(self) -> tuple[str, ...]:
@@ -124,6 +131,16 @@ class Network:
     def traced(self) -> list[Variable]:
         return [self._readout]
 
+    @property
+    def about(self) -> str:
+        """What samples meet, apart from the model: for checkpoints."""
+        free = [(p.name, p.trained.transform.lower.tolist(), p.trained.transform.upper.tolist())
+                for p in self.parameters]  # fmt: skip
+        start = None if self._v is None else float(self._v[0])
+        times = f"{self.duration!r} ms, dt {self.dt!r}, window {self.window}, {self.through} from {start}"
+        places = sha256(f"{self._inputs.names} {self._readout.names} {free}".encode()).hexdigest()[:16]
+        return f"{self!r}, {times}, {places}"
+
     def __repr__(self) -> str:
         n = sum(map(len, self.parameters))
         return f"<heliox learn.Network: {n} parameters, {self.inputs} inputs, {self.outputs} outputs>"
@@ -137,8 +154,15 @@ def samples_of(net: Net, x: ArrayLike) -> NDArray:
     ModelError
         For samples of another size, or NaN.
     """
-    a = np.asarray(x)
-    out = a.reshape(len(a), -1) if a.ndim > 1 else a[None]
+    try:
+        a = np.asarray(x)
+    except ValueError as e:
+        raise ModelError(f"samples are no array of numbers: {e}") from None
+    if a.dtype.kind not in "buif" or a.ndim == 0:
+        raise ModelError(
+            f"samples are an array (n, {net.inputs}) of numbers, not {a.dtype} of shape {a.shape}"
+        )
+    out = a.reshape(len(a), int(np.prod(a.shape[1:]))) if a.ndim > 1 else a[None]
     if out.shape[1] != net.inputs:
         shape = " x ".join(map(str, a.shape[1:])) or "single numbers"
         raise ModelError(f"samples are {shape}, {out.shape[1]} numbers, and the network takes {net.inputs}")

@@ -11,8 +11,8 @@ from heliox.engine import collapsed
 from heliox.errors import ModelError, UnsupportedError
 from heliox.frontend.cell import Cell
 from heliox.learn.courses import Courses, Responses
-from heliox.learn.forward import window_steps
 from heliox.learn.layers import Dense, Graded
+from heliox.learn.readout import samples_read, window_steps
 from heliox.learn.reduction import Reduced, reduced_tree
 from heliox.learn.sequential import Layer, Sequential
 from heliox.learn.weights import pieces
@@ -67,7 +67,9 @@ class ReducedSequential:
 
     Parameters and their order are those of the full network, so that ``full.x = reduced.x`` hands weights on.
     What samples do is worked out for whole courses at a time: the encoder's are simulated once for every
-    number that occurs (at most 1,024 different ones), graded synapses in between step by step.
+    number that occurs (at most 1,024 different ones), graded synapses in between step by step. Bytes are all
+    simulated at once; with other numbers those of a training are, so that its bits do not depend on what was
+    shown before, and what is shown later may move answers by the tolerance.
 
     Made by `learn.reduce`. It runs on the processor.
 
@@ -92,6 +94,13 @@ class ReducedSequential:
                     "reduced where all are Graded",
                     layer=k,
                 )
+            own = [m.name for m in layer.cells.cell.mechanisms if m.kind == "point" and len(m)]
+            if own:
+                raise UnsupportedError(
+                    f"the cell of layer {k} has {', '.join(own)} of its own, and a reduced tree hears of "
+                    "nothing but the layer's synapses",
+                    layer=k,
+                )
             self.trees.append(self._tree(layer))
 
     def _tree(self, layer: Layer) -> Reduced:
@@ -114,6 +123,11 @@ class ReducedSequential:
             self._running[threads] = ReducedForward(self, threads)
         return self._running[threads]
 
+    @property
+    def about(self) -> str:
+        """See `Sequential.about`."""
+        return f"{self.net.about}, tol {self.tol!r}, {self!r}"
+
     def __repr__(self) -> str:
         ranks = ", ".join(str(t.rank) for t in self.trees)
         return f"<reduced {self.net!r}: {ranks} exponentials a cell, error {self.error:.1e}>"
@@ -125,7 +139,8 @@ class ReducedForward:
     def __init__(self, net: ReducedSequential, threads: int | None) -> None:
         self.net = net
         self.courses = Courses(net.net, threads)
-        self.first, self.last = window_steps(net.net)
+        self.first = window_steps(net.net)[0]
+        self.read = samples_read(net.net)  # samples whose mean is the readout
         self.steps = round(net.duration / net.dt)
         self._column = [
             np.searchsorted(t.inputs, given(layer.at)) for t, layer in zip(net.trees, net.layers[1:])
@@ -207,28 +222,31 @@ class ReducedForward:
         found = self.courses.find(samples)
         if found is None:
             self.courses.add(samples)
-            above = np.maximum(self.courses.values, 0.0)
-            self.active = np.any(above > 0.0, axis=1).ravel()
-            began = np.where(self.active, np.argmax(above > 0.0, axis=1) + 1, above.shape[1])
-            self.onset = np.minimum(began, above.shape[1])  # a step later the trees answer
-            self.responses = Responses.of(self.net.trees[0], self.courses.values, self.net.tol)
-            layer = self.net.layers[1]
-            place = self.responses.place[self._column[0]]  # (before, n, components)
-            self._place = layer.gain * np.ascontiguousarray(place.transpose(2, 0, 1))
-            self.above = np.ascontiguousarray(above)
+            self._respond()
             found = self.courses.find(samples)
             assert found is not None
         return found
 
+    def prepare(self, *samples: Array) -> None:
+        """Simulate the encoder for the numbers of all these samples (or bytes), and for no others."""
+        if self.courses.begin(*(np.array([0.0, 1.0]) if x.dtype == np.uint8 else x for x in samples)):
+            self._respond()
+
+    def _respond(self) -> None:
+        """What the first layer's trees make of the courses there are."""
+        above = np.maximum(self.courses.values, 0.0)
+        self.active = np.any(above > 0.0, axis=1).ravel()
+        began = np.where(self.active, np.argmax(above > 0.0, axis=1) + 1, above.shape[1])
+        self.onset = np.minimum(began, above.shape[1])  # a step later the trees answer
+        self.responses = Responses.of(self.net.trees[0], self.courses.values, self.net.tol)
+        layer = self.net.layers[1]
+        place = self.responses.place[self._column[0]]  # (before, n, components)
+        self._place = layer.gain * np.ascontiguousarray(place.transpose(2, 0, 1))
+        self.above = np.ascontiguousarray(above)
+
     def run(self, samples: Array) -> Array:
         """Readouts (k, outputs) of samples (k, inputs): the means of `Forward`."""
         return self.readout(self.all(samples)[-1])
-
-    @property
-    def read(self) -> slice:
-        """Samples of the window, whose mean is the readout."""
-        after = 1 if self.first * self.net.dt <= self.net.window[0] + 1e-9 else 0
-        return slice(self.first + after, self.last + 1)
 
     def readout(self, v: Array) -> Array:
         """Mean over the window, in order of time, of courses (k, outputs, T + 1)."""

@@ -75,8 +75,11 @@ class ReducedTransfer:
     def _output_error(self, v: Array, targets: Array) -> Array:
         """``-dloss/dv`` (k, T, outputs) at the momentary output voltages."""
         k, times, outputs = v.shape
-        repeated = np.repeat(np.asarray(targets), times, axis=0)
-        error = self.loss.error(v.reshape(k * times, outputs), repeated).reshape(v.shape)
+        if getattr(self.loss, "separate", False):
+            repeated = np.repeat(np.asarray(targets), times, axis=0)
+            error = self.loss.error(v.reshape(k * times, outputs), repeated).reshape(v.shape)
+        else:
+            error = np.stack([self.loss.error(v[:, t], targets) for t in range(times)], axis=1)
         if self.rule.lag:
             error = np.concatenate([np.zeros_like(error[:, :1]), error[:, :-1]], axis=1)
         return np.ascontiguousarray(error)

@@ -14,6 +14,7 @@ from heliox.errors import ModelError, nearest
 from heliox.frontend.populations import Group, Population, Populations, Wires
 from heliox.learn.layers import Dense, Encoder, Graded
 from heliox.learn.parameter import Parameter, Trained
+from heliox.learn.readout import check
 from heliox.learn.resistance import resistances
 from heliox.learn.transform import Transform
 from heliox.learn.weights import Weights
@@ -107,14 +108,14 @@ class Sequential:
             raise ModelError("a Sequential is an Encoder and one or more Dense layers")
         if any(not isinstance(x, Dense) for x in layers[1:]):
             raise ModelError("behind the Encoder of a Sequential all layers are Dense")
-        if not 0.0 <= window[0] < window[1] <= duration:
-            raise ModelError(f"the window {window} ms must lie within the {duration:g} ms of a sample")
         self.duration, self.window, self.dt, self.seed = float(duration), window, float(dt), seed
+        check(self)
         rng = np.random.default_rng(seed)
         net = Populations()
         built = [_Built(net, k, spec) for k, spec in enumerate(layers)]
         self.encoder = layers[0]
-        drive = self.encoder.code.build(net, built[0].cells)
+        self.driven = self.encoder.code.build(net, built[0].cells)
+        drive = self.driven if self.driven.template.kind == "artificial" else None
         for before, b in pairwise(built):
             b.draw_places(rng, before.n)
         for before, b in pairwise(built):
@@ -142,7 +143,7 @@ class Sequential:
 
     def drive(self, sim: Simulation, x: Array) -> None:
         """Set what drives the encoder for samples `x` (B, inputs)."""
-        self.encoder.code.write(sim, self.layers[0].cells, x)
+        self.encoder.code.write(sim, self.layers[0].cells, self.driven, x)
 
     def start(self, x: Array) -> Array:
         """mV of every node before INITIAL: (nodes,), or (B, nodes) where samples differ in it."""
@@ -164,6 +165,11 @@ class Sequential:
         """The voltages that layers pass on, layer by layer."""
         names = Names(self.model)
         return [Variable("node", -1, "v", x.soma.astype(np.intp), 0, names) for x in self.layers]
+
+    @property
+    def about(self) -> str:
+        """What samples meet, apart from the model: for checkpoints."""
+        return f"{self!r}, window {self.window} ms, {self.encoder.code!r}"
 
     def __repr__(self) -> str:
         sizes = "-".join(str(x.n) for x in self.layers)
@@ -274,9 +280,16 @@ def _drawn(
 ) -> NDArray[np.int64]:
     """Nodes of random places: sections, then positions on them."""
     names = cell.sections.name
-    chosen = np.array([k for k, n in enumerate(names) if n == where or n.startswith(f"{where}[")])
+    short = [n.rpartition(".")[2] for n in names]  # without the object that a session keeps them in
+    chosen = np.array(
+        [
+            k
+            for k, both in enumerate(zip(names, short))
+            if any(n == where or n.startswith(f"{where}[") for n in both)
+        ]
+    )
     if not len(chosen):
-        kinds = {n.partition("[")[0] for n in names}
+        kinds = {n.partition("[")[0] for n in short}
         raise ModelError(f"the cell of layer {layer} has no section {where!r}; {nearest(where, kinds)}")
     section = chosen[rng.integers(0, len(chosen), shape)]
     x = rng.random(shape)

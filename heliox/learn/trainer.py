@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
-from heliox.errors import HelioXError, ModelError, NumericalError
+from heliox.errors import HelioXError, ModelError, NumericalError, UnsupportedError
 from heliox.learn import checkpoint
 from heliox.learn.checkpoint import Progress
 from heliox.learn.forward import Forward
@@ -94,8 +94,13 @@ class Trainer:
         checkpoint: str | os.PathLike[str] | None = None, progress: bool = True, device: str = "auto",
         threads: int | None = None, math: str = "fast",
     ) -> None:  # fmt: skip
-        if batch < 1:
-            raise ModelError(f"batch is {batch}; it must be at least 1")
+        for what, value, least in (("batch", batch, max(1, getattr(loss, "least", 1))), ("seed", seed, 0)):
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise ModelError(f"{what} is {value!r}; it must be a whole number, at least {least}")
+        if isinstance(net, ReducedSequential) and (device not in ("auto", "cpu") or math != "fast"):
+            raise UnsupportedError(
+                f"a reduced network runs on the CPU with math='fast', not on {device!r} with {math!r}"
+            )
         self.net: Any = net
         self.loss, self.rule, self.optimizer = loss, rule, optimizer
         self.batch, self.seed, self.shuffle, self.progress = int(batch), int(seed), shuffle, progress
@@ -123,10 +128,10 @@ class Trainer:
     def about(self) -> dict[str, str | int]:
         """What a checkpoint belongs to."""
         return {
-            "model": self.net.model.hash, "net": repr(self.net), "parameters": len(self._at.x),
+            "model": self.net.model.hash, "net": self.net.about, "parameters": len(self._at.x),
             "rule": _spelled(self.rule),
             "loss": _spelled(self.loss), "optimizer": _spelled(self.optimizer), "batch": self.batch,
-            "seed": self.seed, "shuffle": int(self.shuffle),
+            "seed": self.seed, "shuffle": int(self.shuffle), "math": self._options["math"],
         }  # fmt: skip
 
     # --- training
@@ -160,7 +165,8 @@ class Trainer:
         validation : (samples, targets), optional
             Evaluated after every epoch.
         patience : int, optional
-            End when the validation loss has not fallen for so many epochs, with the parameters of the best.
+            End when the validation loss has not fallen for so many epochs, with the parameters of the best; a
+            training whose epochs are over before has those of the last.
 
         Returns
         -------
@@ -177,9 +183,16 @@ class Trainer:
         held = None if validation is None else self._data(*validation)
         if patience is not None and held is None:
             raise ModelError("patience needs validation data to lose it over")
+        least, rest = getattr(self.loss, "least", 1), len(x) % self.batch
+        if 0 < rest < least:
+            raise ModelError(
+                f"{self.loss!r} needs batches of at least {least}, and of {len(x)} samples in batches of "
+                f"{self.batch} the last has {rest}"
+            )
         self._claim()
-        self._begin(x, y)
-        self.history.interrupted = self.history.stopped = False
+        self._begin(x, y, held)
+        self.history.interrupted = False
+        self.history.stopped = self._lost(patience)
         try:
             while self._at.epoch < epochs and not self.history.stopped:
                 self._epoch(x, y, epochs)
@@ -190,18 +203,21 @@ class Trainer:
             self._save()
         return self.history
 
-    def _begin(self, x: Array, y: NDArray) -> None:
-        """An unfinished epoch goes on with the samples that it began with."""
-        digest = sha256(repr((x.shape, x.dtype.str, y.shape, y.dtype.str)).encode())
-        for values in (x, y):
-            digest.update(np.ascontiguousarray(values).data)
-        data = digest.hexdigest()
+    def _begin(self, x: Array, y: NDArray, held: tuple[Array, NDArray] | None) -> None:
+        """An unfinished epoch goes on with the samples it began with; other validation has its own best."""
+        data = _digest(x, y)
         if self._at.batch > 0 and self._at.data not in ("", data):
             raise ModelError(
                 f"epoch {self._at.epoch + 1} was interrupted after batch {self._at.batch} of other samples "
                 "or targets; go on with those it began with"
             )
         self._at = replace(self._at, data=data)
+        shown = "" if held is None else _digest(*held)
+        if held is not None and shown != self._at.held:
+            first = len(self.history.validation_loss)
+            self._at = replace(self._at, held=shown, first=first, best=None, least=np.inf)
+        if isinstance(self.net, ReducedSequential):
+            self.net.forward(self._options["threads"]).prepare(x, *([] if held is None else held[:1]))
 
     def _order(self, n: int) -> NDArray[np.intp]:
         if not self.shuffle:
@@ -269,11 +285,16 @@ class Trainer:
                 at.least, at.best = e.loss, at.x.copy()
         self.history.add(**row)
         at.epoch, at.batch, at.running = at.epoch + 1, 0, np.zeros(3)
-        if patience is not None:
-            since = len(self.history.validation_loss) - 1 - int(np.nanargmin(self.history.validation_loss))
-            if since >= patience and at.best is not None:
-                self.history.stopped = True
-                at.x = at.best.copy()
+        if self._lost(patience) and at.best is not None:
+            self.history.stopped = True
+            at.x = at.best.copy()
+
+    def _lost(self, patience: int | None) -> bool:
+        """Whether the validation loss has not fallen for so many epochs."""
+        losses = self.history.validation_loss[self._at.first :]
+        if patience is None or not np.isfinite(losses).any():
+            return False
+        return len(losses) - 1 - int(np.nanargmin(losses)) >= patience
 
     # --- showing
 
@@ -283,7 +304,10 @@ class Trainer:
 
     def predict(self, samples: ArrayLike) -> Array:
         """Readouts (n, outputs)."""
-        return self._readouts(samples_of(self.net, samples), "prediction")
+        x = samples_of(self.net, samples)
+        if not len(x):
+            raise ModelError("there are no samples to predict of")
+        return self._readouts(x, "prediction")
 
     def _shown(self, x: Array, y: NDArray, label: str) -> Evaluation:
         readout = self._readouts(x, label)
@@ -313,7 +337,13 @@ class Trainer:
 
     def _data(self, samples: ArrayLike, targets: ArrayLike) -> tuple[Array, NDArray]:
         """Checked samples and targets."""
-        x, y = samples_of(self.net, samples), np.asarray(targets)
+        x = samples_of(self.net, samples)
+        try:
+            y = np.asarray(targets)
+        except ValueError as e:
+            raise ModelError(f"targets are no array of numbers: {e}") from None
+        if y.dtype.kind not in "buif" or y.ndim == 0:
+            raise ModelError(f"targets are labels (n,) or numbers (n, {self.net.outputs}), not {y.dtype}")
         if len(x) == 0 or len(x) != len(y):
             raise ModelError(f"there are {len(x)} samples and {len(y)} targets")
         if y.ndim == 1:
@@ -354,6 +384,13 @@ class Trainer:
 def _correct(readout: Array, y: NDArray) -> float:
     """Samples whose largest readout is their label; NaN for targets that are no labels."""
     return float((readout.argmax(axis=1) == y).sum()) if y.ndim == 1 else np.nan
+
+
+def _digest(x: NDArray, y: NDArray) -> str:
+    digest = sha256(repr((x.shape, x.dtype.str, y.shape, y.dtype.str)).encode())
+    for values in (x, y):
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
 
 
 def _spelled(thing: object) -> str:

@@ -12,6 +12,7 @@ from heliox.engine.learning import backward, correlate
 from heliox.errors import ModelError, UnsupportedError
 from heliox.learn.forward import Forward
 from heliox.learn.network import Net
+from heliox.learn.readout import window_steps
 from heliox.learn.reduced import ReducedSequential
 from heliox.learn.reduced_rules import ReducedTransfer
 from heliox.learn.rules import Criterion, Learner, Outcome
@@ -81,8 +82,6 @@ class _Bound:
         self.rule, self.net, self.loss = rule, net, loss
         self.forward = Forward(net, batch, traces=True, **options)
         self.steps = learning_steps(net) - self.forward.first
-        if self.steps < 1:
-            raise ModelError(f"the window {net.window} ms holds no step of {net.dt:g} ms")
 
     def learn(self, x: Array, samples: Array, targets: Array) -> Outcome:
         forward, k = self.forward, len(samples)
@@ -125,5 +124,14 @@ class _Bound:
 
 
 def learning_steps(net: Net) -> int:
-    """Number of the first step that does not learn: the first with t + dt/2 >= stop."""
-    return int(np.ceil((net.window[1] - 0.5 * net.dt) / net.dt - 1e-9))
+    """Number of the first step that does not learn: the first with t + dt/2 >= stop.
+
+    Raises
+    ------
+    ModelError
+        If none does.
+    """
+    last = int(np.ceil((net.window[1] - 0.5 * net.dt) / net.dt - 1e-9))
+    if last <= window_steps(net)[0]:
+        raise ModelError(f"the window {net.window} ms holds no step of {net.dt:g} ms")
+    return last

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from heliox.mechanisms.scope import Scope
 
 Dependence = dict[str, frozenset[int]]
-LOST = {"net_send": ("delay", "flag"), "net_event": ("time",), "net_move": ("time",), "watch": ("", "flag")}
+LOST = {
+    "net_send": ("delay", "flag"), "net_send_at": ("time", "flag"), "net_event": ("time",),
+    "net_move": ("time",), "watch": ("", "flag"),
+}  # fmt: skip
 
 
 def of(e: ast.expr, depends: Dependence) -> frozenset[int]:

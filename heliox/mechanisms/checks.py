@@ -82,7 +82,8 @@ def check(m: MechTemp) -> None:
         for r in f.returns:
             if r not in legal_write:
                 raise f.fail(f.tree.body[-1], f"it writes {r!r}, which it may not; {nearest(r, legal_write)}")
-        subset.check_assignment(f, set(m.instance_names) | set(m.weights))
+        if name != "conductance":  # the body of `current` again, for these alone
+            subset.check_assignment(f, set(m.instance_names) | set(m.weights))
         if m.effects(name) and name not in ("initial", "receive", "receive_initial"):
             raise f.fail(None, f"{', '.join(subset.EFFECTS)} are legal in initial and receive only")
         _check_lists(m, f)

@@ -19,6 +19,11 @@ def net_send(delay, flag):
     _needs_simulation("net_send")
 
 
+def net_send_at(t, flag):
+    """Send this instance an event at time `t` (ms), received with `flag`."""
+    _needs_simulation("net_send_at")
+
+
 def net_event(t):
     """Emit a spike at time `t` (ms)."""
     _needs_simulation("net_event")

@@ -19,7 +19,7 @@ MATH = frozenset(
     "abs fabs floor ceil fmod min max exprelr".split()
 )
 RANDOM = frozenset("random_uniform random_negexp random_normal random_ipick random_set_seq".split())
-EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1, "watch": 2, "for_connections": 0}
+EFFECTS = {"net_send": 2, "net_send_at": 2, "net_event": 1, "net_move": 1, "watch": 2, "for_connections": 0}
 LISTS = {"item": 2, "length": 1}
 
 _STATEMENTS = (

@@ -275,7 +275,7 @@ class MechTemp:
         """How many self events, and how many spikes, one call of a block sends at most."""
         if block not in self.functions:
             return 0, 0
-        moves = self._count(block, "net_send") + self._count(block, "net_move")
+        moves = sum(self._count(block, x) for x in ("net_send", "net_send_at", "net_move"))
         return min(MOST_EFFECTS, moves), self._count(block, "net_event")
 
     def _count(self, block: str, effect: str) -> int:

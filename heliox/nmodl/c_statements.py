@@ -412,16 +412,9 @@ class CStatements(CExpressions):
                 place = Num("0")
             return Call("random_setseq", (Name(given[0].name, at), place), at)
         args = [self.number(g) for g in given]
-        if name.endswith("net_send") and args:  # in C the time is absolute
-            args[0] = _delay(args[0])
-        return Call(name.removeprefix("artcell_"), tuple(args), at)
-
-
-def _delay(e: Expr) -> Expr:
-    """`e` - t"""
-    if isinstance(e, Binary) and e.op == "+" and e.a == Name("t"):
-        return e.b
-    return Binary("-", e, Name("t"))
+        if name.endswith("net_send"):  # in C the time is absolute
+            name = "net_send_at"
+        return Call(name, tuple(args), at)
 
 
 def _assigns(s: Statement, var: str) -> bool:

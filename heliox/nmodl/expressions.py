@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from heliox.errors import MechanismError
 from heliox.nmodl.source import Source
@@ -167,7 +168,7 @@ class Expressions:
             self.advance()
             inner = self.expression()
             self.take(")")
-            return inner
+            return replace(inner, closed=True) if isinstance(inner, Binary) else inner
         if t.kind == "name":
             return self._named(t)
         raise self.fail(f"an expression is expected, not {self.shown()}")

@@ -17,7 +17,7 @@ RANDOM = {
     "random_ipick": ("random_ipick", (1,)),
     "random_setseq": ("random_set_seq", (2,)),
 }
-EFFECTS = {"net_send": 2, "net_event": 1, "net_move": 1}
+EFFECTS = {"net_send": 2, "net_send_at": 2, "net_event": 1, "net_move": 1}
 DROPPED = frozenset(("printf", "prterr", "nrn_random_play"))
 SPECIAL = frozenset(("at_time", "state_discontinuity", "nrn_ghk", "nrn_pointing"))
 LEGACY = {
@@ -50,7 +50,7 @@ REFUSED = {
         "write it as a FUNCTION of this file",
     ),
 }
-KNOWN = SAME | set(RANDOM) | set(EFFECTS) | DROPPED | SPECIAL
+KNOWN = SAME | set(RANDOM) | set(EFFECTS) - {"net_send_at"} | DROPPED | SPECIAL
 
 
 def at_time(te: Expr, at: int) -> Expr:
@@ -59,6 +59,20 @@ def at_time(te: Expr, at: int) -> Expr:
     return Binary(
         "&&", Binary("<=", x, Name("t"), at), Binary(">", x, Binary("-", Name("t"), Name("dt")), at), at
     )
+
+
+def sent(call: Call) -> Call:
+    """`net_send` as NEURON writes it, ``t + `` before the text of the delay: terms of a sum one by one."""
+
+    def after(e: Expr) -> Expr:
+        if isinstance(e, Binary) and e.op in "+-" and not e.closed:
+            return Binary(e.op, after(e.a), e.b, e.at)
+        return Binary("+", Name("t", call.at), e, call.at)
+
+    delay, flag = call.args
+    if isinstance(delay, Binary) and delay.op in "+-" and not delay.closed:
+        return Call("net_send_at", (after(delay), flag), call.at)
+    return call
 
 
 def ghk(args: tuple[Expr, ...], at: int) -> Expr:

@@ -137,7 +137,7 @@ def rebuild(e: Expr, change: Callable[[Expr], Expr]) -> Expr:
     elif isinstance(e, Unary):
         e = Unary(e.op, rebuild(e.x, change), e.at)
     elif isinstance(e, Binary):
-        e = Binary(e.op, rebuild(e.a, change), rebuild(e.b, change), e.at)
+        e = Binary(e.op, rebuild(e.a, change), rebuild(e.b, change), e.at, e.closed)
     elif isinstance(e, Index):
         e = Index(e.id, rebuild(e.index, change), e.at)
     return change(e)

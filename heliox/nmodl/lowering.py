@@ -340,6 +340,8 @@ class Lowering(Values):
         if call.id in intrinsic.EFFECTS and call.id not in self.blocks:
             if len(call.args) != intrinsic.EFFECTS[call.id]:
                 raise self.fail(s.at, f"{call.id} takes {intrinsic.EFFECTS[call.id]} argument(s)")
+            if call.id == "net_send":
+                call = intrinsic.sent(call)
             args = tuple(self.expression(a, frame) for a in call.args)
             return self.with_hoisted(
                 frame, Effect(call=Call(call.id, args, s.at), before=s.before, note=s.note)

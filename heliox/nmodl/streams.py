@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from heliox.nmodl.c_expressions import Meaning
 from heliox.nmodl.intrinsic_calls import LEGACY
@@ -149,7 +150,8 @@ class _Settling:
             if e.op in ("==", "!=") and isinstance(a, Num) and isinstance(b, Num):
                 same = float(a.text) == float(b.text)
                 return Num("1" if same == (e.op == "==") else "0", e.at)
-            return _decided(Binary(e.op, a, b, e.at)) if e.op in ("&&", "||") else Binary(e.op, a, b, e.at)
+            both = replace(e, a=a, b=b)
+            return _decided(both) if e.op in ("&&", "||") else both
         return e
 
     def _present(self, e: Call) -> Expr:

@@ -52,6 +52,7 @@ class Binary:
     a: Expr
     b: Expr
     at: int = field(default=0, compare=False)
+    closed: bool = field(default=False, compare=False)  # in parentheses of its own
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-"""What `net_send`, `net_event`, `net_move` and `watch` of a mechanism do inside a simulation, and its lists
-and streams.
+"""What effects of a mechanism (`net_send`, `net_send_at`, `net_event`, `net_move`, `watch`) do inside a
+simulation, and its lists and streams.
 
 A function only notes its effects, at the start of the scratch ``S``: how
 many, then three numbers for each. When the call has ended and its results are stored, `act` carries them
@@ -12,7 +12,7 @@ start with an underscore belong to the arithmetic of the generated module.
 
 from heliox.mechanisms.blocks import MOST_EFFECTS
 
-SEND, EVENT, MOVE, WATCH = range(4)
+SEND, EVENT, MOVE, WATCH, SEND_AT = range(5)
 MOST = MOST_EFFECTS  # with three numbers each they fill the first row (64 numbers) of the scratch
 
 
@@ -29,6 +29,11 @@ def note(S, kind, a, b):
 def _net_send(S, wait, flag):
     """A self event after `wait` ms, carrying the connection `receive` was called with."""
     note(S, SEND, wait, flag)
+
+
+def _net_send_at(S, time, flag):
+    """A self event at `time` ms: where `wait` would be a sum, whose order of addition counts."""
+    note(S, SEND_AT, time, flag)
 
 
 def _net_event(S, time):
@@ -78,7 +83,7 @@ def act(
             A[side] = 3.0
             A[side + U(64)] = b
         else:
-            carried, time, flag = connection, now + a, b
+            carried, time, flag = connection, a if kind == SEND_AT else now + a, b
             if kind == MOVE:
                 k = movable(QF, QI, QN, g, target)
                 if k < 0:

@@ -20,7 +20,7 @@ class Compiled:
         self.watch: dict[str, Any] = {}
         self.soma, *dendrites = self.tree()
         self.keep = [*self.diffusing(dendrites), *self.conditions(dendrites[0]), *self.primed(dendrites[4])]
-        self.keep += self.pointers(dendrites)
+        self.keep += [*self.pointers(dendrites), *self.sums(dendrites[3])]
 
     def tree(self) -> list[Any]:
         """Branches in the middle, at ends, at a dendrite's own far end."""
@@ -116,6 +116,16 @@ class Compiled:
         self.watch |= {f"{c.hname()}.m": c._ref_m for c in cells}
         self.weights += [c._ref_weight[0] for c in cons]
         return [*points, *cells, *cons]
+
+    def sums(self, dendrite: Any) -> list[Any]:
+        """Times of self events that are sums."""
+        points = [self.h.Sums(dendrite(0.5)) for _ in range(2)]
+        points[1].a, points[1].b = 0.21, 0.9
+        con = self.h.NetCon(self.stims[2], points[0])
+        con.weight[0], con.delay = 0.01, 0.7
+        for p in points:
+            self.watch |= {f"{p.hname()}.{n}": getattr(p, f"_ref_{n}") for n in "x last".split()}
+        return [*points, con]
 
     def pointers(self, dendrites: list[Any]) -> list[Any]:
         h = self.h

@@ -20,12 +20,16 @@ def tree() -> heliox.Cell:
     return c
 
 
+LAYERS = (
+    learn.Encoder(8), learn.Dense(6, tree(), places="dend"), learn.Dense(4, tree(), places="dend"),
+    learn.Dense(3),
+)  # fmt: skip
+TIMES: dict[str, Any] = {"duration": 20.0, "window": (12.0, 20.0)}
+
+
 @functools.cache
 def net(seed: int = 1) -> learn.Sequential:
-    return learn.Sequential(
-        learn.Encoder(8), learn.Dense(6, tree(), places="dend"), learn.Dense(4, tree(), places="dend"),
-        learn.Dense(3), duration=20.0, window=(12.0, 20.0), seed=seed,
-    )  # fmt: skip
+    return learn.Sequential(*LAYERS, **TIMES, seed=seed)
 
 
 def samples(n: int = 24) -> tuple[np.ndarray, np.ndarray]:
@@ -40,9 +44,11 @@ def loss() -> Any:
     return learn.SoftmaxCrossEntropy()
 
 
+GIVEN: dict[str, Any] = {
+    "loss": loss(), "rule": learn.TransferResistance(), "optimizer": learn.SGD(0.5, momentum=0.5),
+    "batch": 4, "seed": 3, "device": "cpu", "threads": 1, "progress": False,
+}  # fmt: skip
+
+
 def trainer(**options: Any) -> learn.Trainer:
-    given = {
-        "loss": loss(), "rule": learn.TransferResistance(), "optimizer": learn.SGD(0.5, momentum=0.5),
-        "batch": 4, "seed": 3, "device": "cpu", "threads": 1, "progress": False,
-    }  # fmt: skip
-    return learn.Trainer(net(), **{**given, **options})
+    return learn.Trainer(net(), **{**GIVEN, **options})

@@ -151,6 +151,11 @@ def test_any_model_is_trained_by_its_adjoint_and_by_differences():
         learner = rule.bind(network, learn.SquaredError(), 2, device="cpu", threads=1)
         found[type(rule)] = learner.learn(x, currents, goal).gradient
     np.testing.assert_allclose(found[learn.Adjoint], found[learn.FiniteDifference], rtol=1e-6)
+    both = dict(where="soma(0.5)", duration=10.0, window=(5.0, 10.0))
+    with pytest.raises(ModelError, match="is trained, and samples set it too"):
+        learn.Network(cell.model(dt=0.25), "IClamp.amp", "v", "IClamp.amp", **both)
+    with pytest.raises(ModelError, match="holds no sample"):
+        learn.Network(cell.model(dt=0.25), "pas.g", "v", "IClamp.amp", **{**both, "window": (5.05, 5.2)})
     with pytest.raises(UnsupportedError, match="needs the layers of a Sequential"):
         learn.TransferResistance().bind(network, learn.SquaredError(), 2)
 
@@ -186,7 +191,45 @@ def test_what_cannot_be_built_is_refused():
         learn.Dense(0)
     with pytest.raises(ModelError, match="must lie within"):
         learn.Sequential(learn.Encoder(2), learn.Dense(3), duration=10.0)
+    for times in ({"window": (10.05, 10.2)}, {"duration": np.inf}, {"dt": 60.0}):
+        with pytest.raises(ModelError, match=r"must|holds no sample"):
+            learn.Sequential(learn.Encoder(2), learn.Dense(3), **times)
+    with pytest.raises(ModelError, match="floor of a RateCode"):
+        learn.RateCode(floor=0.0)
     active = tree()
     active.insert("hh", where="soma")
     with pytest.raises(UnsupportedError, match="hh"):
         learn.Sequential(learn.Encoder(2), learn.Dense(3, active))
+
+
+@pytest.mark.parametrize("code", [learn.CurrentCode(), learn.GradedCode()])
+def test_codes_drive_the_encoder_alone(code):
+    """Cells may have current clamps of their own."""
+    clamped = tree()
+    clamped.place("IClamp", "dend[0](0.5)", dur=1e9, amp=0.05)
+    net = learn.Sequential(
+        learn.Encoder(2, code), learn.Dense(3, clamped, places="dend"), duration=5.0, window=(1.0, 5.0)
+    )
+    sim = heliox.Simulation(net.model, batch=2, vary=net.vary, device="cpu", dt=net.dt, progress=False)
+    net.drive(sim, np.array([[0.1, 0.2], [0.3, 0.4]]))
+    own = sim.var("IClamp.amp", where="layer1*").values
+    np.testing.assert_array_equal(own, np.full((2, 3), 0.05))
+    driven = sim.var("IClamp.amp", where="input*").values
+    np.testing.assert_allclose(driven / driven[0, 0], [[1.0, 2.0], [3.0, 4.0]])
+
+
+def test_places_of_a_cell_that_a_session_kept_in_an_object():
+    """Sections called "Pyr[0].dend[1]" are dendrites too."""
+    cell = heliox.Cell(v_init=0.0)
+    cell.add_section("Pyr[0].soma", L=20.0, diam=20.0)
+    for k in range(2):
+        cell.add_section(f"Pyr[0].dend[{k}]", L=100.0, diam=2.0, nseg=3, connect="Pyr[0].soma(1)")
+    cell.insert("pas", g=1e-4, e=0.0)
+    net = learn.Sequential(
+        learn.Encoder(2),
+        learn.Dense(2, cell, places="dend", soma="Pyr[0].soma(0.5)"),
+        duration=20.0,
+        window=(10.0, 20.0),
+    )
+    names = net.layers[1].cells.cell.sections.name
+    assert all("dend" in names[net.layers[1].cells.cell.nodes.section[k]] for k in net.layers[1].at.ravel())

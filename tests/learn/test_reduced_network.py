@@ -28,11 +28,11 @@ def tree():
     return cell
 
 
-def network():
+def network(window=(10.0, 30.0)):
     """Three layers behind the encoder: all that a Sequential of graded synapses can be made of."""
     return Sequential(
         Encoder(5), Dense(4, cell=tree(), places="dend"), Dense(3, cell=tree(), places="dend"), Dense(3),
-        duration=30.0, window=(10.0, 30.0), seed=2,
+        duration=30.0, window=window, seed=2,
     )  # fmt: skip
 
 
@@ -162,3 +162,36 @@ def test_what_cannot_be_reduced(net):
         learn.reduce(tree(), 1e-3)
     with pytest.raises(UnsupportedError, match="FiniteDifference works on full networks"):
         learn.FiniteDifference().bind(learn.reduce(net, 1e-3), learn.SoftmaxCrossEntropy(), 2)
+    driven = tree()
+    driven.place("IClamp", "dend[0](0.5)", dur=1e9, amp=0.05)
+    with pytest.raises(UnsupportedError, match="layer 1 has IClamp of its own"):
+        learn.reduce(Sequential(Encoder(2), Dense(2, driven, places="dend"), Dense(2)), 1e-3)
+    with pytest.raises(UnsupportedError, match="runs on the CPU"):
+        trainer(learn.reduce(net, 1e-3), device="cuda")
+
+
+def test_a_loss_that_couples_samples_sees_one_moment_at_a_time():
+    """Correlations are over the samples of a batch, and not over their times (of those that are not tiny)."""
+    net = network((25.0, 30.0))
+    reduced, loss = learn.reduce(net, 1e-9), learn.CorrelationDistance(np.eye(3))
+    x = moved(net)
+    a, b = (
+        TransferResistance().bind(n, loss, 6, device="cpu", threads=1).learn(x, SAMPLES / 255.0, LABELS)
+        for n in (net, reduced)
+    )
+    np.testing.assert_allclose(b.gradient, a.gradient, atol=1e-6 * np.abs(a.gradient).max())
+
+
+def test_bits_of_a_training_do_not_depend_on_what_was_shown_before(net, tmp_path):
+    """Numbers that are no bytes, too: two epochs at once, and one, others shown, and another."""
+    x = np.round(np.random.default_rng(3).random((7, 5)), 2)
+    y = np.arange(7) % 3
+    once = trainer(learn.reduce(net, 1e-2))
+    once.fit(x, y, 2)
+    first = trainer(learn.reduce(net, 1e-2), checkpoint=tmp_path / "c.h5")
+    first.predict(x[:2] / 3.0)
+    first.fit(x, y, 1)
+    again = trainer(learn.reduce(net, 1e-2), checkpoint=tmp_path / "c.h5").resume()
+    again.predict(x / 7.0)
+    again.fit(x, y, 2)
+    np.testing.assert_array_equal(again.x, once.x)

@@ -6,7 +6,7 @@ import pytest
 
 from heliox import learn
 from heliox.errors import ModelError, NumericalError
-from tests.learn.layered import samples, trainer
+from tests.learn.layered import GIVEN, LAYERS, TIMES, samples, trainer
 
 X, Y = samples()
 
@@ -72,6 +72,11 @@ def test_early_stopping_keeps_the_best(straight):
     assert h.stopped and h.epochs < 10
     best = int(np.argmin(h.validation_loss))
     assert best == h.epochs - 3
+    epochs, x = h.epochs, t.x
+    assert t.fit(X, Y, 10, validation=(X, (Y + 1) % 3), patience=2).epochs == epochs  # it is lost still
+    np.testing.assert_array_equal(t.x, x)
+    t.fit(X, Y, 10, validation=(X, (Y + 2) % 3), patience=2)  # which other images may not say
+    assert h.epochs >= min(10, epochs + 3)
 
 
 def test_history_is_saved(straight, tmp_path):
@@ -88,6 +93,13 @@ def test_history_is_saved(straight, tmp_path):
         (X, Y[:-1], "24 samples and 23 targets"),
         (np.where(np.arange(len(X))[:, None] == 7, np.nan, X), Y, "sample 7 holds NaN"),
         (X, np.zeros((len(X), 2)), "do not fit 3 outputs"),
+        (np.zeros((0, 8)), [], "there are 0 samples"),
+        (3.0, [0], "samples are an array"),
+        ([["a"] * 8], [0], "samples are an array"),
+        ([[0.0] * 8, [0.0] * 7], [0, 1], "no array of numbers"),
+        (X, None, "targets are labels"),
+        (X, ["one"] * len(X), "targets are labels"),
+        (X + 1j, Y, "not complex"),
     ],
 )
 def test_wrong_data_are_named(straight, x, y, words):
@@ -130,7 +142,24 @@ def test_no_other_file_is_overwritten(tmp_path):
     other = trainer(checkpoint=path, optimizer=learn.SGD(0.1))
     with pytest.raises(ModelError, match="another training: optimizer is"):
         other.resume()
+    timed = learn.Sequential(*LAYERS, duration=20.0, window=(11.0, 20.0), seed=1)
+    coded = learn.Sequential(learn.Encoder(8, learn.RateCode(period=6.0)), *LAYERS[1:], **TIMES, seed=1)
+    for net_ in (timed, coded):
+        with pytest.raises(ModelError, match="another training"):
+            learn.Trainer(net_, **GIVEN, checkpoint=path).resume()
     (tmp_path / "text.h5").write_text("no checkpoint")
     with pytest.raises(ModelError, match="cannot be read as a checkpoint"):
         other.resume(tmp_path / "text.h5")
     assert path.read_bytes() == kept
+
+
+def test_what_no_training_can_be_made_of():
+    for options, words in [
+        ({"batch": 0}, "batch is 0"), ({"batch": 2.5}, "batch is 2.5"), ({"seed": -1}, "seed is -1"),
+        ({"loss": learn.CorrelationDistance(), "batch": 1}, "batch is 1"),
+    ]:  # fmt: skip
+        with pytest.raises(ModelError, match=words):
+            trainer(**options)
+    t = trainer(loss=learn.CorrelationDistance(np.eye(3)))
+    with pytest.raises(ModelError, match="the last has 1"):
+        t.fit(X[:5], Y[:5], 1)

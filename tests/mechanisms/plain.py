@@ -142,7 +142,7 @@ class Runner:
         self.space |= {"item": item, "length": lambda x: float(len(x))}
         for kind in ("uniform", "negexp", "normal", "ipick", "set_seq"):
             self.space[f"random_{kind}"] = lambda s, *a, kind=kind: s.draw(kind, *a)
-        for effect in ("net_send", "net_event", "net_move", "watch", "for_connections"):
+        for effect in ("net_send", "net_send_at", "net_event", "net_move", "watch", "for_connections"):
             self.space[effect] = lambda *a: None
         self.space |= {n: self._note(f, n) for n, f in NOTED.items()}
         self.space |= {f"_plain_{n}": f for n, f in NOTED.items()}

@@ -84,7 +84,7 @@ class Instance:
             "asin": math.asin, "acos": math.acos, "atan2": math.atan2,
             "cos": math.cos, "tan": math.tan, "tanh": math.tanh, "sinh": math.sinh, "cosh": math.cosh,
             "atan": math.atan, "fabs": abs, "floor": math.floor, "ceil": math.ceil, "fmod": math.fmod, "pow": _power,
-            "net_send": lambda delay, flag: cell.send(self, delay, flag), "net_event": lambda t: None,
+            "net_send": lambda delay, flag: cell.send(self, delay, flag), "net_send_at": lambda t, flag: cell.send_at(self, t, flag), "net_event": lambda t: None,
             **template.constants,
         }  # fmt: skip
         for name, f in template.helpers.items():
@@ -208,6 +208,9 @@ class Cell:
 
     def send(self, x: Instance, delay: float, flag: float) -> None:
         self.push(self.t + delay, x, flag, x.weights)
+
+    def send_at(self, x: Instance, t: float, flag: float) -> None:
+        self.push(t, x, flag, x.weights)
 
     def push(self, t: float, x: Instance, flag: float, weights: list[float]) -> None:
         self.serial += 1

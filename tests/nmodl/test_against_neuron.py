@@ -134,6 +134,11 @@ CASES: dict[str, dict] = {
         "v": -45.0,
         "record": ["hinted.n", "ik"],
     },
+    "hinted_range": {
+        "mechanisms": ["hintedr"],
+        "v": -45.0,
+        "record": ["hintedr.n", "hintedr.g", "hintedr.gl", "hintedr.seen", "ik"],
+    },
     "names": {
         "mechanisms": ["names"],
         "v": -65.0,

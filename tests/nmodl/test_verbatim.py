@@ -239,10 +239,10 @@ def test_a_vector_of_spike_times_is_a_list() -> None:
     t = translate(VECTOR)
     assert t.lists == {"spike_times": "ms"} and not t.pointers
     sent: list[tuple[float, float]] = []
-    x = Instance(t, SimpleNamespace(send=lambda _, delay, flag: sent.append((delay, flag))))  # type: ignore[arg-type]
+    x = Instance(t, SimpleNamespace(send_at=lambda _, t, flag: sent.append((t, flag))))  # type: ignore[arg-type]
     assert x.blocks["initial"](0.0, 0.0, [2.0, 7.0]) == (1.0, 2.0)
     index, etime = x.blocks["receive"](2.0, 1.0, 1.0, 2.0, [2.0, 7.0])
-    assert (index, etime) == (2.0, 7.0) and sent == [(2.0, 1.0), (5.0, 1.0)]
+    assert (index, etime) == (2.0, 7.0) and sent == [(2.0, 1.0), (7.0, 1.0)]  # at these times
     assert x.blocks["receive"](7.0, 1.0, 2.0, 7.0, [2.0, 7.0]) == (-1.0, 7.0)
     assert x.blocks["initial"](0.0, 0.0, []) == (-1.0, 0.0)
 

@@ -166,6 +166,35 @@ def test_plays_waiting_for_their_time_find_their_place(model):
     assert np.array_equal(other.var("v").values, sim.var("v").values)
 
 
+@pytest.mark.parametrize("one", [{}, {"device": "emulated"}])
+@pytest.mark.parametrize("other", [{}, {"device": "emulated"}])
+def test_a_member_that_failed_stays_failed(model, one, other):
+    """Where its cells lie in other chunks too: which cell it was, and what is recorded."""
+
+    def made(**options):
+        sim = simulation(model, batch=3, vary=["capacitance.cm"], **options)
+        cm = sim.var("capacitance.cm")
+        values = np.array(cm.values)
+        values[1, [n.startswith("Cell[2].") for n in cm.names]] = -0.5
+        cm[...] = values
+        return sim, sim.record("v")
+
+    with pytest.warns(RuntimeWarning, match="1 of 3 members failed"):
+        sim, v = made(**one)
+        sim.initialize(-65.0)
+        sim.run(5.0)
+        snap = sim.snapshot()
+        assert list(sim.failures) == [1] and "in Cell[2]." in str(sim.failures[1])
+        again, w = made(**other)
+        again.restore(snap)
+        assert str(again.failures[1]) == str(sim.failures[1])
+        for s in (sim, again):
+            s.run(5.0)
+    assert str(again.failures[1]) == str(sim.failures[1])
+    np.testing.assert_array_equal(w.values, v.values[..., -w.values.shape[-1] :])
+    assert np.isnan(w.values[1]).all() and np.isfinite(w.values[[0, 2]]).all()
+
+
 def test_after_a_restore_no_detector_is_added(model):
     """Adding one plans anew, which would lose the state."""
     sim = simulation(model)

@@ -1,6 +1,6 @@
 """VecStim: emits a spike at each of its times, which must ascend (NEURON's vecevent.mod)."""
 
-from heliox.mechanisms.intrinsics import item, length, net_event, net_send
+from heliox.mechanisms.intrinsics import item, length, net_event, net_send_at
 from heliox.mechanisms.template import MechTemp
 
 
@@ -10,7 +10,7 @@ def initial(t, spike_times):
     if length(spike_times) > 0.0:
         etime = item(spike_times, index)
         index = 1.0
-        net_send(etime - t, 1.0)
+        net_send_at(t + etime - t, 1.0)  # as NEURON adds
     return index, etime
 
 
@@ -20,7 +20,7 @@ def receive(flag, t, index, etime, spike_times):
         if index < length(spike_times):
             etime = item(spike_times, index)
             index = index + 1.0
-            net_send(etime - t, 1.0)
+            net_send_at(t + etime - t, 1.0)  # as NEURON adds
         else:
             index = -1.0
     return index, etime
