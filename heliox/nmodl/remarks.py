@@ -142,7 +142,33 @@ def r8_range_without_declaration(p: Program, m: Memory) -> Found:
             yield at, f"RANGE {name} is declared nowhere; declare it in PARAMETER or ASSIGNED"
 
 
+def r9_globals_that_add_up(p: Program, m: Memory) -> Found:
+    """A GLOBAL that is set from what it was: NEURON's instances would take turns."""
+    for _, s in _assigned(p):
+        name = s.target.id
+        if name in m and m[name].kind == "global" and name in read_names([s.value]):
+            yield (
+                s.at,
+                f"{name} is shared by all instances in NEURON, which set it one after another; here every "
+                "instance goes on from its own: make it RANGE, or count it outside",
+            )
+
+
+def r10_rates_that_are_sums(p: Program, m: Memory) -> Found:
+    """``~ A <-> B (a + b, c)``: NEURON's translator writes a + b*A."""
+    for _, s in _statements(p):
+        if isinstance(s, ast.Reaction) and s.kind == "<->":
+            for rate in (s.forward, s.backward):
+                if isinstance(rate, ast.Binary) and rate.op in "+-" and not rate.closed:
+                    yield (
+                        s.at,
+                        "a rate of this reaction is a sum, of which NEURON multiplies only the last term with "
+                        "the concentration; here it is meant as written: put it in parentheses",
+                    )
+
+
 CHECKS: tuple[Callable[[Program, Memory], Found], ...] = (
     r1_units_of_neurons_own, r2_read_only_ion_variables, r3_states_without_equation, r4_unused_parameters,
     r5_blocks_never_solved, r6_currents_never_set, r7_tables_without_depend, r8_range_without_declaration,
+    r9_globals_that_add_up, r10_rates_that_are_sums,
 )  # fmt: skip

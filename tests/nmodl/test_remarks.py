@@ -32,6 +32,15 @@ def said(text: str) -> str:
             "line 7: the TABLE depends on k2",
         ),
         (HEAD.replace("g USEION", "g, gbra USEION") + "ASSIGNED { v ek ik }\n" + END, "line 1: RANGE gbra is declared nowhere"),
+        (
+            "NEURON { SUFFIX x GLOBAL n } ASSIGNED { n } INITIAL { n = n + 1 }",
+            "line 1: n is shared by all instances in NEURON, which set it one after another",
+        ),
+        (
+            "NEURON { SUFFIX x } PARAMETER { a = 1 b = 2 } STATE { A B }\nBREAKPOINT { SOLVE k METHOD sparse }\n"
+            "KINETIC k {\n ~ A <-> B (a + b, (a - b)) }",
+            "line 4: a rate of this reaction is a sum",
+        ),
     ],
 )  # fmt: skip
 def test_remark(text: str, remark: str) -> None:
