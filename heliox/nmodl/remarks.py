@@ -146,7 +146,8 @@ def r9_globals_that_add_up(p: Program, m: Memory) -> Found:
     """A GLOBAL that is set from what it was: NEURON's instances would take turns."""
     for _, s in _assigned(p):
         name = s.target.id
-        if name in m and m[name].kind == "global" and name in read_names([s.value]):
+        shared = name in m and m[name].kind in ("global", "global_assigned")
+        if shared and name in read_names([s.value]):
             yield (
                 s.at,
                 f"{name} is shared by all instances in NEURON, which set it one after another; here every "
@@ -162,8 +163,8 @@ def r10_rates_that_are_sums(p: Program, m: Memory) -> Found:
                 if isinstance(rate, ast.Binary) and rate.op in "+-" and not rate.closed:
                     yield (
                         s.at,
-                        "a rate of this reaction is a sum, of which NEURON multiplies only the last term with "
-                        "the concentration; here it is meant as written: put it in parentheses",
+                        "a rate of this reaction is a sum, of which NEURON multiplies only the last term "
+                        "with the concentration; here it is meant as written: put it in parentheses",
                     )
 
 
