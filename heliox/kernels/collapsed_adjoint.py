@@ -16,7 +16,8 @@ def passed(V, E, onto, w, held, decay, C, gradient, by_bias, error):
     """Of a layer driven from courses ``V[b, i, t]``, with ``E[b, j, t]`` the derivatives by its voltages.
 
     ``onto[m, j, i] w[j, i]`` is what a presynaptic mV adds to mode m in a step, ``held[m]`` what a bias of 1
-    does. ``gradient[b, j, i]`` is by w, ``by_bias[b, j]`` by the bias, ``error[b, i, t]`` by V.
+    does. ``gradient[b, j, i]`` is by w, ``by_bias[b, j]`` by the bias, ``error[b, i, t]`` by V. At 0 mV the
+    derivative of max(V, 0) is 1, as `heliox.mechanisms.derivatives` has it.
     """
     modes, cells, inputs = onto.shape
     times = V.shape[2]
@@ -27,7 +28,7 @@ def passed(V, E, onto, w, held, decay, C, gradient, by_bias, error):
         active = np.empty(inputs, np.int64)
         n = 0
         for i in range(inputs):
-            if V[b, i].max() > 0.0:
+            if V[b, i].max() >= 0.0:
                 active[n] = i
                 n += 1
         rows, waves = (times + 3) // 4 * 4, (modes + 3) // 4 * 4  # four at a time; those beyond are 0
@@ -67,7 +68,7 @@ def passed(V, E, onto, w, held, decay, C, gradient, by_bias, error):
                     gradient[b, j, active[k]] += onto[m, j, active[k]] * grown[m, k]
         for k in range(n):
             for t in range(times):
-                error[b, active[k], t] = back[t, k] if above[t, k] > 0.0 else 0.0
+                error[b, active[k], t] = back[t, k] if V[b, active[k], t] >= 0.0 else 0.0
 
 
 @njit(error_model="numpy", nogil=True, cache=True, parallel=True)

@@ -77,8 +77,16 @@ def moved(net):
     return x + 0.1 * np.random.default_rng(5).standard_normal(len(x))
 
 
-def test_its_adjoint_is_that_of_the_full_network(net, reduced):
-    x = moved(net)
+def lively(net):
+    """Parameters with which no cell is silent, and samples differ in all readouts."""
+    x = np.concatenate([p.initial for p in net.parameters])
+    return np.abs(x) + 0.2 * np.random.default_rng(5).random(len(x))
+
+
+@pytest.mark.parametrize("at", [moved, lively, lambda n: np.concatenate([p.initial for p in n.parameters])])
+def test_its_adjoint_is_that_of_the_full_network(net, reduced, at):
+    """Where biases are 0 too, and cells stand at the kink before anything comes in."""
+    x = at(net)
     wanted, found = (gradient(n, learn.Adjoint(), x) for n in (net, reduced))
     np.testing.assert_allclose(found.readout, wanted.readout, rtol=1e-7, atol=1e-10)
     at = 0
@@ -89,10 +97,13 @@ def test_its_adjoint_is_that_of_the_full_network(net, reduced):
         np.testing.assert_allclose(found.gradient[piece], wanted.gradient[piece], atol=1e-7 * size)
 
 
-@pytest.mark.parametrize("loss", [learn.SoftmaxCrossEntropy(), learn.CorrelationDistance(np.eye(3))])
-def test_its_adjoint_is_its_own_derivative_at_any_tolerance(net, loss):
+@pytest.mark.parametrize(
+    ("loss", "at"),
+    [(learn.SoftmaxCrossEntropy(), moved), (learn.CorrelationDistance(np.eye(3)), lively)],
+)
+def test_its_adjoint_is_its_own_derivative_at_any_tolerance(net, loss, at):
     rough = learn.reduce(net, 3e-2)
-    x, samples = moved(net), SAMPLES / 255.0
+    x, samples = at(net), SAMPLES / 255.0
     learner = learn.Adjoint().bind(rough, loss, 6, threads=2)
     found = learner.learn(x, samples, LABELS).gradient
 
@@ -104,6 +115,7 @@ def test_its_adjoint_is_its_own_derivative_at_any_tolerance(net, loss):
     for d in directions:
         slope = (value(x + h * d) - value(x - h * d)) / (2.0 * h)
         np.testing.assert_allclose(found @ d, slope, rtol=1e-5, atol=1e-9)
+    assert np.abs(found).max() > 1e-4
 
 
 def test_a_layer_that_is_silent_learns_nothing(reduced):
@@ -174,12 +186,13 @@ def test_a_loss_that_couples_samples_sees_one_moment_at_a_time():
     """Correlations are over the samples of a batch, and not over their times (of those that are not tiny)."""
     net = network((25.0, 30.0))
     reduced, loss = learn.reduce(net, 1e-9), learn.CorrelationDistance(np.eye(3))
-    x = moved(net)
+    x = lively(net)
     a, b = (
         TransferResistance().bind(n, loss, 6, device="cpu", threads=1).learn(x, SAMPLES / 255.0, LABELS)
         for n in (net, reduced)
     )
     np.testing.assert_allclose(b.gradient, a.gradient, atol=1e-6 * np.abs(a.gradient).max())
+    assert np.abs(a.gradient).max() > 1e-3
 
 
 def test_bits_of_a_training_do_not_depend_on_what_was_shown_before(net, tmp_path):
