@@ -190,7 +190,7 @@ def test_reset_initialize_snapshot_and_restore(tmp_path, alone):
     with pytest.raises(ModelError, match="another model"):
         other.restore(snap)
     swapped = Simulation(sim.model, batch=B, vary=VARY, progress=False)
-    with pytest.raises(ModelError, match="the same vary, plays"):
+    with pytest.raises(ModelError, match="the same vary and plays"):
         swapped.restore(snap)
 
 
