@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection
 from typing import Any
 
@@ -370,5 +369,5 @@ class Simulation:
     def __repr__(self) -> str:
         return (
             f"<heliox.Simulation of {self.model!r}, batch {self.batch}, dt {self.dt:g} ms, math {self.math}, "
-            f"{re.split('[,;]', self.device)[0]}, t = {self.t:g} ms>"
+            f"{backend.name if (backend := self.draft.options.backend) else 'CPU'}, t = {self.t:g} ms>"
         )

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine import guard
 from heliox.engine.fill import fill, weight_addresses
+from heliox.engine.indices import entries
 from heliox.engine.plan import Plan
 from heliox.engine.start import Start
 from heliox.errors import DeviceError
@@ -319,8 +320,7 @@ class Engine:
     def drain_spikes(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
         """Spikes since the last drain: member, time (ms), source index; the record is emptied."""
         counts = self.QN[:, events.SPIKES]
-        group = np.repeat(np.arange(self.groups), counts)
-        place = np.arange(len(group)) - np.repeat(np.cumsum(counts) - counts, counts)
+        group, place = entries(counts)
         source = self._look("SI")[group, place] & ((1 << events.HOPS) - 1)
         member, t = group // self.plan.chunks, self._look("SF")[group, place]
         self.QN[:, events.SPIKES] = 0

@@ -34,3 +34,9 @@ class Indices:
     def joined(self) -> NDArray[np.int32]:
         """All lists, and a number behind them: never empty."""
         return np.concatenate([*self._parts, np.zeros(1, np.int32)])
+
+
+def entries(counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column of the first `counts` entries of each row."""
+    row = np.repeat(np.arange(len(counts)), counts)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)

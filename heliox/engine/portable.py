@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from heliox.engine.engine import QUEUE_ROOM, SPIKE_ROOM, Engine, Snapshot
 from heliox.engine.fill import weight_addresses
+from heliox.engine.indices import entries
 from heliox.engine.plan import Plan
 from heliox.solver import events
 
@@ -64,7 +65,7 @@ def state(engine: Engine) -> dict[str, NDArray]:
     plan = engine.plan
     A, QN, QF, QI = engine.A, engine.QN, engine.QF, engine.QI
     at = np.concatenate(list(places(plan).values()))
-    group, k = _filled(QN[:, events.EVENTS])
+    group, k = entries(QN[:, events.EVENTS])
     member, chunk = np.divmod(group, plan.chunks)
     rank, target, connection = QI[group, k].T
     mechanism = target >> 32
@@ -75,7 +76,7 @@ def state(engine: Engine) -> dict[str, NDArray]:
         what[here, 3] = _global(plan, m, chunk[here], target[here] & 0xFFFFFFFF)
     when = QF[group, k]
     order = np.lexsort((rank, when[:, 1], when[:, 0], member))
-    group, k = _filled(QN[:, events.SPIKES])
+    group, k = entries(QN[:, events.SPIKES])
     by_member = QN[:, COUNTERS].reshape(plan.batch, plan.chunks, len(COUNTERS))
     cells = np.asarray(plan.partition.cell, np.int64)
     ran = (QN[:, events.STATUS] == events.RUNAWAY).reshape(plan.batch, plan.chunks)[:, cells]
@@ -92,6 +93,18 @@ def state(engine: Engine) -> dict[str, NDArray]:
         "failed": np.stack([lost, cell, QN[at_fault, events.STEP]], axis=1),
         "failed_times": engine.T[at_fault],
     }
+
+
+def fits(plan: Plan, arrays: dict[str, NDArray]) -> bool:
+    """Whether arrays have the names and shapes of a `state` of a plan."""
+    sent, spiked, lost = (arrays[x].shape[:1] if x in arrays else () for x in ("events", "spikes", "failed"))
+    shapes = {
+        "values": (plan.batch, sum(len(at) for at in places(plan).values())),
+        "event_times": (*sent, 3), "events": (*sent, 5), "spike_times": spiked, "spikes": (*spiked, 2),
+        "counters": (plan.batch, len(COUNTERS)), "times": (plan.batch,), "failed": (*lost, 3),
+        "failed_times": lost,
+    }  # fmt: skip
+    return shapes == {name: array.shape for name, array in arrays.items()}
 
 
 def restore(engine: Engine, t: float, arrays: dict[str, NDArray]) -> None:
@@ -131,16 +144,10 @@ def _room(counts: Ints, least: int, have: int) -> int:
     return max(have, int(counts.max(initial=0)) + least)
 
 
-def _filled(counts: Ints) -> tuple[Ints, Ints]:
-    """Row and column of the first `counts` entries of each row."""
-    row = np.repeat(np.arange(len(counts)), counts)
-    return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-
-
 def _counted(rows: Ints, counts: Ints) -> tuple[Ints, Ints]:
     """The same of entries that belong into `rows`, whose numbers are left in `counts`."""
     counts[:] = np.bincount(rows, minlength=len(counts))
-    return _filled(counts)
+    return entries(counts)
 
 
 def _home(plan: Plan, mechanism: int) -> tuple[Ints, Ints]:

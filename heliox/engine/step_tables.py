@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from heliox.engine.indices import Indices
+from heliox.engine.indices import Indices, entries
 from heliox.engine.plan import Plan
 from heliox.kernels.context import W
 from heliox.kernels.stages import Kernel
@@ -233,8 +233,7 @@ def _present(plan: Plan, kernel: Kernel, rows: NDArray[np.int32]) -> NDArray[np.
 
 def _tiles(code: int, count: NDArray, width: int) -> NDArray[np.int32]:
     number = -(-count // width) if width else (count > 0).astype(np.int64)
-    chunk = np.repeat(np.arange(len(count)), number)
-    place = np.arange(len(chunk)) - np.repeat(np.cumsum(number) - number, number)
+    chunk, place = entries(number)
     return np.stack([np.full(len(chunk), code), chunk, place * width], axis=1).astype(np.int32)
 
 

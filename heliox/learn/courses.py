@@ -23,6 +23,7 @@ from heliox.simulation import Simulation
 Array = NDArray[np.float64]
 MOST = 1024  # courses that are kept
 WHITE = 255.0  # bytes come as parts of it
+BYTES = np.arange(int(WHITE) + 1) / WHITE
 
 
 class Courses:
@@ -73,7 +74,7 @@ class Courses:
         """
         whole = all(map(_are_bytes, given))
         if whole:
-            wanted = np.arange(int(WHITE) + 1) / WHITE
+            wanted = BYTES
         else:
             wanted = np.unique(np.concatenate([np.unique(x) for x in given]))
         if np.array_equal(wanted, self.levels):

@@ -146,6 +146,17 @@ class Network:
         return f"<heliox learn.Network: {n} parameters, {self.inputs} inputs, {self.outputs} outputs>"
 
 
+def array_of(x: ArrayLike, what: str, wanted: str) -> NDArray:
+    """What was given as an array of numbers; ModelError if it is none."""
+    try:
+        a = np.asarray(x)
+    except ValueError as e:
+        raise ModelError(f"{what} are no array of numbers: {e}") from None
+    if a.dtype.kind not in "buif" or a.ndim == 0:
+        raise ModelError(f"{what} are {wanted}, not {a.dtype} of shape {a.shape}")
+    return a
+
+
 def samples_of(net: Net, x: ArrayLike) -> NDArray:
     """Samples (k, inputs) as they are given: finite numbers, or bytes; images row by row.
 
@@ -154,14 +165,7 @@ def samples_of(net: Net, x: ArrayLike) -> NDArray:
     ModelError
         For samples of another size, or NaN.
     """
-    try:
-        a = np.asarray(x)
-    except ValueError as e:
-        raise ModelError(f"samples are no array of numbers: {e}") from None
-    if a.dtype.kind not in "buif" or a.ndim == 0:
-        raise ModelError(
-            f"samples are an array (n, {net.inputs}) of numbers, not {a.dtype} of shape {a.shape}"
-        )
+    a = array_of(x, "samples", f"an array (n, {net.inputs}) of numbers")
     out = a.reshape(len(a), int(np.prod(a.shape[1:]))) if a.ndim > 1 else a[None]
     if out.shape[1] != net.inputs:
         shape = " x ".join(map(str, a.shape[1:])) or "single numbers"

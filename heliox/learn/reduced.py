@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from heliox.engine import collapsed
 from heliox.errors import ModelError, UnsupportedError
 from heliox.frontend.cell import Cell
-from heliox.learn.courses import Courses, Responses
+from heliox.learn.courses import BYTES, Courses, Responses
 from heliox.learn.layers import Dense, Graded
 from heliox.learn.readout import samples_read, window_steps
 from heliox.learn.reduction import Reduced, reduced_tree
@@ -148,9 +148,9 @@ class ReducedForward:
         self._soma = [
             int(np.searchsorted(t.inputs, t.outputs[0])) for t in net.trees
         ]  # the bias is at the soma
-        self._given = {
+        self._onto = {
             k: (layer.gain * t.B[:, self._column[k - 1]], layer.bias_gain * t.B[:, self._soma[k - 1]])
-            for k, (layer, t) in enumerate(zip(net.layers[1:], net.trees), 1)
+            for k, (layer, t) in enumerate(zip(net.layers[2:], net.trees[1:]), 2)
         }  # what 1 mV and a weight of 1, and a bias of 1, add to modes in a step
         tree, powers = net.trees[0], np.arange(self.steps + 1)[:, None]
         self._base = tree.rest[0] + (tree.decay**powers * tree.start) @ tree.C[0]
@@ -184,7 +184,7 @@ class ReducedForward:
             )
         ]  # fmt: skip
         for k in range(2, len(self.net.layers)):
-            tree, (w, bias), (onto, held) = self.net.trees[k - 1], self.values(k), self._given[k]
+            tree, (w, bias), (onto, held) = self.net.trees[k - 1], self.values(k), self._onto[k]
             out.append(
                 collapsed.passed(
                     out[-1], onto * w, held[:, None] * bias, tree.decay, tree.start, tree.C[0],
@@ -205,7 +205,7 @@ class ReducedForward:
         """
         out: list[tuple[Array, Array]] = []
         for k in range(len(courses), 1, -1):
-            tree, (w, _), (onto, held) = self.net.trees[k - 1], self.values(k), self._given[k]
+            tree, (w, _), (onto, held) = self.net.trees[k - 1], self.values(k), self._onto[k]
             by_weight, by_bias, error = collapsed.passed_adjoint(
                 courses[k - 2], error, onto, w, held, tree.decay, tree.C[0], self.threads
             )
@@ -229,7 +229,7 @@ class ReducedForward:
 
     def prepare(self, *samples: Array) -> None:
         """Simulate the encoder for the numbers of all these samples (or bytes), and for no others."""
-        if self.courses.begin(*(np.array([0.0, 1.0]) if x.dtype == np.uint8 else x for x in samples)):
+        if self.courses.begin(*(BYTES if x.dtype == np.uint8 else x for x in samples)):
             self._respond()
 
     def _respond(self) -> None:

@@ -28,7 +28,7 @@ class ReducedAdjoint:
         readout = forward.readout(courses[-1])
         loss, slope = self.loss.value_and_gradient(readout, targets)
         error = np.zeros(courses[-1].shape)
-        error[:, :, forward.read] = slope[:, :, None] / error[0, 0, forward.read].size
+        error[:, :, forward.read] = slope[:, :, None] / (forward.read.stop - forward.read.start)
         parts: list[Array] = []
         for layer, (by_weight, by_bias) in zip(
             self.net.layers[1:], forward.adjoint(samples, courses, error), strict=True

@@ -17,7 +17,7 @@ from heliox.learn import checkpoint
 from heliox.learn.checkpoint import Progress
 from heliox.learn.forward import Forward
 from heliox.learn.history import History
-from heliox.learn.network import Net, numbers, samples_of
+from heliox.learn.network import Net, array_of, numbers, samples_of
 from heliox.learn.optimisers import Optimiser
 from heliox.learn.reduced import ReducedForward, ReducedSequential
 from heliox.learn.rules import Criterion, Rule
@@ -338,12 +338,7 @@ class Trainer:
     def _data(self, samples: ArrayLike, targets: ArrayLike) -> tuple[Array, NDArray]:
         """Checked samples and targets."""
         x = samples_of(self.net, samples)
-        try:
-            y = np.asarray(targets)
-        except ValueError as e:
-            raise ModelError(f"targets are no array of numbers: {e}") from None
-        if y.dtype.kind not in "buif" or y.ndim == 0:
-            raise ModelError(f"targets are labels (n,) or numbers (n, {self.net.outputs}), not {y.dtype}")
+        y = array_of(targets, "targets", f"labels (n,) or numbers (n, {self.net.outputs})")
         if len(x) == 0 or len(x) != len(y):
             raise ModelError(f"there are {len(x)} samples and {len(y)} targets")
         if y.ndim == 1:

@@ -64,15 +64,14 @@ def at_time(te: Expr, at: int) -> Expr:
 def sent(call: Call) -> Call:
     """`net_send` as NEURON writes it, ``t + `` before the text of the delay: terms of a sum one by one."""
 
-    def after(e: Expr) -> Expr:
+    def after(e: Expr) -> Binary:
         if isinstance(e, Binary) and e.op in "+-" and not e.closed:
             return Binary(e.op, after(e.a), e.b, e.at)
         return Binary("+", Name("t", call.at), e, call.at)
 
     delay, flag = call.args
-    if isinstance(delay, Binary) and delay.op in "+-" and not delay.closed:
-        return Call("net_send_at", (after(delay), flag), call.at)
-    return call
+    time = after(delay)
+    return call if time.b is delay else Call("net_send_at", (time, flag), call.at)
 
 
 def ghk(args: tuple[Expr, ...], at: int) -> Expr:

@@ -83,15 +83,14 @@ class Snapshot:
             raise ModelError(
                 f"the snapshot is of a batch of {self.batch}, and this simulation has {plan.batch}"
             )
-        spans = portable.spans(plan)
-        if self.kind != kind(plan):
+        if self.kind != kind(plan) or not portable.fits(plan, self.arrays):
             raise ModelError(
                 "the snapshot holds other variables; make the Simulation as the other was made: the same "
                 "vary and plays, and i_membrane_ recorded in both or in none"
             )
         delay = plan.head["delay"]
         if delay.store == "A":
-            delays = self.arrays["values"][:, spans["delay"]][:, plan.connection_rank]
+            delays = self.arrays["values"][:, portable.spans(plan)["delay"]][:, plan.connection_rank]
             if (delays < plan.partition.least).any():
                 raise ModelError(
                     "the snapshot holds delays of members that are shorter than this simulation is planned "

@@ -208,3 +208,11 @@ def test_bits_of_a_training_do_not_depend_on_what_was_shown_before(net, tmp_path
     again.predict(x / 7.0)
     again.fit(x, y, 2)
     np.testing.assert_array_equal(again.x, once.x)
+
+
+def test_bytes_and_other_numbers_are_prepared_together(net):
+    t = trainer(learn.reduce(net, 1e-2))
+    x = np.full((2, 5), 0.3137)
+    t.fit(SAMPLES, LABELS, 1, validation=(x, [0, 1]))
+    levels = t.net.forward(None).courses.levels
+    assert np.isin([*(SAMPLES / 255.0).ravel(), 0.3137], levels).all() and len(levels) == 257

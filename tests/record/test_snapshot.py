@@ -220,6 +220,12 @@ def test_what_does_not_fit(model, tmp_path):
         other.restore(path)
     with pytest.raises(ModelError, match="holds other variables"):
         simulation(model).restore(replace(snap, kind="another"))
+    for name, array in snap.arrays.items():
+        short = {**snap.arrays, name: array[..., :-1] if array.size else array[None]}
+        fewer = {n: a for n, a in snap.arrays.items() if n != name}
+        for arrays in (short, fewer):
+            with pytest.raises(ModelError, match="holds other variables"):
+                simulation(model).restore(replace(snap, arrays=arrays))
 
 
 def test_damaged_files(model, tmp_path):
