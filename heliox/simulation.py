@@ -88,7 +88,9 @@ class Simulation:
     ) -> None:
         choose("math", math, ("fast", "libm"))
         choose("mode", mode, ("auto", "fused", "streams"))
-        backend, self.device = choose_device(device, math, mode, batch, adjoint is not None)
+        backend, self.device = choose_device(
+            device, math, mode, batch, adjoint is not None and adjoint.tangent
+        )
         choose("order", order, ("neuron", "contraction"))
         if batch < 1 or batch != int(batch):
             raise ModelError(f"batch is {batch}; it must be a whole number of at least 1")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heliox.engine.backwards import Backwards
 from heliox.engine.engine import Engine, Snapshot
 from heliox.engine.plan import Plan
 from heliox.errors import ModelError, NumericalError
@@ -16,7 +17,6 @@ from heliox.kernels.program import Adjoint
 from heliox.model.names import Names
 from heliox.solver import events, tape
 
-LOG_ROOM = 64
 MEMORY = 2_000_000_000  # bytes that a tape may take unless told otherwise
 SURROGATES = ("sigmoid", "triangle", "exponential")
 
@@ -142,7 +142,7 @@ class Differentiator:
         self, engine: Engine, *, memory: int | None = None, surrogate: Surrogate | None = None
     ) -> None:
         self.engine, self.memory, self.surrogate = engine, memory, surrogate
-        self.B = np.zeros_like(engine.A)
+        self.B = np.zeros(engine.plan.A_size + 1)
         self.R = np.zeros((1, 0))
         self.RB = np.zeros((1, 0))
         self.schedule: Schedule | None = None
@@ -164,7 +164,7 @@ class Differentiator:
         """What `R` and `RB` hold: places in A (below 0: ``-1 - place`` in P)."""
         base = self.plan.G[:, self._column("BASE")]
         group = np.where(addresses >= 0, np.searchsorted(base, addresses, side="right") - 1, 0)
-        order = np.argsort(group, kind="stable")
+        order = np.lexsort((addresses, group))  # equal ones side by side, in their order
         self._columns = np.empty(len(addresses), np.intp)
         self._columns[order] = np.arange(len(addresses))
         self._table = np.zeros((len(addresses), 3), np.int64)
@@ -185,7 +185,7 @@ class Differentiator:
         e = self.engine
         e.drain_spikes()
         self._first = e.snapshot()
-        self.schedule = schedule(steps, self.row_bytes, self._checkpoint_bytes(), self.memory)
+        self.schedule = schedule(steps, self.row_bytes, e.state_bytes, self.memory)
         self._start = e.step
         self._steps = steps
         self._spikes = []
@@ -211,26 +211,15 @@ class Differentiator:
         self._taped = (steps - min(s.piece, steps) if s.pieces == 1 else (s.pieces - 1) * s.piece, steps)
         return self.R[:, self._columns]
 
-    def _checkpoint_bytes(self) -> int:
-        e = self.engine
-        return e.A.nbytes + e.QF.nbytes + e.QI.nbytes + e.QN.nbytes + e.SF.nbytes + e.SI.nbytes
-
     def _piece(self, n: int, taped: bool, first_time: bool = True) -> None:
         """Advance n steps in one call, with or without the tape."""
         e = self.engine
         self._arrange(n)
         e.QN[:, events.LOGGED] = 0
-        if taped:
-            rows = self.plan.G[:, self._column("ROW")]
-            size = rows * n
-            self.plan.G[:, self._column("TAPE")] = np.cumsum(size) - size
-            if len(e.TP) < size.sum():
-                e.TP = np.empty(int(size.sum()))
-            if not e.LI.shape[1]:
-                e.make_log_room(LOG_ROOM)
-        else:
-            e.TP = e.TP if len(e.TP) == 0 else np.empty(0)
-            e.LI, e.LF = e.LI[:, :0], e.LF[:, :0]
+        size = self.plan.G[:, self._column("ROW")] * n
+        self.plan.G[:, self._column("TAPE")] = np.cumsum(size) - size
+        e.tape(int(size.sum()) if taped else 0)
+        self._began = e.T.copy()
         e.advance(n)
         if first_time or taped:
             self._note_spikes(taped)
@@ -254,7 +243,7 @@ class Differentiator:
         if self.schedule is None:
             raise ModelError("backward comes after forward")
         e = self.engine
-        self.B = np.zeros_like(e.A)
+        self.B = np.zeros(self.plan.A_size + 1)
         self.RB = np.zeros_like(self.R)
         self.RB[:, self._columns] = RB
         for first, n in self._pieces():
@@ -273,7 +262,7 @@ class Differentiator:
         Adjoints of v are then those of the voltages that `initialize` was given.
         """
         self.engine.restore(self._first)
-        cache.call(self.engine.module.reverse_initial, *self._arguments(0, 0))
+        cache.call(self.engine.module.reverse_initial, *self._sweep(0, 0).arguments(self.engine))
 
     def coefficients(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Behind `backward` with an `Adjoint` with geometry: adjoints of a and b, each (B, nodes)."""
@@ -320,19 +309,14 @@ class Differentiator:
         yield from self._bisected(low, middle)
 
     def _reverse(self, first: int, n: int) -> None:
-        e = self.engine
         self._spike_tables(self._start + first, n)
-        with threads.use(e.threads if self.plan.program.parallel else 1):
-            cache.call(e.module.reverse, *self._arguments(first, n))
+        self.engine.reverse(self._sweep(first, n))
 
-    def _arguments(self, first: int, n: int) -> tuple:
-        e, p = self.engine, self.plan
+    def _sweep(self, first: int, n: int) -> Backwards:
         s = self.surrogate or Surrogate()
-        return (
-            e.A, e.P, p.I, p.G, e.QF, e.QI, e.QN, e.SF, e.SI, p.FAN, p.CI, p.SR, e.R, e.RA, e.TP, e.LF,
-            e.LI, e.T, self.B, self.RB, self._SB, self._SP, p.order, n, self._start + first, first, p.dt,
-            s.width,
-            SURROGATES.index(s.kind),
+        kind = SURROGATES.index(s.kind)
+        return Backwards(
+            self.B, self.RB, self._SB, self._SP, n, self._start + first, first, s.width, kind
         )  # fmt: skip
 
     def _spike_tables(self, first: int, n: int) -> None:
@@ -368,10 +352,12 @@ class Differentiator:
                     e.LI[g, k, tape.LOG_SPIKE] = places.get(key, -1)
 
     def _middles(self, g: int, n: int) -> NDArray[np.float64]:
-        """Times of the middle of the steps on the tape."""
-        row = self.plan.G[g]
-        at, size = int(row[self._column("TAPE")]), int(row[self._column("ROW")])
-        return self.engine.TP[at : at + size * n : size]
+        """Times of the middle of the steps on the tape, as a run adds them up."""
+        t, half, out = float(self._began[g]), 0.5 * self.plan.dt, np.empty(n)
+        for k in range(n):
+            out[k] = t + half
+            t = out[k] + half
+        return out
 
     # ------------------------------------------------------------------ tangents
 
@@ -388,7 +374,7 @@ class Differentiator:
         self.RB[0] = np.where(at >= 0, self.B[np.maximum(at, 0)], 0.0)
         self._spike_tables(self._start, self.schedule.steps)
         with threads.use(self.engine.threads if self.plan.program.parallel else 1):
-            cache.call(self.engine.module.tangent, *self._arguments(0, self.schedule.steps))
+            cache.call(self.engine.module.tangent, *self._sweep(0, self.schedule.steps).arguments(self.engine))
         return self.RB[:, self._columns]
 
     # ------------------------------------------------------------------ errors

@@ -19,7 +19,7 @@ def choose(what: str, value: str, legal: tuple[str, ...]) -> None:
         raise ModelError(f"{what} {value!r}; {nearest(str(value), legal)}")
 
 
-def choose_device(device: str, math: str, mode: str, batch: int, adjoint: bool) -> tuple[Any, str]:
+def choose_device(device: str, math: str, mode: str, batch: int, tangent: bool) -> tuple[Any, str]:
     """What runs the kernels of a step, None for the CPU engine; and a line that says what was taken and why.
 
     ``"auto"`` takes a GPU that works, where what is asked for runs there; ``"emulated"`` runs a GPU's kernels
@@ -39,7 +39,7 @@ def choose_device(device: str, math: str, mode: str, batch: int, adjoint: bool) 
         raise DeviceError(f"device {device!r}; {nearest(device, legal)}")
     problems = [
         *(["math='libm' is the C library's arithmetic, which only the CPU has"] if math == "libm" else []),
-        *(["gradients run on the CPU only in this version"] if adjoint else []),
+        *(["tangents (jvp) run on the CPU only in this version"] if tangent else []),
         *(["mode='fused' is not available in this version; use 'streams'"] if mode == "fused" else []),
         *([f"batch is {batch}, and at most {MOST_MEMBERS} members run"] if batch > MOST_MEMBERS else []),
     ]

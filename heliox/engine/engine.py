@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine import guard
+from heliox.engine.backwards import Backwards
 from heliox.engine.fill import fill, weight_addresses
 from heliox.engine.indices import entries
 from heliox.engine.plan import Plan
@@ -29,6 +30,8 @@ from heliox.solver import events, tape
 QUEUE_ROOM = 256
 SPIKE_ROOM = 256
 PIECE = 256
+LOG_ROOM = 64  # delivered events of a group, to begin with
+STATE = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T")  # what changes in a run
 CALL_SECONDS = 0.2  # Python is met at least this often: Ctrl-C, progress
 
 
@@ -161,11 +164,10 @@ class Engine:
     def snapshot(self) -> Snapshot:
         """A copy of everything that changes in a run."""
         self.settle()
-        names = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T")
         return Snapshot(
             self.t,
             self.step,
-            {n: getattr(self, n).copy() for n in names},
+            {n: getattr(self, n).copy() for n in STATE},
             self.plan.model.hash,
             self.plan.batch,
         )
@@ -423,6 +425,32 @@ class Engine:
         extra = max(0, rows - self.LI.shape[1])
         self.LI = np.pad(self.LI, ((0, 0), (0, extra), (0, 0)))
         self.LF = np.pad(self.LF, ((0, 0), (0, extra), (0, width - self.LF.shape[2])))
+
+    def tape(self, size: int) -> None:
+        """Make room for a tape of `size` numbers, and for a log; 0: neither is written."""
+        if size and len(self.TP) < size:
+            self.TP = np.empty(size)
+        elif not size and len(self.TP):
+            self.TP = np.empty(0)
+        self.log(bool(size))
+
+    def log(self, wanted: bool) -> None:
+        """Whether delivered events are noted."""
+        rows = self._look("LI").shape[1]
+        if wanted and not rows:
+            self.make_log_room(LOG_ROOM)
+        elif rows and not wanted:
+            self.LI, self.LF = self.LI[:, :0], self.LF[:, :0]
+
+    def reverse(self, b: Backwards) -> None:
+        """From the last step on the tape back to the first."""
+        with threads.use(self.threads if self.plan.program.parallel else 1):
+            cache.call(self.module.reverse, *b.arguments(self))
+
+    @property
+    def state_bytes(self) -> int:
+        """Of a snapshot."""
+        return sum(self._look(n).nbytes for n in STATE)
 
     def _make_spike_room(self, spikes: int) -> None:
         have = self.SF.shape[1]

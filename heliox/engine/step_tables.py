@@ -87,7 +87,17 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int, lanes: int | 
             size = results[k] * p.count
             H[:, columns[f"{name}_X"]] = room + np.cumsum(size) - size
             room += int(size.sum())
+    if plan.program.adjoint is not None:
+        H[:, columns["TAPED"]] = [lists.add(taped(plan, c)) for c in range(plan.chunks)]
     return StepTables(H, lists.joined(), room, near_words, *_heard(plan))
+
+
+def taped(plan: Plan, chunk: int) -> NDArray[np.int64]:
+    """Places, from the chunk's base on, of what a row of the tape holds behind the time."""
+    first, count = (int(plan.G[chunk, plan.program.columns[c]]) for c in ("RANGES", "RANGE_N"))
+    at, n = plan.I[first : first + 2 * count].reshape(-1, 2).astype(np.int64).T
+    run, place = entries(n)
+    return at[run] + place
 
 
 def _grouped(key: NDArray, n: int) -> tuple[NDArray, NDArray]:
@@ -218,6 +228,21 @@ def tiles(plan: Plan, kernel: Kernel) -> NDArray[np.int32]:
             together = p.how in ("serial", "diffuse")
             rows.append(_tiles(p.mechanism, plan.placements[p.mechanism].count, 0 if together else W))
     return np.concatenate(rows) if rows else np.empty((0, 3), np.int32)
+
+
+def row_tiles(plan: Plan, part: str = "") -> NDArray[np.int32]:
+    """Rows (end, chunk, first) of what blocks save or load of a row of the tape: a part of it, or all."""
+    G, columns = plan.G[: plan.chunks], plan.program.columns
+    if not part:
+        begin, size = np.zeros(plan.chunks, np.int64), G[:, columns["ROW"]] - 1
+    else:
+        begin = G[:, columns[f"{part}_ROW"]] - 1
+        at, count = G[:, columns[f"{part}_RANGES"]], G[:, columns[f"{part}_RANGE_N"]]
+        size = np.array([plan.I[a + 1 : a + 2 * n : 2].sum() for a, n in zip(at, count, strict=True)])
+    out = _tiles(0, size.astype(np.int64), W)
+    out[:, 0] = (begin + size)[out[:, 1]]
+    out[:, 2] += begin[out[:, 1]].astype(np.int32)
+    return out
 
 
 def _present(plan: Plan, kernel: Kernel, rows: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -7,18 +7,21 @@ meets it only at its portions' ends (docs/design.md, section 8).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine import guard
+from heliox.engine.backwards import Backwards
 from heliox.engine.engine import QUEUE_ROOM, SPIKE_ROOM, Engine
 from heliox.engine.mirror import Mirror, Mirrored
 from heliox.engine.plan import Plan
 from heliox.engine.references import watched
-from heliox.engine.step_tables import FEW_GROUPS, WARP, step_tables, tiles
+from heliox.engine.step_reverse import StepReverse
+from heliox.engine.step_tables import FEW_GROUPS, WARP, row_tiles, step_tables, tiles
 from heliox.errors import DeviceError
 from heliox.kernels.context import W
 from heliox.kernels.stages import Stages
@@ -34,9 +37,12 @@ SPREAD_NODES = 100_000  # from here on memory traffic counts for more than the n
 SOLVERS = (1056, 128), (FEW_GROUPS, 256), (-1, 512)  # threads of a block that solves, beyond so many blocks
 PACKED_GROUPS = 2048  # from here on a group's events are a thread's, not a block's
 MOST_MEMBERS = 65_535  # rows of a grid
-CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R")  # by a run
+CHANGED = ("A", "QF", "QI", "QN", "SF", "SI", "EX", "T", "R", "LF", "LI")  # by a run
 SAMPLES = 4096  # of a recording between two collections, and
 SAMPLE_BYTES = 1 << 28  # what they may take
+
+
+Launches = list[list[Callable[[Any], None]]]  # stages of what runs side by side
 
 
 def _check_memory(plan: Plan, backend: Any) -> None:
@@ -69,6 +75,7 @@ class StepEngine(Engine):
 
     A, P, QF, QI, QN = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
     SF, SI, EX, T, R, RA = Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored(), Mirrored()
+    LF, LI = Mirrored(), Mirrored()
 
     def __init__(
         self, plan: Plan, backend: Any, *, together: bool = True, spread: bool | None = None,
@@ -84,9 +91,10 @@ class StepEngine(Engine):
         self._signatures = {n: names(s) for n, s in self.kernels.signatures().items()}
         self._kernel_text = module_text(self.kernels, backend.target)
         self._laid = False
-        self._version = -1
-        self._solvers = next(threads for most, threads in SOLVERS if self.groups > most)
-        self._limit = self.limit
+        self._version: tuple[Any, ...] = ()
+        self._taping = False
+        self._back: StepReverse | None = None
+        self.solvers = next(threads for most, threads in SOLVERS if self.groups > most)
 
     def _lay(self) -> None:
         """Compile the kernels, and lay what never changes on the device: once, when the first run begins."""
@@ -105,7 +113,7 @@ class StepEngine(Engine):
             "_FC": up(tables.FC), "_X": zeros((tables.room * members + 1,), np.float64),
             "_CTL": zeros((CONTROLS,), np.int64), "_SC": zeros((self.groups, W), np.float64),
             "_PN": zeros((2, members), np.int32), "_PULLED": zeros((self.groups, 2), np.int64),
-            "_TP": up(self.TP), "_LF": up(self.LF), "_LI": up(self.LI),
+            "_TP": zeros((1,), np.float64),
         }  # fmt: skip
         self._lists(LIST_ROOM if plan.chunks > 1 else 1)
         self._looks = self._watched().copy()
@@ -119,6 +127,8 @@ class StepEngine(Engine):
         self._tiles = {k.name: up(tiles(plan, k)) for k in self.kernels.kernels}
         nodes = next(k for k in self.kernels.kernels if k.over == "nodes")
         self._tiles["begin_step"] = self._tiles[nodes.name]
+        if plan.program.adjoint is not None:
+            self._tiles["save_row"] = up(row_tiles(plan))
         self._laid = True
 
     def _lists(self, room: int) -> None:
@@ -133,46 +143,48 @@ class StepEngine(Engine):
         self.mirror.version += 1
 
     def _watched(self) -> NDArray[np.int64]:
-        """Columns of G that recordings set."""
-        return self.plan.G[:, [self.plan.program.columns[c] for c in ("REC0", "REC1", "ICAP")]]
+        """Columns of G that recordings and tapes set."""
+        return self.plan.G[:, [self.plan.program.columns[c] for c in ("REC0", "REC1", "ICAP", "TAPE")]]
 
     # ------------------------------------------------------------------ launches
 
     def _launches(self) -> None:
         """Prepack every launch, and capture the graphs of steps, anew where device arrays have changed."""
-        if self._version == self.mirror.version and self._limit == self.limit:
+        now = self.mirror.version, self.limit, self._taping
+        if self._version == now:
             return
         plan = self.plan
-        self._limit = self.limit
         leaders = plan.partition.leaders
         first, last = plan.chunks - leaders, plan.chunks
 
-        def stages(given: Stages, lean: bool) -> list[list[Callable[[Any], None]]]:
-            return [[x for k in stage if (x := self._launch(k.name, W, lean))] for stage in given]
+        def stages(given: Stages, lean: bool) -> Launches:
+            return [[x for k in stage if (x := self.launch(k.name, W, lean))] for stage in given]
 
-        def ends(name: str, last_: int) -> list[list[Callable[[Any], None]]]:
+        def ends(name: str, last_: int) -> Launches:
             out = []
             if leaders:
-                out.append([self._groups(name, WARP, (first, last), 1, last_)])
-            return [*out, [self._groups(name, WARP, (0, first), 0, last_)]]
+                out.append([self.over_groups(name, WARP, (first, last), 1, last_)])
+            return [*out, [self.over_groups(name, WARP, (0, first), 0, last_)]]
 
         packed = self.groups >= PACKED_GROUPS
-        solved = [[self._groups("solve", self._solvers, (0, plan.chunks), near=self.tables.near)]]
+        solved = [[self.over_groups("solve", self.solvers, (0, plan.chunks), near=self.tables.near)]]
         if plan.program.transfers:
-            solved.append([self._groups("take_shelf", W, (0, plan.chunks))])
+            solved.append([self.over_groups("take_shelf", W, (0, plan.chunks))])
         self._steps = {}
         for lean in (False, True):
             step = [
-                *ends("events_packed" if packed else "events", 0), *stages(self.kernels.first_half, lean),
+                *ends("events_packed" if packed else "events", 0),
+                *([[x]] if self._taping and (x := self.launch("save_row", W, False)) else []),
+                *stages(self.kernels.first_half, lean),
                 *solved, *stages(self.kernels.second_half, lean),
             ]  # fmt: skip
             self._steps[lean] = [stage for stage in step if stage]
-        self._begin = [[x] if (x := self._launch("begin_step", W, False)) else []]
+        self.begin = [[x] if (x := self.launch("begin_step", W, False)) else []]
         self._finish = ends("events", 1)
         if plan.chunks > 1:
-            self._finish.append([self._groups("exchange_all", WARP, (0, first), 0, 1)])
+            self._finish.append([self.over_groups("exchange_all", WARP, (0, first), 0, 1)])
         self._graphs: dict[tuple[bool, int], Any] = {}
-        self._version = self.mirror.version
+        self._version = now
 
     def _arguments_of(self, name: str, given: dict[str, Any]) -> list[Any]:
         plan = self.plan
@@ -185,33 +197,43 @@ class StepEngine(Engine):
     def _graph(self, lean: bool, steps: int) -> Any:
         """So many steps, captured when first asked for."""
         if (lean, steps) not in self._graphs:
-            with self.backend.capture(self.stream) as maker:
-                for _ in range(steps):
-                    self._issue(self._steps[lean])
-            self._graphs[lean, steps] = maker.graph
+            self._graphs[lean, steps] = self.captured(self._steps[lean], steps)
         return self._graphs[lean, steps]
 
-    def _launch(self, name: str, block: int, lean: bool) -> Callable[[Any], None] | None:
-        table = self._tiles[name]
+    def captured(self, stages: Launches, times: int) -> Any:
+        """A graph of stages, so many times."""
+        with self.backend.capture(self.stream) as maker:
+            for _ in range(times):
+                self.issue(stages)
+        return maker.graph
+
+    def launch(
+        self, name: str, block: int, lean: bool, table: Any = None, **given: Any
+    ) -> Callable[[Any], None] | None:
+        """A launch of a kernel over tiles, None where it has none."""
+        table = self._tiles[name] if table is None else table
         if not table.shape[0]:
             return None
         name = f"{name}_lean" if lean and name in self.kernels.lean else name
-        given = self._arguments_of(name, {"_TT": table})
-        return self.backend.launcher(self._compiled[name], (table.shape[0], self.plan.batch), block, given)
+        arguments = self._arguments_of(name, {"_TT": table, **given})
+        return self.backend.launcher(self._compiled[name], (table.shape[0], self.plan.batch), block, arguments)
 
-    def _groups(
-        self, name: str, block: int, chunks: tuple[int, int], leads: int = 0, last: int = 0, near: int = 0
-    ) -> Callable[[Any], None]:
+    def over_groups(
+        self, name: str, block: int, chunks: tuple[int, int], leads: int = 0, last: int = 0, near: int = 0,
+        **more: Any,
+    ) -> Callable[[Any], None]:  # fmt: skip
+        """A launch of a kernel over groups."""
         wide, members = chunks[1] - chunks[0], self.plan.batch
         given = self._arguments_of(
-            name, {"_from": chunks[0], "_wide": wide, "_members": members, "_leads": leads, "_last": last}
+            name,
+            {"_from": chunks[0], "_wide": wide, "_members": members, "_leads": leads, "_last": last, **more},
         )
         grid = (wide, members)
         if name == "events_packed":
             grid = (-(-wide * members // PACK), 1)
         return self.backend.launcher(self._compiled[name], grid, block, given, near)
 
-    def _issue(self, stages: list[list[Callable[[Any], None]]]) -> None:
+    def issue(self, stages: Launches) -> None:
         """Stages in their order; kernels of one stage side by side, on streams joined by events."""
         main = self.stream
         for stage in stages:
@@ -235,13 +257,13 @@ class StepEngine(Engine):
         last = first + steps
         control = np.zeros(CONTROLS, np.int64)
         control[FIRST] = first
-        self._enter(control)
-        self._issue(self._begin)
+        self.enter(control)
+        self.issue(self.begin)
         while done < last and not self.interrupted:
             stop = min(last, done + self._portion(1))
             began = time.perf_counter()
             self._replay(stop - done)
-            now = self._settle()
+            now = self.settled()
             self._learn_rate(now - done, time.perf_counter() - began)
             self._mended()
             if self._all_failed():
@@ -249,11 +271,11 @@ class StepEngine(Engine):
             if progress is not None and now > done:
                 progress(now - done)
             done = now
-        self._issue(self._finish)
-        self._settle()
+        self.issue(self._finish)
+        self.settled()
         while self._mended():
-            self._issue(self._finish)
-            self._settle()
+            self.issue(self._finish)
+            self.settled()
         for name in ("_PN", "_PULLED"):
             self._fixed[name].fill_zero()
         T = self.mirror.look("T")
@@ -261,7 +283,7 @@ class StepEngine(Engine):
         guard.raise_if_all_failed(self)
         return self.finished_steps - first
 
-    def _enter(self, control: NDArray[np.int64]) -> None:
+    def enter(self, control: NDArray[np.int64]) -> None:
         """Bring the device up to date."""
         self._lay()
         watched = self._watched()
@@ -272,18 +294,21 @@ class StepEngine(Engine):
         self._fixed["_CTL"].put(control)
         self._launches()
 
+    def replay(self, steps: int, graph: Callable[[int], Any]) -> None:
+        """So many steps by graphs of a few sizes."""
+        for n in GRAPH_STEPS:
+            for _ in range(steps // n):
+                graph(n).launch(self.stream)
+            steps %= n
+
     def _replay(self, steps: int) -> None:
         """So many steps; the last one stores everything, the others what is read (`kernels.unread`)."""
         lean = bool(self.kernels.lean) and not self._unread[self.mirror.look("RA")[:, 0] % self._size].any()
-        rest = steps - 1 if lean else steps
-        for n in GRAPH_STEPS:
-            for _ in range(rest // n):
-                self._graph(lean, n).launch(self.stream)
-            rest %= n
+        self.replay(steps - 1 if lean else steps, partial(self._graph, lean))
         if lean:
             self._graph(False, 1).launch(self.stream)
 
-    def _settle(self) -> int:
+    def settled(self) -> int:
         """Wait for the device; returns the step that all groups have made."""
         self.stream.synchronize()
         self.mirror.touched -= set(CHANGED)
@@ -309,17 +334,38 @@ class StepEngine(Engine):
             status[full] = events.OK
         self._mend()
         control[HALT] = 0
-        self._enter(control)
+        self.enter(control)
         return True
 
     def solver(self) -> Callable[[Any], None]:
         """The solution of all trees alone, as a launch, for measurements: results are thrown away."""
         self._lay()
-        signature = {n: names(s) for n, s in self.kernels.groups.measured().items()}
-        self._compiled |= self.backend.kernels(self._kernel_text, signature)
-        self._signatures |= signature
-        self._enter(np.zeros(CONTROLS, np.int64))
-        return self._groups("solve_only", self._solvers, (0, self.plan.chunks), near=self.tables.near)
+        self.compile(self.kernels.groups.measured())
+        self.enter(np.zeros(CONTROLS, np.int64))
+        return self.over_groups("solve_only", self.solvers, (0, self.plan.chunks), near=self.tables.near)
+
+    def compile(self, signatures: Mapping[str, str]) -> None:
+        """Kernels that no step has."""
+        new = {n: names(s) for n, s in signatures.items()}
+        self._compiled |= self.backend.kernels(self._kernel_text, new)
+        self._signatures |= new
+
+    # ------------------------------------------------------------------ backwards
+
+    def tape(self, size: int) -> None:
+        """On the device alone; what is there stays there."""
+        self._lay()
+        if size > self._fixed["_TP"].shape[0]:
+            self._steps, self._graphs = {}, {}
+            del self._fixed["_TP"]  # the old one goes first
+            self._fixed["_TP"] = self.backend.zeros((size,), np.float64)
+            self.mirror.version += 1
+        self._taping = bool(size)
+        self.log(self._taping)
+
+    def reverse(self, b: Backwards) -> None:
+        self._back = self._back or StepReverse(self)
+        self._back.run(b)
 
     # ------------------------------------------------------------------ between runs
 

@@ -21,7 +21,7 @@ class Sweeps(Differentiator):
 
     def planned(self, steps: int) -> Schedule:
         """The schedule of a gradient over `steps`, before it runs; ModelError if the memory is too small."""
-        return schedule(steps, self.row_bytes, self._checkpoint_bytes(), self.memory)
+        return schedule(steps, self.row_bytes, self.engine.state_bytes, self.memory)
 
     def plain(self, steps: int) -> NDArray[np.float64]:
         """Recorded values (steps + 1, columns) of a run that cannot be reversed: no tape is kept."""
@@ -46,7 +46,7 @@ class Sweeps(Differentiator):
         self.B = B.copy()
         self.RB = np.zeros_like(self.R)
         self._spike_tables(self._start, 0)
-        cache.call(self.engine.module.tangent_initial, *self._arguments(0, 0))
+        cache.call(self.engine.module.tangent_initial, *self._sweep(0, 0).arguments(self.engine))
         self.engine.restore(end)
         return self.B
 

@@ -255,39 +255,7 @@ class BlockWriter:
             f"    _o = _base + _U(_G[_g, _{name}_OWN])",
             f"    _p = _U(_G[_g, _{name}_SHARED])",
         ]
-        if "t" in self.scalar_names:
-            lines.append("    t = _t")
-        if "dt" in self.scalar_names:
-            lines.append("    dt = _dt")
-        lines += self.context.scalars(self.m, self.f, "    ")
-        if self.rule:
-            lines += self.context.scalars(self.m, self.rule, "    ")
-        if self.nodes or self.accumulates:
-            lines.append(f"    _node = _U(_G[_g, _{name}_NODE])")
-        for n in self.nodes:
-            lines.append(
-                f"    _{n} = " + ("_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])")
-            )
-        if self.accumulates:
-            lines += ["    _rhs = _base + _U(_G[_g, _RHS])", "    _d = _base + _U(_G[_g, _D])"]
-            if t.electrode and self.context.program.membrane:
-                lines += [f"    _saved_{x} = _base + _U(_G[_g, _SAVED_{x.upper()}])" for x in ("rhs", "d")]
-        ions = sorted({t.ion_names[n] for n in (*self.ion_reads, *self.ion_writes)})
-        for ion in ions:
-            lines.append(f"    _ion_{ion} = _U(_G[_g, _{name}_ION_{ion}])")
-            lines.append(f"    _pool_{ion} = _base + _U(_G[_g, _{ion}_ion_OWN])")
-        for n in dict.fromkeys((*self.pointers, *self.pointers_written)):
-            lines.append(f"    _to_{n} = _U(_G[_g, _{name}_POINTER_{n}])")
-        for n in self.lists:
-            lines.append(f"    _list_{n} = _U(_G[_g, _{name}_LIST_{n}])")
-        if self.inside:
-            M, at = table_place(self.context, self.m)
-            lines.append(f"    _T = ({M}, {at})")
-        if self.effects:
-            lines.append(f"    _sources = _U(_G[_g, _{name}_SOURCE])")
-        where = table_place(self.context, self.m)
-        if self.looked_up:
-            lines.append(f"    _tk = {where[1]}")
+        lines += self._places()
         lines += [
             "    _first = _U(0)",
             "    while _first < _count:",
@@ -297,7 +265,7 @@ class BlockWriter:
             lines += direct_loop.steps(self, "        ")
         lines += self._gather("        ")
         queue = f", {PASSED}, _t" if self.effects else ""
-        table = f", {where[0]}, _tk" if self.looked_up else ""
+        table = f", {table_place(self.context, self.m)[0]}, _tk" if self.looked_up else ""
         call = f"{name}_{self.block}_block(_A, _P, _S, _o, _p, _m{queue}{table}{self.extra()})"
         if self.clears:
             lines += [
@@ -323,6 +291,43 @@ class BlockWriter:
                 f"        _first += _U({W})",
             ]
         return "\n".join(lines)
+
+    def _places(self) -> list[str]:
+        """What is the same for all instances, and where lies what they read."""
+        lines: list[str] = []
+        if "t" in self.scalar_names:
+            lines.append("    t = _t")
+        if "dt" in self.scalar_names:
+            lines.append("    dt = _dt")
+        lines += self.context.scalars(self.m, self.f, "    ")
+        if self.rule:
+            lines += self.context.scalars(self.m, self.rule, "    ")
+        if self.nodes or self.accumulates:
+            lines.append(f"    _node = _U(_G[_g, _{self.name}_NODE])")
+        for n in self.nodes:
+            lines.append(
+                f"    _{n} = " + ("_base + _U(_G[_g, _V])" if n == "v" else f"_U(_G[_g, _{n.upper()}])")
+            )
+        if self.accumulates:
+            lines += ["    _rhs = _base + _U(_G[_g, _RHS])", "    _d = _base + _U(_G[_g, _D])"]
+            if self.t.electrode and self.context.program.membrane:
+                lines += [f"    _saved_{x} = _base + _U(_G[_g, _SAVED_{x.upper()}])" for x in ("rhs", "d")]
+        ions = sorted({self.t.ion_names[n] for n in (*self.ion_reads, *self.ion_writes)})
+        for ion in ions:
+            lines.append(f"    _ion_{ion} = _U(_G[_g, _{self.name}_ION_{ion}])")
+            lines.append(f"    _pool_{ion} = _base + _U(_G[_g, _{ion}_ion_OWN])")
+        for n in dict.fromkeys((*self.pointers, *self.pointers_written)):
+            lines.append(f"    _to_{n} = _U(_G[_g, _{self.name}_POINTER_{n}])")
+        for n in self.lists:
+            lines.append(f"    _list_{n} = _U(_G[_g, _{self.name}_LIST_{n}])")
+        if self.inside:
+            M, at = table_place(self.context, self.m)
+            lines.append(f"    _T = ({M}, {at})")
+        if self.effects:
+            lines.append(f"    _sources = _U(_G[_g, _{self.name}_SOURCE])")
+        if self.looked_up:
+            lines.append(f"    _tk = {table_place(self.context, self.m)[1]}")
+        return lines
 
     @property
     def serial(self) -> bool:

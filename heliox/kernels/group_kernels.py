@@ -38,6 +38,8 @@ class GroupKernels:
 
     def texts(self) -> list[str]:
         out = [self._solve(), self._solve_only(), self._events(), self._exchange()]
+        if self.program.adjoint:
+            out.append(self._solve(again=True))
         return [*out, self._take()] if self.program.transfers else out
 
     def signatures(self) -> dict[str, str]:
@@ -50,12 +52,13 @@ class GroupKernels:
         """Arguments of kernels that no step has."""
         return {"solve_only": SOLVE}
 
-    def _solve(self) -> str:
+    def _solve(self, again: bool = False) -> str:
+        """`again`: for the reverse pass, with the pivots where others find them (``_d``, or room to work)."""
         p = self.program
         factor = 2.0 if p.secondorder else 1.0
         lines = [
             "@kernel",
-            f"def solve_block({SOLVE}, {BLOCK}, {NEAR}):",
+            f"def solve{'_again' * again}_block({SOLVE}, {BLOCK}, {NEAR}):",
             '    """A block a group: the tree, new voltages, what follows from them."""',
             "    _chunk = _bx",
             "    _g = _by * _chunks + _chunk",
@@ -75,10 +78,11 @@ class GroupKernels:
         ]
         store = ["_A[_rhs + _nd] = _x", "if _stays:", "    _A[_d + _nd] = _S[_q]"]
         if p.order == "contraction":
-            lines += [*self._contraction(["_A[_rhs + _nd] = _x", *update]), "    barrier()"]
+            body = ["_A[_rhs + _nd] = _x", *update]
+            lines += [*(self._contraction_kept(body) if again else self._contraction(body)), "    barrier()"]
         else:
-            lines.append("    _stays = _G[_g, _CONSTANT] > 0 and not _kept")
-            lines += [*self._sweeps(update, store), "    barrier()"]
+            lines.append(f"    _stays = {'True' if again else '_G[_g, _CONSTANT] > 0 and not _kept'}")
+            lines += [*self.sweeps(update, store), "    barrier()"]
         if p.secondorder == 2:
             for m in p.mechanisms:
                 if m.template.kind == "ion":
@@ -110,22 +114,26 @@ class GroupKernels:
             "                _PN[_half, _by] = 0",
         ]
         if not p.transfers:
-            lines += self._second_half(" " * 8)
+            lines += self.second_half(" " * 8)
         return "\n".join(lines)
 
-    def _sweeps(self, body: Sequence[str], store: Sequence[str]) -> list[str]:
+    def sweeps(self, body: Sequence[str], store: Sequence[str], transposed: bool = False) -> list[str]:
         """The tree; `body` is done with every node ``_nd``, its increment in ``_x``, behind `store` of what a
-        block has in its own memory (diagonal ``_S[_q]``)."""
+        block has in its own memory (diagonal ``_S[_q]``).
+
+        `transposed`: with the right-hand side in ``_B``, on the pivots in ``_d``.
+        """
         near = [
             f"_{x} = _U(_H[_chunk, _{x.upper()}])" for x in ("place", "under", "beside", "over", "begins")
         ]
-        tree = "_A, _P, _K, _rhs, _d"
+        X, a, b = ("_B", "_b", "_a") if transposed else ("_A", "_a", "_b")
+        tree = f"_A, {X}, _P, _K, _rhs, _d"
         return [
             "    _steps = _H[_chunk, _STEPS]",
             "    _width = _H[_chunk, _WIDTH]",
             "    if _H[_chunk, _NEAR] > 0 and _n > 0:",
             *[f"        {x}" for x in near],
-            "        load_near(_A, _P, _K, _S, _J, _n, _rhs, _d, _a, _b, _place, _under, _beside, _over,",
+            f"        load_near(_A, {X}, _P, _K, _S, _J, _n, _rhs, _d, {a}, {b}, _place, _under, _beside, _over,",
             "                  _begins, _steps, _kept, _lane, _lanes)",
             "        if in_warps(_width, _lanes):",
             "            if _lane < 32:",
@@ -138,10 +146,10 @@ class GroupKernels:
             ], " " * 8),
             "    else:",
             "        _nodes = _U(_H[_chunk, _STEPS_AT])",
-            f"        eliminate_lanes({tree}, _a, _b, _children, _list, _nodes, _steps, _width, _kept, _lane,"
+            f"        eliminate_lanes({tree}, {a}, {b}, _children, _list, _nodes, _steps, _width, _kept, _lane,"
             " _lanes)",
-            f"        substitute_lanes({tree}, _b, _parents, _nodes, _steps, _width, _lane, _lanes)",
-            *strided("_i", "_lane", "_n", ["_nd = _U(_i)", "_x = _A[_rhs + _nd]", *body], " " * 8),
+            f"        substitute_lanes({tree}, {b}, _parents, _nodes, _steps, _width, _lane, _lanes)",
+            *strided("_i", "_lane", "_n", ["_nd = _U(_i)", f"_x = {X}[_rhs + _nd]", *body], " " * 8),
         ]  # fmt: skip
 
     def _contraction(self, body: Sequence[str]) -> list[str]:
@@ -171,6 +179,36 @@ class GroupKernels:
             *solved("else:", "_A", "_I", "_work", "_schedule", "_work = _base + _U(_G[_g, _WORK])"),
         ]  # fmt: skip
 
+    @staticmethod
+    def contracted() -> list[str]:
+        """Places of a contraction in the group's own memory."""
+        return [
+            "    _places = _U(_G[_g, _RANK])",
+            "    _schedule = _U(_G[_g, _SCHEDULE])",
+            "    _steps = _G[_g, _SCHEDULE_STEPS]",
+            "    _tasks = _G[_g, _SCHEDULE_TASKS]",
+            "    _work = _base + _U(_G[_g, _WORK])",
+        ]
+
+    def _contraction_kept(self, body: Sequence[str]) -> list[str]:
+        """The same in the group's memory, with what serves another right-hand side."""
+        table = "_work, _schedule, _n, _steps, _tasks"
+        return [
+            *self.contracted(),
+            "    lay_tree(_A, _P, _I, _A, _work, _places, _n, _rhs, _d, _a, _b, _lane, _lanes)",
+            "    first_pivots(_A, _I, _work, _schedule, _n, _steps, _lane, _lanes)",
+            f"    contract(_A, _I, {table}, 0, _steps, True, _lane, _lanes, _lanes)",
+            f"    expand(_A, _A, _I, {table}, 0, _steps, _lane, _lanes, _lanes)",
+            "    barrier()",
+            *self.solution("_A", body),
+        ]
+
+    @staticmethod
+    def solution(X: str, body: Sequence[str]) -> list[str]:
+        """`body` with every node ``_nd``, its part ``_x`` of a contraction's solution in the group's memory."""
+        found = f"_x = {X}[_work + _U(_n + 1) + _U(_I[_places + _nd])]"
+        return strided("_i", "_lane", "_n", ["_nd = _U(_i)", found, *body], "    ")
+
     def _solve_only(self) -> str:
         """The two sweeps alone, whose results go where a run begins anew: for measurements."""
         lines = [
@@ -186,7 +224,7 @@ class GroupKernels:
             *(
                 self._contraction(["_A[_begin_d + _nd] = _x"])
                 if self.program.order == "contraction"
-                else self._sweeps([], ["_A[_begin_d + _nd] = _x"])
+                else self.sweeps([], ["_A[_begin_d + _nd] = _x"])
             ),
         ]
         return "\n".join(lines)
@@ -199,7 +237,8 @@ class GroupKernels:
             ], "    "),
         ]  # fmt: skip
 
-    def _second_half(self, pad: str) -> list[str]:
+    def second_half(self, pad: str) -> list[str]:
+        """The end of the half step, and what is played then."""
         lines = ["_t = _T[_g] + 0.5 * _dt", "_T[_g] = _t"]
         return [pad + x for x in [*lines, *self.loops.fixed_calls()["play"]]]
 
@@ -214,7 +253,7 @@ class GroupKernels:
             *self._copied("TAKE", "TAKEN", "_A[_base + _U(_I[_pair])] = _A[_shelf + _U(_I[_pair + _U(1)])]"),
             "    barrier()",
             "    if _lane == 0:",
-            *self._second_half(" " * 8),
+            *self.second_half(" " * 8),
         ]
         return "\n".join(lines)
 

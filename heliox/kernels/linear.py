@@ -184,14 +184,17 @@ class LinearWriter(BlockWriter):
         return f"{self.name}_{self.block}_{self.mode}"
 
     def _block(self) -> str:
-        f, m = self.f, self.m
         table = ", _TM, _tk" if self.looked_up else ""
         lines = [
             "@kernel",
             f"def {self.label}_block(_A, _P, _S, _B, _o, _p, _m{table}{self.extra()}):",
         ]
-        pad = "        "
-        lines += self._look_up(pad)
+        return "\n".join([*lines, *self._turns()])
+
+    def _turns(self) -> list[str]:
+        """Loops over the instances of a block."""
+        f, m, pad = self.f, self.m, "        "
+        lines = self._look_up(pad)
         lines += self._look_up_slopes(pad)
         lines.append("    for _j in range(_m):")
         lines += [f"{pad}{n} = {self.S(n)}" for n in (*self._values(), *self._slope_values())]
@@ -202,8 +205,7 @@ class LinearWriter(BlockWriter):
         for n in self.lists:
             at = f"_list_{n} + _U(2) * (_first + _j)"
             lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
-        lines += self._body(pad)
-        return "\n".join(lines)
+        return lines + self._body(pad)
 
     def _slots_of(self, n: str) -> list[tuple[str, str]]:
         return elements(self.m, n)

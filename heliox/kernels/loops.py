@@ -95,7 +95,7 @@ class Loops:
             return {
                 "eliminate": [
                     "if _kept:",
-                    "    lay_right_side(_I, _A, _work, _places, _n, _rhs)",
+                    "    lay_right_side(_I, _A, _work, _places, _n, _rhs, 0, 1)",
                     f"    contract_again(_A, _A, {CONTRACTION})",
                     "else:",
                     "    lay_tree(_A, _P, _I, _A, _work, _places, _n, _rhs, _d, _a, _b, 0, 1)",
@@ -128,15 +128,15 @@ class Loops:
     def solution_again(self, transposed: bool) -> list[str]:
         """The same matrix, or its transpose, with the right-hand side in ``_B``."""
         if self.context.program.order == "contraction":
-            first = "transposed_contract" if transposed else "contract_again"
-            second = (
-                f"transposed_expand(_A, _B, {CONTRACTION})"
-                if transposed
-                else f"expand(_A, _B, {CONTRACTION}, 0, _rows, 0, 1, 1)"
-            )
+            if transposed:
+                first = f"transposed_contract(_A, _B, {CONTRACTION}, 0, 1)"
+                second = f"transposed_expand(_A, _B, {CONTRACTION}, 0, 1)"
+            else:
+                first = f"contract_again(_A, _B, {CONTRACTION})"
+                second = f"expand(_A, _B, {CONTRACTION}, 0, _rows, 0, 1, 1)"
             return [
-                "lay_right_side(_I, _B, _work, _places, _n, _rhs)",
-                f"{first}(_A, _B, {CONTRACTION})",
+                "lay_right_side(_I, _B, _work, _places, _n, _rhs, 0, 1)",
+                first,
                 second,
                 "take_solution(_I, _B, _work, _places, _n, _rhs)",
             ]

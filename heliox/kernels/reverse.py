@@ -7,11 +7,13 @@ opposite order (``reverse``) or in the step's own (``tangent``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from heliox.errors import UnsupportedError
 from heliox.kernels.context import ARGS, EVENTLESS, W
 from heliox.kernels.differentiated import Differentiated
 from heliox.kernels.jvp import TangentWriter
-from heliox.kernels.linear import differentiated
+from heliox.kernels.linear import LinearWriter, differentiated
 from heliox.kernels.linear_events import receipt, replay
 from heliox.kernels.loops import Loops
 from heliox.kernels.mechanism_text import slope
@@ -78,23 +80,26 @@ class ReverseLoops:
 
     def _mechanism(self, m: VarStruct, mode: str) -> list[str]:
         t = m.template
-        out: list[str] = []
         if t.name == "capacitance":
             return [_capacitance(m, mode)] if "cm" in self.d.own(m) else []
-        if mode == "vjp":
-            out += [slope(m, table) for table in t.tables]
+        blocks = [b for b in ("initial", "current", "state") if self.has(m, b, mode)]
+        writers = [WRITERS[mode](self.d, self.loops.context, m, b) for b in blocks]
+        self.scratch = max([self.scratch, *(len(w.slots) for w in writers)])
+        self.loop_of |= {(t.name, b, mode) for b in blocks}
+        loops = [text for w in writers for text in w.write()]
+        return [*self.functions(m, mode, writers), *loops]
+
+    def has(self, m: VarStruct, block: str, mode: str) -> bool:
+        """Whether a block has a derivative that matters."""
+        return block in m.template.functions and differentiated(self.d, m, block, mode) is not None
+
+    def functions(self, m: VarStruct, mode: str, writers: Sequence[LinearWriter]) -> list[str]:
+        """What the loops of a mechanism, or of one of its instances, call; and its receipt of events."""
         made: set[str] = set()
-        for block in ("initial", "current", "state"):
-            if block not in t.functions:
-                continue
-            if differentiated(self.d, m, block, mode) is None:
-                continue
-            writer = WRITERS[mode](self.d, self.loops.context, m, block)
-            out += writer.functions(made)
-            out += writer.write()
-            self.scratch = max(self.scratch, len(writer.slots))
-            self.loop_of.add((t.name, block, mode))
-        if "receive" in t.functions:
+        out = [slope(m, table) for table in m.template.tables] if mode == "vjp" else []
+        for w in writers:
+            out += w.functions(made)
+        if "receive" in m.template.functions:
             out += receipt(self.d, self.loops.context, m, mode, made)
         return out
 
@@ -106,7 +111,7 @@ class ReverseLoops:
             if (m.template.name, block, mode) in self.loop_of
         ]
 
-    def _writers(self) -> list[tuple[VarStruct, list[str]]]:
+    def writers(self) -> list[tuple[VarStruct, list[str]]]:
         """Mechanisms whose `state` writes to pools that others may read in the same phase."""
         out = []
         for m in self.program.mechanisms:
@@ -164,9 +169,9 @@ def {name}({CALL}, _g):
         solved, followed = self._again()
         shelf = "_U(_G[_g, _SHELF])"
         lines = [
-            f"while _e > 0 and {_logged('_e - 1', '_k + 1', 2)}:",
+            f"while _e > 0 and {logged_at('_e - 1', '_k + 1', 2)}:",
             "    _e -= 1",
-            *self._replayed(),
+            *self.replayed(),
             "record_adjoint(_B, _RA, _RB, _G[_g, _REC0], _G[_g, _REC1], _offset + _k + 1)",
             *solved,
             *followed,
@@ -187,15 +192,15 @@ def {name}({CALL}, _g):
         ]
         if p.adjoint and p.adjoint.geometry:
             lines.append(f"coefficient_adjoint(_A, _B, _I, _v, _rhs, _d, {COEFFICIENTS})")
-        if self._trains_cm():
+        if self.trains_cm():
             lines.append(f"capacitance_vjp({EVENTLESS}, _B, _g, _d, _cj)")
         lines += [
             *reversed(self._derivatives("current", "vjp")),
             *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
-            f"while _e > 0 and {_logged('_e - 1', '_k', 1)}:",
+            f"while _e > 0 and {logged_at('_e - 1', '_k', 1)}:",
             "    _e -= 1",
-            *self._replayed(),
-            *self._detect("vjp"),
+            *self.replayed(),
+            *self.detect("vjp"),
         ]
         body = "\n".join(f"        {x}" for x in lines)
         return f"""{self._head("group_reverse", "Adjoints of group g, from the last step of its tape back.")}
@@ -207,7 +212,7 @@ def {name}({CALL}, _g):
 {body}
     _SP[_g, 0] = _s"""
 
-    def _replayed(self) -> list[str]:
+    def replayed(self) -> list[str]:
         """One event backwards; what it is worth belongs to the spike that sent it."""
         return [
             f"    _strength = replay_vjp({ARGS}, _B, _SB, _g, _e)",
@@ -219,7 +224,7 @@ def {name}({CALL}, _g):
     def _thresholds(self) -> str:
         return "_A" if self.program.thresholds_own else "_P"
 
-    def _detect(self, mode: str) -> list[str]:
+    def detect(self, mode: str) -> list[str]:
         """Spikes of this step and the voltages that crossed, joined by the surrogate derivative."""
         if mode == "jvp":
             return [
@@ -237,12 +242,13 @@ def {name}({CALL}, _g):
             "    _B[_at] += _SB[_g, _s] * surrogate(_A[_at] - _threshold, _width, _kind)",
         ]
 
-    def _trains_cm(self) -> bool:
+    def trains_cm(self) -> bool:
+        """Whether adjoints of the diagonal go to capacitances."""
         return ("capacitance", "cm") in (self.program.adjoint.trained if self.program.adjoint else ())
 
     def _state_reverse(self) -> list[str]:
         """`state` in reverse: pools hold what each mechanism has read when its turn comes."""
-        writers = self._writers()
+        writers = self.writers()
         lines = [f"{m.template.name}_state_loop({EVENTLESS}, _S, _g, _t, _dt)" for m, _ in writers]
         if writers:  # own states as they were
             lines += [_part("OWN")]
@@ -264,8 +270,8 @@ def {name}({CALL}, _g):
         lines = [
             "_row = _U(_G[_g, _TAPE]) + _U(_k) * _U(_G[_g, _ROW])",
             "tape_load(_A, _I, _TP, _base, _row, _ranges, _range_n)",
-            *self._detect("jvp"),
-            f"while _e < _events and {_logged('_e', '_k', 1)}:",
+            *self.detect("jvp"),
+            f"while _e < _events and {logged_at('_e', '_k', 1)}:",
             f"    replay_jvp({ARGS}, _B, _SB, _g, _e)",
             "    _e += 1",
             *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
@@ -273,7 +279,7 @@ def {name}({CALL}, _g):
             "zero(_B, _d, _n)",
             *solved,
             *self._derivatives("current", "jvp"),
-            *([f"capacitance_jvp({EVENTLESS}, _B, _g, _d, _cj)"] if self._trains_cm() else []),
+            *([f"capacitance_jvp({EVENTLESS}, _B, _g, _d, _cj)"] if self.trains_cm() else []),
             f"axial_tangent(_B, _P, _I, _v, _rhs, _a, _b, {SOLVE})",
             *(
                 [f"coefficient_tangent(_A, _B, _I, _v, _rhs, _d, {COEFFICIENTS})"]
@@ -296,7 +302,7 @@ def {name}({CALL}, _g):
             *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
             *self._state_tangent(),
             "record_tangent(_B, _RA, _RB, _G[_g, _REC0], _G[_g, _REC1], _offset + _k + 1)",
-            f"while _e < _events and {_logged('_e', '_k + 1', 2)}:",
+            f"while _e < _events and {logged_at('_e', '_k + 1', 2)}:",
             f"    replay_jvp({ARGS}, _B, _SB, _g, _e)",
             "    _e += 1",
         ]
@@ -311,7 +317,7 @@ def {name}({CALL}, _g):
 {body}"""
 
     def _state_tangent(self) -> list[str]:
-        writers = [m for m, _ in self._writers()]
+        writers = [m for m, _ in self.writers()]
         out = []
         for m in self.program.mechanisms:
             name = m.template.name
@@ -353,7 +359,7 @@ def {name}({CALL}, _g):
         return "\n".join(lines)
 
 
-def _logged(event: str, step: str, phase: int) -> str:
+def logged_at(event: str, step: str, phase: int) -> str:
     """Whether an event of the log belongs to a step and a delivery."""
     return f"_LI[_g, {event}, LOG_STEP] == _origin + {step} and _LI[_g, {event}, LOG_PHASE] == {phase}"
 

@@ -16,14 +16,17 @@ from heliox.kernels.group_kernels import GroupKernels
 from heliox.kernels.instance_loop import InstanceWriter
 from heliox.kernels.loops import Loops
 from heliox.kernels.program import Program
+from heliox.kernels.reverse_kernels import ReverseKernels
 from heliox.kernels.stages import Kernel, Part, Stager
 from heliox.kernels.step_names import (
     BASIC,
     BLOCK,
+    FIRST,
     HALT,
     MARKED_PARTS,
     MOVED,
     MOVING,
+    SAVE,
     kept,
     pace,
     strided,
@@ -53,6 +56,9 @@ class StepKernels:
         self.second_half = self.stager.second_half()
         self.kernels = [k for stage in (*self.first_half, *self.second_half) for k in stage]
         self.groups = GroupKernels(program, loops)
+        self.reverse = (
+            ReverseKernels(program, loops, self.stager, self.groups) if program.adjoint is not None else None
+        )
         self.unread = unread(program, watched)
         self.lean = {k.name for k in self.kernels if any(self._shortened(p) for p in k.parts)}
 
@@ -69,12 +75,24 @@ class StepKernels:
             write = self._instances if k.over == "instances" else self._nodes
             out += [write(k, None), *([write(k, self.unread)] if k.name in self.lean else [])]
         out += [steady_loop.conductance(self.context, m) for m in self._steady()]
-        return [*out, self._begin(), *self.groups.texts()]
+        out += [self._begin(), *self.groups.texts()]
+        if self.reverse is None:
+            return out
+        again = [self._instances(k, None) for stage in self.reverse.again for k in stage]
+        return [*out, self._save(), *again, *self.reverse.texts()]
 
     def signatures(self) -> dict[str, str]:
         """Arguments of every kernel."""
         out = {k.name: BASIC for k in self.kernels} | {f"{n}_lean": BASIC for n in sorted(self.lean)}
-        return out | {"begin_step": BASIC} | self.groups.signatures()
+        out |= {"begin_step": BASIC} | self.groups.signatures()
+        return out | ({"save_row": SAVE} if self.reverse else {})
+
+    def backwards(self) -> dict[str, str]:
+        """Arguments of the kernels that only the reverse pass has."""
+        if self.reverse is None:
+            return {}
+        again = {k.name: BASIC for stage in self.reverse.again for k in stage}
+        return again | self.reverse.signatures()
 
     def _m(self, part: Part) -> VarStruct:
         return self.program.mechanisms[part.mechanism]
@@ -84,9 +102,12 @@ class StepKernels:
         return [m for m in self.program.mechanisms if m.template.name in self.program.steady]
 
     def results(self) -> dict[int, int]:
-        """Mechanisms whose currents go through the scratch: results of an instance."""
+        """Mechanisms whose currents or adjoints go through the scratch: results of an instance."""
         points = {p.mechanism for k in self.kernels for p in k.parts if p.how == "point"}
-        return {k: len(self.stager.writer(k, "current").returned) for k in points}
+        out = {k: len(self.stager.writer(k, "current").returned) for k in points}
+        for k, n in (self.reverse.results() if self.reverse else {}).items():
+            out[k] = max(out.get(k, 0), n)
+        return out
 
     # ------------------------------------------------------------------ instances
 
@@ -272,6 +293,22 @@ class StepKernels:
             f"    _c = 0.001 * {pace(self.program)}",
             f"    {name} += _c * {M}[{at} + capacitance__cm + _U(_inst) % _U({W})]",
         ]
+
+    def _save(self) -> str:
+        """A row of the tape, of a step whose half time has come."""
+        lines = ["@kernel", f"def save_row_block({SAVE}, {BLOCK}):", *self._group(MOVING)]
+        row = f"_U(_G[_g, _TAPE]) + _U(_QN[_g, STEP] - _CTL[{FIRST}]) * _U(_G[_g, _ROW])"
+        lines += [
+            "    _base = _U(_G[_g, _BASE])",
+            f"    _row = {row}",
+            "    _places = _U(_H[_chunk, _TAPED])",
+            "    if _lane == 0 and _TT[_bx, 2] == 0:",
+            "        _TP[_row] = _t",
+            *strided("_i", "_TT[_bx, 2] + _lane", f"min(_TT[_bx, 2] + {W}, _TT[_bx, 0])", [
+                "_TP[_row + _U(_i) + _U(1)] = _A[_base + _U(_K[_places + _U(_i)])]",
+            ], "    "),
+        ]  # fmt: skip
+        return "\n".join(lines)
 
     def _begin(self) -> str:
         """What a diagonal begins with, summed once a run (`begin` of `Loops`)."""

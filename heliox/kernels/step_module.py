@@ -25,7 +25,9 @@ TYPES = {
     "_PI": "int64[:, :, ::1]", "_PN": "int32[:, ::1]", "_PULLED": "int64[:, ::1]", "_TF": "int64[::1]",
     "_TC": "int64[:, ::1]", "_FC": "int64[::1]", "_chunks": "int64", "_room": "int64", "_from": "int64",
     "_leads": "int64", "_wide": "int64", "_members": "int64", "_last": "int64",
-    "_dt": "float64", "_limit": "float64",
+    "_dt": "float64", "_limit": "float64", "_B": "float64[::1]", "_RB": "float64[:, ::1]",
+    "_SB": "float64[:, ::1]", "_SP": "int64[:, ::1]", "_RV": "int64[:, ::1]", "_RC": "int64[::1]",
+    "_width": "float64", "_kind": "int64",
 }  # fmt: skip
 _HEADERS = {
     "cuda": "from heliox.kernels import fixed\n"
@@ -37,7 +39,7 @@ _HEADERS = {
 }
 
 
-NEAR_KERNELS = ("solve", "solve_only")
+NEAR_KERNELS = ("solve", "solve_only", "solve_again", "solve_transposed")
 
 
 def names(signature: str) -> list[str]:
@@ -65,7 +67,8 @@ def module_text(kernels: StepKernels, target: str) -> str:
     parts.append(conditions(context))
     parts.append(deliver(context, initial=False))
     parts += kernels.texts()
-    parts += [_entry(n, s, target) for n, s in (kernels.signatures() | kernels.groups.measured()).items()]
+    entries = kernels.signatures() | kernels.groups.measured() | kernels.backwards()
+    parts += [_entry(n, s, target) for n, s in entries.items()]
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 
 

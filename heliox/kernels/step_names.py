@@ -14,6 +14,7 @@ PACK = 32  # groups of a block where each has a thread
 BEFORE_LAST, BEFORE_DETECT, BEFORE_HALF, MOVING, MOVED = 2, 0, 1, 3, 4  # PHASE
 BASIC = f"{EVENTLESS}, _X, _K, _H, _QN, _T, _CTL, _TT, _chunks, _room, _dt"
 SOLVE = f"{EVENTLESS}, _K, _H, _QN, _T, _CTL, _PN, _PULLED, _chunks, _dt, _limit"
+SAVE = f"{EVENTLESS}, _K, _H, _QN, _T, _TP, _CTL, _TT, _chunks"
 TAKE = f"{EVENTLESS}, _QN, _T, _CTL, _chunks, _dt"
 EVENTS = (
     f"{ARGS}, _T, _EX, _CTL, _SC, _PF, _PI, _PN, _PULLED, _TF, _TC, _FC, "
@@ -32,9 +33,9 @@ def own_columns(program: Program) -> dict[str, int]:
     """Columns of ``H``, the table of chunks that kernels have besides ``G``.
 
     ``<mechanism>_AT``: instance at each node, or -1; ``_FIRST``, ``_EACH``: those of each node, ascending;
-    ``_X``: where its results lie in the scratch.
+    ``_X``: where its results lie in the scratch. ``TAPED``: places of what a row of the tape holds.
     """
-    names = list(TREE)
+    names = [*TREE, *(("TAPED",) if program.adjoint else ())]
     for m in program.mechanisms:
         t = m.template
         if t.kind in ("density", "ion"):

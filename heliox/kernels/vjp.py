@@ -93,8 +93,8 @@ class AdjointWriter(LinearWriter):
             lines += self._present(pad)
             totals = [f"{self.S(f'_bi_{c}')} * _now_{c}" for c in self.t.currents if c in self.ions_in]
             change = f"{self.S('_br')} * _i0 + {self.S('_bd')} * _gm"
-            lines.append(f"{pad}_area = ({' + '.join([change, *totals])}) * (-0.01 * {SCALE} * {SCALE})")
-            parts.setdefault("area", []).append("_area")
+            lines.append(f"{pad}_by_area = ({' + '.join([change, *totals])}) * (-0.01 * {SCALE} * {SCALE})")
+            parts.setdefault("area", []).append("_by_area")
             outs += [] if "area" in outs else ["area"]
         for p in outs:
             lines.append(f"{pad}_bar_{p} = {' + '.join(parts.get(p, ['0.0']))}")

@@ -113,6 +113,26 @@ def coefficient_adjoint(A, B, I, v, rhs, d, a_bar, b_bar, visit, parent, stretch
             B[b_bar + i] -= B[rhs + i] * (dv + A[rhs + p]) + B[d + i]
 
 
+def axial_adjoint_node(B, P, K, rhs, a, b, parent, children, list_, i, x):
+    """The adjoint `x` of the voltage of node i with that of the axial currents: own term, then children."""
+    p = K[parent + i]
+    if p >= 0:
+        x -= P[a + i] * B[rhs + U(p)] - P[b + i] * B[rhs + i]
+    for k in range(K[children + i], K[children + i + U(1)]):
+        c = U(K[list_ + U(k)])
+        x += P[a + c] * B[rhs + i] - P[b + c] * B[rhs + c]
+    return x
+
+
+def coefficient_adjoint_node(A, B, K, v, rhs, d, a_bar, b_bar, parent, i):
+    """`coefficient_adjoint` of one node."""
+    if K[parent + i] >= 0:
+        p = U(K[parent + i])
+        dv = A[v + p] - A[v + i]
+        B[a_bar + i] += B[rhs + p] * (dv - A[rhs + i]) - B[d + p]
+        B[b_bar + i] -= B[rhs + i] * (dv + A[rhs + p]) + B[d + i]
+
+
 def coefficient_tangent(A, B, I, v, rhs, d, a_dot, b_dot, visit, parent, stretches, count):
     """Tangents of a and b, to those of the right-hand side less the matrix times the increments, and of d.
 

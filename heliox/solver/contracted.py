@@ -61,12 +61,16 @@ def lay_tree(A, P, J, S, at, place, n, rhs, d, a, b, lane, lanes):
     barrier()
 
 
-def lay_right_side(J, Z, at, place, n, rhs):
+def lay_right_side(J, Z, at, place, n, rhs, lane, lanes):
     """Only the right-hand side."""
     R = at + U(n) + U(1)
-    for i in range(n):
-        Z[R + U(J[place + U(i)])] = Z[rhs + U(i)]
-    Z[R + U(n)] = 0.0
+    i = U(lane)
+    while i < U(n):
+        Z[R + U(J[place + i])] = Z[rhs + i]
+        i += U(lanes)
+    if lane == 0:
+        Z[R + U(n)] = 0.0
+    barrier()
 
 
 def take_solution(J, Z, at, place, n, rhs):
@@ -183,49 +187,61 @@ def solve_contracted(A, P, I, S, J, at, table, places, n, steps, tasks, narrow, 
     barrier()
 
 
-def receive(S, Z, J, R, of_child, of_parent, TARGET, KID, BESIDE, ABOVE, n, first, last):
+def receive(S, Z, J, R, of_child, of_parent, TARGET, KID, BESIDE, ABOVE, n, first, last, lane, lanes):
     """Right-hand sides in Z, of tasks `first` to `last`: what children and the parent pass on."""
     none = U(n)
-    for k in range(first, last):
-        r = U(J[TARGET + U(k)]) >> U(1)
+    k = U(first) + U(lane)
+    while k < U(last):
+        r = U(J[TARGET + k]) >> U(1)
         x = Z[R + r]
-        c = U(J[KID + U(k)])
+        c = U(J[KID + k])
         while c < none:
             x -= S[of_child + c] * Z[R + c]
             c = U(J[BESIDE + c])
-        u = U(J[ABOVE + U(k)])
+        u = U(J[ABOVE + k])
         if u < none:
             x -= S[of_parent + u] * Z[R + u]
         Z[R + r] = x
+        k += U(lanes)
 
 
 def contract_again(S, Z, J, at, table, n, steps, tasks):
-    """Eliminate another right-hand side, in Z; the same bits as `contract`."""
+    """Eliminate another right-hand side, in Z, by one thread; the same bits as `contract`."""
     D, R, Q, B, E, F = contracted_places(at, n)
     BEGINS, STARTS, UP, DOWN, BESIDE, TARGET, KID, ABOVE = contraction_table(table, n, steps, tasks)
-    receive(S, Z, J, R, Q, F, TARGET, KID, BESIDE, ABOVE, n, 0, tasks)
+    receive(S, Z, J, R, Q, F, TARGET, KID, BESIDE, ABOVE, n, 0, tasks, 0, 1)
 
 
-def transposed_contract(S, Z, J, at, table, n, steps, tasks):
+def transposed_contract(S, Z, J, at, table, n, steps, tasks, lane, lanes):
     """The transposed system: its right-hand side, in Z, upwards with the pivots and couplings in S."""
     D, R, Q, B, E, F = contracted_places(at, n)
     BEGINS, STARTS, UP, DOWN, BESIDE, TARGET, KID, ABOVE = contraction_table(table, n, steps, tasks)
     for s in range(steps):
-        for q in range(J[BEGINS + U(s)], J[BEGINS + U(s + 1)]):
-            Z[R + U(q)] = _over(Z[R + U(q)], S[D + U(q)])
+        q = U(J[BEGINS + U(s)]) + U(lane)
+        end = U(J[BEGINS + U(s + 1)])
+        while q < end:
+            Z[R + q] = _over(Z[R + q], S[D + q])
+            q += U(lanes)
+        barrier()
         first, last = J[STARTS + U(s)], J[STARTS + U(s + 1)]
-        receive(S, Z, J, R, B, E, TARGET, KID, BESIDE, ABOVE, n, first, last)
+        receive(S, Z, J, R, B, E, TARGET, KID, BESIDE, ABOVE, n, first, last, lane, lanes)
+        barrier()
 
 
-def transposed_expand(S, Z, J, at, table, n, steps, tasks):
-    """The same, downwards."""
+def transposed_expand(S, Z, J, at, table, n, steps, tasks, lane, lanes):
+    """The same, downwards: those that went last come first."""
     D, R, Q, B, E, F = contracted_places(at, n)
     BEGINS, STARTS, UP, DOWN, BESIDE, TARGET, KID, ABOVE = contraction_table(table, n, steps, tasks)
-    q = U(n)
-    while q > U(0):
-        q -= U(1)
-        c = U(J[DOWN + q])
-        x = Z[R + q] - S[Q + q] * Z[R + U(J[UP + q])]
-        if c < U(n):
-            x -= S[F + q] * Z[R + c]
-        Z[R + q] = x
+    s = U(steps)
+    while s > U(0):
+        s -= U(1)
+        q = U(J[BEGINS + s]) + U(lane)
+        end = U(J[BEGINS + s + U(1)])
+        while q < end:
+            c = U(J[DOWN + q])
+            x = Z[R + q] - S[Q + q] * Z[R + U(J[UP + q])]
+            if c < U(n):
+                x -= S[F + q] * Z[R + c]
+            Z[R + q] = x
+            q += U(lanes)
+        barrier()

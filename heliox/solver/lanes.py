@@ -35,8 +35,11 @@ def couple_node(P, K, a, b, parent, children, list_, i, x):
     return x
 
 
-def eliminate_lanes(A, P, K, rhs, d, a, b, children, list_, nodes, steps, width, kept, lane, lanes):
-    """Leaves to roots; a node receives its children in descending order. d becomes its reciprocal."""
+def eliminate_lanes(A, X, P, K, rhs, d, a, b, children, list_, nodes, steps, width, kept, lane, lanes):
+    """Leaves to roots; a node receives its children in descending order. d becomes its reciprocal.
+
+    The right-hand side is in X, the diagonal in A.
+    """
     for s in range(steps):
         row = nodes + U(s) * U(width)
         place = lane
@@ -46,12 +49,12 @@ def eliminate_lanes(A, P, K, rhs, d, a, b, children, list_, nodes, steps, width,
                 i = U(node)
                 first = K[children + i]
                 k = K[children + i + U(1)]
-                x = A[rhs + i]
+                x = X[rhs + i]
                 if kept:
                     while k > first:
                         k -= 1
                         c = U(K[list_ + U(k)])
-                        x -= _over(P[a + c], A[d + c]) * A[rhs + c]
+                        x -= _over(P[a + c], A[d + c]) * X[rhs + c]
                 else:
                     y = A[d + i]
                     while k > first:
@@ -59,14 +62,14 @@ def eliminate_lanes(A, P, K, rhs, d, a, b, children, list_, nodes, steps, width,
                         c = U(K[list_ + U(k)])
                         q = _over(P[a + c], A[d + c])
                         y -= q * P[b + c]
-                        x -= q * A[rhs + c]
+                        x -= q * X[rhs + c]
                     A[d + i] = _inverse(y)
-                A[rhs + i] = x
+                X[rhs + i] = x
             place += lanes
         barrier()
 
 
-def substitute_lanes(A, P, K, rhs, d, b, parent, nodes, steps, width, lane, lanes):
+def substitute_lanes(A, X, P, K, rhs, d, b, parent, nodes, steps, width, lane, lanes):
     """Roots to leaves; rhs becomes the increment of v."""
     for s in range(steps):
         row = nodes + U(steps - 1 - s) * U(width)
@@ -76,10 +79,10 @@ def substitute_lanes(A, P, K, rhs, d, b, parent, nodes, steps, width, lane, lane
             if node >= 0:
                 i = U(node)
                 p = K[parent + i]
-                x = A[rhs + i]
+                x = X[rhs + i]
                 if p >= 0:
-                    x -= P[b + i] * A[rhs + U(p)]
-                A[rhs + i] = _over(x, A[d + i])
+                    x -= P[b + i] * X[rhs + U(p)]
+                X[rhs + i] = _over(x, A[d + i])
             place += lanes
         barrier()
 
@@ -94,7 +97,9 @@ def near_places(n):
     return m, U(2) * m, U(3) * m, U(16) * m, U(17) * m, U(18) * m, U(19) * m
 
 
-def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins, rows, kept, lane, lanes):
+def load_near(
+    A, X, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins, rows, kept, lane, lanes
+):  # fmt: skip
     """Bring a tree into memory that is near to the threads of a block: S (float64) and J (int16, the same).
 
     Nodes stand in it in the order of the schedule: ``K[place + i]`` is the place of node i, ``K[under + q]``
@@ -111,7 +116,7 @@ def load_near(A, P, K, S, J, n, rhs, d, a, b, place, under, beside, over, begins
         y = A[d + i]
         w = P[a + i]
         S[q] = y
-        S[R + q] = A[rhs + i]
+        S[R + q] = X[rhs + i]
         S[Q + q] = _over(w, y) if kept else w
         S[B + q] = P[b + i]
         J[UNDER + i] = K[under + i]

@@ -14,7 +14,7 @@ def test_checkpoints_give_the_bits_of_the_whole_tape():
     model = models.with_synapses()
     whole = Sweeps(model, SYNAPSES, geometry=True, v_init=-65.0, tstop=50.0)
     found = whole.reverse()
-    row, saved = whole.d.row_bytes, whole.d._checkpoint_bytes()
+    row, saved = whole.d.row_bytes, whole.sim.engine.state_bytes
     for one_level in (True, False):
         s = Schedule(whole.steps, 500 if one_level else 125, row, saved, bisect=not one_level)
         memory = s.bytes

@@ -101,15 +101,20 @@ def test_the_same_matrix_again_and_transposed(n, chain, seed):
     other = np.random.default_rng(seed).standard_normal(n)
     B = np.full(len(A), np.nan)
     B[n + local] = other
-    s["lay_right_side"](J, B, work, 0, n, n)
+    s["lay_right_side"](J, B, work, 0, n, n, 0, 1)
     s["contract_again"](A, B, J, work, n, *rest)
     s["expand"](A, B, J, work, n, *rest, 0, found.steps, 0, 1, 1)
     s["take_solution"](J, B, work, 0, n, n)
     np.testing.assert_array_equal(B[n + local], solve(contract(parent), a, b, d, other))
-    B[n + local] = other
-    s["lay_right_side"](J, B, work, 0, n, n)
-    s["transposed_contract"](A, B, J, work, n, *rest)
-    s["transposed_expand"](A, B, J, work, n, *rest)
-    s["take_solution"](J, B, work, 0, n, n)
     wanted = np.linalg.solve(dense(parent, a, b, d).T, other)
-    np.testing.assert_allclose(B[n + local], wanted, rtol=1e-11, atol=1e-12)
+    for lanes in (1, 5, 40):  # the pivots serve any number of threads
+        many, Z = Solver(lanes), B.copy()
+        Z[n + local] = other
+        many.together("lay_right_side", J, Z, work, 0, n, n)
+        many.together("transposed_contract", A, Z, J, work, n, *rest)
+        many.together("transposed_expand", A, Z, J, work, n, *rest)
+        s["take_solution"](J, Z, work, 0, n, n)
+        np.testing.assert_allclose(Z[n + local], wanted, rtol=1e-11, atol=1e-12)
+        if lanes == 1:
+            alone = Z[n + local]
+        np.testing.assert_array_equal(Z[n + local], alone)

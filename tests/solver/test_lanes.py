@@ -87,7 +87,7 @@ def solved(function, width, wide, n, chain, seed, kept):
     K = np.concatenate(K)
 
     def work(lane):
-        load(A, P, K, S, J, n, 0, n, 0, n, *(at[x] for x in names), len(steps), kept, lane, wide)
+        load(A, A, P, K, S, J, n, 0, n, 0, n, *(at[x] for x in names), len(steps), kept, lane, wide)
         more = (wide,) if width else ()
         sweep(S, J, n, len(steps), *width, kept, lane, *more)
 
