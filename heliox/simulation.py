@@ -43,7 +43,7 @@ class Simulation:
     model : Model
     device : str
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:k"``; ``"emulated"``: a GPU's kernels on the CPU. The
-        attribute `device` says what was taken, and why.
+        attribute `device` says what was taken, and why; `asked` is what was asked for.
     dt : float, optional
         ms; default is the frozen dt.
     batch : int
@@ -100,6 +100,7 @@ class Simulation:
         if threads is not None and threads < 1:
             raise ModelError(f"threads is {threads}; it must be at least 1")
         self.batch = int(batch)
+        self.asked = device
         self.math, self.order = math, order
         self.progress = progress
         self.adjoint = adjoint

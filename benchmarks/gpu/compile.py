@@ -14,13 +14,16 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.gpu import models
+from heliox.engine.adjoint import spec_of
 from heliox.engine.layout import make_plan
 from heliox.engine.references import watched
 from heliox.engine.stepwise import SPREAD_NODES
 from heliox.kernels import cache, device
+from heliox.kernels.program import Adjoint
 from heliox.kernels.step_kernels import StepKernels
 from heliox.kernels.step_module import NEAR_KERNELS, TYPES, module_text, names
 from heliox.model.model import Model
+from heliox.model.names import Names
 
 CAPABILITIES = ((7, 5), (8, 0), (9, 0), (12, 0))
 MODELS: dict[str, tuple[Callable[[], Model], bool]] = {  # and whether there are many nodes
@@ -35,19 +38,34 @@ MODELS: dict[str, tuple[Callable[[], Model], bool]] = {  # and whether there are
 RESULTS = Path(__file__).parents[1] / "results" / "gpu_kernels.md"
 
 
-def kernels_of(name: str, order: str = "neuron") -> Iterator[tuple[str, list[device.Image]]]:
-    """Name of each kernel of a model, and its machine codes; of a contraction those that differ."""
+def kernels_of(
+    name: str, order: str = "neuron", backwards: bool = False
+) -> Iterator[tuple[str, list[device.Image]]]:
+    """Name of each kernel of a model, and its machine codes; of a contraction those that differ.
+
+    `backwards`: those of its gradient by conductances, weights and geometry.
+    """
     build, many = MODELS[name]
     model = build()
     assert many or len(model.nodes) < SPREAD_NODES
-    plan = make_plan(model, dt=models.DT, chunk_nodes=1, order=order)
+    adjoint = conductances(model) if backwards else None
+    plan = make_plan(model, dt=models.DT, chunk_nodes=1, order=order, adjoint=adjoint)
     kernels = StepKernels(plan.program, watched(model), spread=not many)
     module = cache.load(module_text(kernels, "cuda"))
-    for kernel, signature in kernels.signatures().items():
+    signatures = kernels.signatures()
+    for kernel, signature in (kernels.backwards() if backwards else signatures).items():
         if order == "contraction" and kernel not in NEAR_KERNELS:
             continue
         types = [TYPES[x] for x in names(signature)]
         yield kernel, device.compiled_for(getattr(module, kernel), types, CAPABILITIES)
+
+
+def conductances(model: Model) -> Adjoint:
+    """The gradient by all conductances of channels, by weights and geometry."""
+    trained = {
+        (m.name, n) for m in model.mechanisms if m.kind == "density" for n in m.values if n.startswith("g")
+    }
+    return spec_of(Names(model), frozenset(trained), frozenset(), weights=True, geometry=True)
 
 
 def main() -> None:
@@ -60,8 +78,9 @@ def main() -> None:
         "|---|---|" + "---|" * len(CAPABILITIES),
     ]
     spilled = []
-    for name, order in product(sys.argv[1:] or MODELS, ("neuron", "contraction")):
-        for kernel, images in kernels_of(name, order):
+    ways = product(sys.argv[1:] or MODELS, ("neuron", "contraction"), (False, True))
+    for name, order, backwards in ways:
+        for kernel, images in kernels_of(name, order, backwards):
             cells = " | ".join(f"{i.registers} / {i.stack} / {i.spills}" for i in images)
             lines.append(f"| {name} | {kernel}{', contraction' * (order != 'neuron')} | {cells} |")
             spilled += [f"{name} {kernel} sm_{i.capability}" for i in images if i.spills]

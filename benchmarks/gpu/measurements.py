@@ -6,11 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 import heliox
 from benchmarks.gpu import models
 from benchmarks.gpu.timing import Clock, Row, Setting, made, memory, pace, rates, same_bits, say, segments
 from heliox.engine.plan import Plan
 from heliox.engine.stepwise import StepEngine
+from heliox.learn import Problem
+from heliox.learn.losses import mse
 
 # NEURON's own microseconds a step of these models on one core, where they were measured; HelioX on one core
 # beside NEURON: benchmarks/results/cpu.md
@@ -114,6 +118,53 @@ def class239(setting: Setting) -> Iterator[Row]:
         del sim
         if clock.left < 0.0:
             raise TimeoutError(f"no time was left for more than {members} members")
+
+
+def gradients(setting: Setting) -> Iterator[Row]:
+    """Gradients by conductances: a run, and a run with its reverse sweep; one CPU thread beside, up to 64
+    members."""
+    clock = Clock(setting.seconds)
+    batches = (1, 2) if setting.tiny else (1, 64) if setting.quick else (1, 64, 1024)
+    cases = [("l5pc", models.l5pc(), 1), *(("class239", models.class239(), n) for n in batches)]
+    steps = 8 if setting.tiny else 400
+    for k, (name, model, members) in enumerate(cases):
+        by = ("NaTa_t.gNaTa_tbar", "SKv3_1.gSKv3_1bar") if name == "l5pc" else models.CLASS239_VARIED
+        row: Row = {
+            "measurement": "gradients", "model": name, "members": members, "segments": segments(model),
+            "nodes": len(model.nodes), "steps": steps,
+        }  # fmt: skip
+        kept = {}
+        for where, options in (("", setting.there), ("cpu_", {"device": "cpu", "threads": 1})):
+            if where and members > 64:
+                continue
+            if name == "l5pc":
+                sim = heliox.Simulation(model, progress=False, **options)
+            else:
+                sim = models.class239_batch(members, model, **options)
+            began = time.perf_counter()
+            problem = Problem(sim, mse("v", -60.0, where="*soma*"), by, steps * sim.dt, progress=False)
+            kept[where] = problem.gradient().gradient
+            problem.value()
+            row[f"{where}first_run_s"] = time.perf_counter() - began
+            clock.spare(row[f"{where}first_run_s"] if k < 2 else 0.0)
+            share = 0.3 * clock.left / (len(cases) - k)
+            for what, work in (("value", problem.value), ("gradient", problem.gradient)):
+                row[f"{where}{what}_us"] = 1e6 * _median(work, share) / steps
+        if len(kept) == 2:
+            row["same_bits"] = all(np.array_equal(x, kept["cpu_"][n]) for n, x in kept[""].items())
+        say(f"gradients: {name}, {members} members {row['gradient_us']:.1f} us a step, there and back")
+        yield row
+
+
+def _median(work: Callable[[], object], seconds: float) -> float:
+    """Seconds of one piece of work."""
+    found: list[float] = []
+    clock = Clock(seconds)
+    while len(found) < 3 or (clock.left > 0.0 and len(found) < 20):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return sorted(found)[len(found) // 2]
 
 
 def trees(setting: Setting) -> Iterator[Row]:
@@ -257,6 +308,7 @@ MEASUREMENTS = {
     "ring": Measurement(ring, 12.0, "ring of 1,024 cells"),
     "gap_ring": Measurement(gap_ring, 10.0, "ring of 256 cells with gap junctions"),
     "class239": Measurement(class239, 75.0, "batches of a cell of 239 segments"),
+    "gradients": Measurement(gradients, 25.0, "gradients"),
     "trees": Measurement(trees, 40.0, "passive trees"),
     "overheads": Measurement(overheads, 10.0, "overheads"),
 }

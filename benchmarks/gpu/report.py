@@ -97,7 +97,8 @@ def markdown(rows: list[Row], failures: dict[str, str], machine: dict[str, str],
     of: dict[str, list[Row]] = {}
     for r in rows:
         of.setdefault(r["measurement"], []).append(r)
-    lines += _beside(of) + _batches(of.get("class239", [])) + _trees(of.get("trees", []))
+    lines += _beside(of) + _batches(of.get("class239", [])) + _gradients(of.get("gradients", []))
+    lines += _trees(of.get("trees", []))
     lines += _overheads(of.get("overheads", [])) + _zoo(of.get("zoo", []))
     if failures:
         lines += ["", "## What failed", ""]
@@ -115,7 +116,7 @@ def _bits(row: Row) -> str:
 
 
 def _beside(of: dict[str, list[Row]]) -> list[str]:
-    names = [n for n in MEASUREMENTS if n in of and n not in ("class239", "trees", "overheads")]
+    names = [n for n in MEASUREMENTS if n in of and n not in ("class239", "gradients", "trees", "overheads")]
     if not names:
         return []
     lines = [
@@ -162,6 +163,28 @@ def _batches(rows: list[Row]) -> list[str]:
             f"| {number(r['first_run_s'])} | {number(None if peak is None else peak / 1e6)} "
             f"| {number(r.get('GB_per_s'))} | {number(r.get('Gflop_per_s'))} |"
         )
+    return lines
+
+
+def _gradients(rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
+    lines = [
+        "", "## Gradients", "",
+        f"Of the mean square of a soma's voltage less a number, over {rows[0]['steps']} steps, by two "
+        "conductances of all segments; a gradient is a run with its tape and the sweep back.", "",
+        "| model | members | a run, us per step | its gradient | one CPU thread: a run | its gradient "
+        "| CPU / GPU | same bits | first run s |",
+        "|---" * 9 + "|",
+    ]  # fmt: skip
+    for r in rows:
+        cpu = r.get("cpu_gradient_us")
+        cells = (
+            r["model"], f"{r['members']:,}", number(r["value_us"]), number(r["gradient_us"]),
+            number(r.get("cpu_value_us")), number(cpu),
+            number(None if cpu is None else cpu / r["gradient_us"], 2), _bits(r), number(r["first_run_s"]),
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 

@@ -71,14 +71,24 @@ class _Maker:
 
 
 class HostBackend:
-    """`calls` lists what was launched, recorded and waited for."""
+    """`calls` lists what was launched, recorded and waited for.
+
+    Parameters
+    ----------
+    lanes : int
+        Threads of a block whose threads never meet, one behind the other.
+    turned : bool
+        The last block and thread come first. What depends on neither has no races between blocks, nor in
+        kernels without a barrier.
+    """
 
     target = "cpu"
     name = "CPU, kernel by kernel"
     near = 1 << 15  # float64 that a block may have for itself
     free = sys.maxsize  # bytes
 
-    def __init__(self) -> None:
+    def __init__(self, lanes: int = 1, turned: bool = False) -> None:
+        self.lanes, self.turned = lanes, turned
         self.calls: list[str] = []
         self._captured: list[Callable[[], None]] | None = None
         self.allocated = self.peak = 0
@@ -105,7 +115,7 @@ class HostBackend:
         given = [a.array if isinstance(a, HostArray) else a for a in arguments]
 
         def call() -> None:
-            cache.call(kernel, *given, *grid, near)
+            cache.call(kernel, *given, *grid, near, self.lanes, self.turned)
 
         def on(stream: HostStream) -> None:
             self.calls.append(kernel.__name__)

@@ -85,14 +85,21 @@ def _entry(name: str, signature: str, target: str) -> str:
                 "    _J = _cuda.shared.array(0, _np.int16)",
             ]
         return "\n".join([*lines, f"    {name}_block({signature}, {place}{more})"])
-    lines = ["@entry", f"def {name}({signature}, _columns, _rows, _near):"]
+    lines = ["@entry", f"def {name}({signature}, _columns, _rows, _near, _lanes, _turned):"]
     if near:
         lines += ["    _S = _np.zeros(_near)", "    _J = _np.zeros(4 * _near, _np.int16)"]
+    lines += [
+        "    for _by in range(_rows):",
+        "        for _k in range(_columns):",
+        "            _bx = _columns - 1 - _k if _turned else _k",
+    ]
+    if "_TT" not in names(signature):  # threads of a block meet: here it has one
+        return "\n".join([*lines, f"            {name}_block({signature}, _bx, _by, 0, 1{more})"])
     return "\n".join(
         [
             *lines,
-            "    for _by in range(_rows):",
-            "        for _bx in range(_columns):",
-            f"            {name}_block({signature}, _bx, _by, 0, 1{more})",
+            "            for _l in range(_lanes):",
+            "                _lane = _lanes - 1 - _l if _turned else _l",
+            f"                {name}_block({signature}, _bx, _by, _lane, _lanes)",
         ]
     )

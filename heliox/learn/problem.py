@@ -36,7 +36,7 @@ class Problem:
     ----------
     sim : Simulation
         With its present parameters; members of a batch are independent gradients in one run. It stays as it
-        is.
+        is. The gradient runs on the device that it was made with.
     loss : Loss
     parameters : str, Parameter, or several
     duration : float
@@ -55,7 +55,7 @@ class Problem:
     progress : bool
         Show a bar in evaluations of more than two seconds.
     tangent : bool
-        Compile what `jvp` needs.
+        Compile what `jvp` needs: on the CPU only.
 
     Attributes
     ----------

@@ -46,6 +46,7 @@ def twin(
     )
     new = Simulation(
         model,
+        sim.asked,
         dt=sim.dt,
         batch=sim.batch,
         vary=list(dict.fromkeys([*sim.draft.vary, *own])),

@@ -12,18 +12,20 @@ from tests.mechanisms.library import programs
 
 
 @pytest.mark.parametrize(
-    ("model", "order"),
+    ("model", "order", "backwards"),
     [
-        ("l5pc_network", "neuron"),
-        ("hpc_active", "neuron"),
-        ("gap_ring", "neuron"),
-        ("l5pc_network", "contraction"),
-        ("hpc_active", "contraction"),
+        ("l5pc_network", "neuron", False),
+        ("hpc_active", "neuron", False),
+        ("gap_ring", "neuron", False),
+        ("l5pc_network", "contraction", False),
+        ("hpc_active", "contraction", False),
+        ("l5pc_network", "neuron", True),
+        ("gap_ring", "contraction", True),
     ],
 )
-def test_every_kernel_compiles_and_none_spills(model, order):
-    """Benchmarked models, four generations of GPUs."""
-    for kernel, images in kernels_of(model, order):
+def test_every_kernel_compiles_and_none_spills(model, order, backwards):
+    """Benchmarked models and their gradients, four generations of GPUs."""
+    for kernel, images in kernels_of(model, order, backwards):
         assert [i.capability for i in images] == list(CAPABILITIES)
         for image in images:
             assert image.cubin[:4] == b"\x7fELF"

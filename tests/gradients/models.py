@@ -92,14 +92,14 @@ def family(name: str) -> tuple[str, ...]:
     return tuple(n for n in found if catalogue.get(f"{name}.{n}").kind == "density")
 
 
-def with_mods(names: tuple[str, ...]) -> Model:
-    """A tree with mechanisms translated from mod files."""
+def with_mods(names: tuple[str, ...], tables: bool = False) -> Model:
+    """A tree with mechanisms translated from mod files; hh in its soma, with its `tables` or without."""
     c = tree(hh=False)
     c.insert("hh", where="soma")
     for n in names:
         c.insert(heliox.load_mod(MODS / f"{n}.mod"))
     c.place("IClamp", "soma(0.5)", delay=0.5, dur=10, amp=0.05)
-    return untabled(c.model())
+    return c.model() if tables else untabled(c.model())
 
 
 def graded_ring(cells: int = 3) -> Model:

@@ -1,0 +1,46 @@
+"""The reverse pass as kernels of a device, run on the CPU one by one: the bits of the CPU's own."""
+
+import numpy as np
+import pytest
+
+import heliox
+from heliox.engine import choice
+from heliox.errors import UnsupportedError
+from heliox.kernels.one_by_one import HostBackend
+from heliox.learn.parameter import trained
+from heliox.learn.twin import twin
+from tests.gradients import models
+from tests.gradients.device_cases import CASES, swept
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_bits_of_the_cpu(name, monkeypatch):
+    """Whichever block and thread comes first: where none waits for another, none depends on another."""
+    here, wanted = swept(name)
+    if name == "members":
+        assert here.d.schedule.pieces > 2
+    monkeypatch.setattr(choice, "HostBackend", lambda: HostBackend(lanes=3, turned=True))
+    there, found = swept(name, device="emulated", tangent=False)
+    np.testing.assert_array_equal(there.R, here.R)
+    for n, values in wanted.items():
+        assert np.abs(values).max() > 0.0, n
+        np.testing.assert_array_equal(found[n], values, err_msg=n)
+
+
+def test_a_second_sweep_is_the_first_one():
+    """Launches, graphs and what lies on the device are used again."""
+    s, first = swept("synapses", device="emulated", tangent=False)
+    captured = len(s.sim.engine.backend.calls)
+    B = s.reverse()
+    for n, values in first.items():
+        np.testing.assert_array_equal(B[s.places(n)], values)
+    assert "solve_transposed" not in s.sim.engine.backend.calls[captured:]
+
+
+def test_gradients_go_to_the_device_of_their_simulation():
+    sim = heliox.Simulation(models.with_synapses(), device="emulated", progress=False)
+    by = trained(sim.draft.names, ["hh.gnabar"])
+    made = twin(sim, by, [], tangent=False)
+    assert made.device == sim.device and "kernel by kernel" in made.device
+    with pytest.raises(UnsupportedError, match="tangents"):
+        twin(sim, by, [], tangent=True)
