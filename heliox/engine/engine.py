@@ -17,6 +17,7 @@ from heliox.engine.backwards import Backwards
 from heliox.engine.fill import fill, weight_addresses
 from heliox.engine.indices import entries
 from heliox.engine.plan import Plan
+from heliox.engine.queued import load_events
 from heliox.engine.start import Start
 from heliox.errors import DeviceError
 from heliox.kernels import cache, threads, window
@@ -99,7 +100,7 @@ class Engine:
         self.A[:], self.P[:], self.QN[:], self.EX[:] = 0.0, 0.0, 0, 0
         fill(self.plan, self.A[:-1], self.P)
         self.tables_stale = bool(self.plan.tables)
-        self._load_events()
+        load_events(self)
         self.t = self.plan.model.settings.t
         self.T[:] = self.t
 
@@ -229,15 +230,7 @@ class Engine:
 
     def initialize(self, v: ArrayLike | None = None) -> None:
         """INITIAL blocks and everything else finitialize does, with the parameters as they are; t = 0."""
-        self.settle()
-        self.t = 0.0
-        self.T[:] = 0.0
-        self.QN[:] = 0
-        self.EX[:] = 0
-        self._make_room(
-            self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0))
-        )
-        self._make_spike_room(4 * self.plan.most_in_a_chunk(self.plan.source_chunk()) + SPIKE_ROOM)
+        self.clear_time()
         members = self.A[:-1].reshape(self.plan.batch, self.plan.member_size)
         if self.plan.plays:
             self._run(window.BEGIN)
@@ -247,7 +240,19 @@ class Engine:
         self.fill_tables()
         cache.call(self.module.initialize, *self._arguments(0, 0, 0, 0))
         self._run(window.SETTLE)
-        self._check_status()
+        self.check_status()
+
+    def clear_time(self) -> None:
+        """t = 0, nothing waits, and there is room for what INITIAL sends."""
+        self.settle()
+        self.t = 0.0
+        self.T[:] = 0.0
+        self.QN[:] = 0
+        self.EX[:] = 0
+        self._make_room(
+            self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0))
+        )
+        self._make_spike_room(4 * self.plan.most_in_a_chunk(self.plan.source_chunk()) + SPIKE_ROOM)
 
     def sample(self, k: int) -> None:
         """Write sample k of the recordings from the state as it stands."""
@@ -386,7 +391,7 @@ class Engine:
         self.QN[mended, events.STATUS] = events.OK
         return bool(mended.any()) if finishing else bool((status == events.RUNAWAY).any())
 
-    def _check_status(self) -> None:
+    def check_status(self) -> None:
         if (self.QN[:, events.STATUS] != events.OK).any():
             raise DeviceError(
                 "the event queue overflowed during initialization; "
@@ -457,45 +462,3 @@ class Engine:
         if spikes > have:
             extra = ((0, 0), (0, spikes - have))
             self.SF, self.SI = np.pad(self.SF, extra), np.pad(self.SI, extra)
-
-    def _load_events(self) -> None:
-        """The frozen queue: sorted arrays are heaps.
-
-        Frozen events come before later ones of equal time, in their own order.
-        """
-        p, e, plays = self.plan, self.plan.model.events, self.plan.model.plays
-        waiting: list[tuple[NDArray, int, int, int, int, float]] = []
-        # time (members, or 1 where they share it), rank, chunk, target, connection, flag
-        for k in range(len(e)):
-            j = int(e.connection[k])
-            mechanism, instance = p.event_target(k)
-            place = p.placements[mechanism]
-            target = (mechanism << 32) + int(place.local[instance])
-            rank = k + (events.SELF if e.self_event[k] else 0)
-            connection = int(p.connection_rank[j]) if j >= 0 else -1
-            waiting.append(
-                (e.time[k : k + 1], rank, int(place.chunk[instance]), target, connection, float(e.flag[k]))
-            )
-        for k, at in enumerate(p.plays):
-            if plays.waiting[k]:
-                target = (len(p.placements) << 32) + at.number
-                point = int(plays.ptr[k] + plays.cursor[k])
-                time = p.vary.plays[k][0][:, plays.cursor[k]] if k in p.vary.plays else plays.t[[point]]
-                waiting.append((time, events.SELF + len(e) + k, at.chunk, target, -1, 0.0))
-        for chunk in range(p.chunks):
-            self._queue(chunk, sorted((x for x in waiting if x[2] == chunk), key=lambda x: x[1]))
-        self.QN[:, events.SERIAL] = len(waiting)
-
-    def _queue(self, chunk: int, waiting: list[tuple[NDArray, int, int, int, int, float]]) -> None:
-        """Queue a chunk's events, in the order of their ranks, in each of its groups by their times."""
-        n, members = len(waiting), slice(chunk, None, self.plan.chunks)
-        if not n:
-            return
-        time = np.stack([np.broadcast_to(x[0], self.plan.batch) for x in waiting], axis=1)  # (B, n)
-        order = np.argsort(time, axis=1, kind="stable")
-        self.QF[members, :n, 0] = np.take_along_axis(time, order, axis=1)
-        self.QF[members, :n, 1] = -1e300
-        self.QF[members, :n, 2] = np.array([x[5] for x in waiting])[order]
-        for column, k in enumerate((1, 3, 4)):
-            self.QI[members, :n, column] = np.array([x[k] for x in waiting], np.int64)[order]
-        self.QN[members, events.EVENTS] = n

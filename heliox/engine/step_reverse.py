@@ -22,7 +22,7 @@ from heliox.kernels.reverse_kernels import (
     TAPED,
     Load,
 )
-from heliox.kernels.stages import Kernel
+from heliox.kernels.stages import Kernel, of_block
 from heliox.kernels.step_names import CONTROLS
 from heliox.solver import events
 
@@ -108,12 +108,7 @@ class StepReverse:
         def back(found: Sequence[Kernel | Load]) -> Launches:
             return [x for k in found for x in (load(k.part) if isinstance(k, Load) else stage([k]))]
 
-        forward = [
-            launched
-            for found in e.kernels.first_half
-            if all(p.block == "current" for k in found for p in k.parts)
-            for launched in _stage([e.launch(k.name, W, False) for k in found])
-        ]
+        forward = e.staged(of_block(e.kernels.first_half, "current"))
         again = [x for found in kernels.again for x in stage(found)]
         self._step = [
             [over("undo", block=W)], *load(), *forward, [solve("solve_again")],

@@ -56,6 +56,7 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int, lanes: int | 
     n = len(plan.model.nodes)
     count = np.bincount(plan.node_chunk, minlength=plan.chunks) if n else np.zeros(plan.chunks, int)
     first = np.concatenate([[0], np.cumsum(count)])
+    H[:, columns["BEFORE"]] = first[:-1]
     position = first[plan.node_chunk] + plan.node_local if n else np.empty(0, np.int64)
     parent = plan.model.nodes.parent
     parents = np.full(n, -1, np.int64)

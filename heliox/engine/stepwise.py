@@ -1,7 +1,6 @@
 """An engine whose step is a series of kernels on a device: streams joined by events, captured as a graph.
 
-Initialization and what else happens between runs is the CPU engine's; a run is the device's, and the host
-meets it only at its portions' ends (docs/design.md, section 8).
+A run is the device's, and the host meets it only at its portions' ends (docs/design.md, section 8).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine import guard
 from heliox.engine.backwards import Backwards
@@ -20,6 +19,7 @@ from heliox.engine.engine import QUEUE_ROOM, SPIKE_ROOM, Engine
 from heliox.engine.mirror import Mirror, Mirrored
 from heliox.engine.plan import Plan
 from heliox.engine.references import watched
+from heliox.engine.step_initial import StepInitial
 from heliox.engine.step_reverse import StepReverse
 from heliox.engine.step_tables import FEW_GROUPS, WARP, row_tiles, step_tables, tiles
 from heliox.errors import DeviceError
@@ -93,10 +93,11 @@ class StepEngine(Engine):
         self._laid = False
         self._version: tuple[Any, ...] = ()
         self._taping = False
+        self._initial: StepInitial | None = None
         self._back: StepReverse | None = None
         self.solvers = next(threads for most, threads in SOLVERS if self.groups > most)
 
-    def _lay(self) -> None:
+    def lay(self) -> None:
         """Compile the kernels, and lay what never changes on the device: once, when the first run begins."""
         if self._laid:
             return
@@ -157,9 +158,6 @@ class StepEngine(Engine):
         leaders = plan.partition.leaders
         first, last = plan.chunks - leaders, plan.chunks
 
-        def stages(given: Stages, lean: bool) -> Launches:
-            return [[x for k in stage if (x := self.launch(k.name, W, lean))] for stage in given]
-
         def ends(name: str, last_: int) -> Launches:
             out = []
             if leaders:
@@ -175,16 +173,21 @@ class StepEngine(Engine):
             step = [
                 *ends("events_packed" if packed else "events", 0),
                 *([[x]] if self._taping and (x := self.launch("save_row", W, False)) else []),
-                *stages(self.kernels.first_half, lean),
-                *solved, *stages(self.kernels.second_half, lean),
+                *self.staged(self.kernels.first_half, lean),
+                *solved, *self.staged(self.kernels.second_half, lean),
             ]  # fmt: skip
-            self._steps[lean] = [stage for stage in step if stage]
+            self._steps[lean] = step
         self.begin = [[x] if (x := self.launch("begin_step", W, False)) else []]
         self._finish = ends("events", 1)
         if plan.chunks > 1:
             self._finish.append([self.over_groups("exchange_all", WARP, (0, first), 0, 1)])
         self._graphs: dict[tuple[bool, int], Any] = {}
         self._version = now
+
+    def staged(self, given: Stages, lean: bool = False) -> Launches:
+        """Launches of stages of the step's kernels."""
+        launched = [[x for k in stage if (x := self.launch(k.name, W, lean))] for stage in given]
+        return [stage for stage in launched if stage]
 
     def _arguments_of(self, name: str, given: dict[str, Any]) -> list[Any]:
         plan = self.plan
@@ -265,7 +268,7 @@ class StepEngine(Engine):
             self._replay(stop - done)
             now = self.settled()
             self._learn_rate(now - done, time.perf_counter() - began)
-            self._mended()
+            self.mended()
             if self._all_failed():
                 break
             if progress is not None and now > done:
@@ -273,11 +276,10 @@ class StepEngine(Engine):
             done = now
         self.issue(self._finish)
         self.settled()
-        while self._mended():
+        while self.mended():
             self.issue(self._finish)
             self.settled()
-        for name in ("_PN", "_PULLED"):
-            self._fixed[name].fill_zero()
+        self.forget_published()
         T = self.mirror.look("T")
         self.t = float(T.max()) if len(T) else self.t
         guard.raise_if_all_failed(self)
@@ -285,7 +287,7 @@ class StepEngine(Engine):
 
     def enter(self, control: NDArray[np.int64]) -> None:
         """Bring the device up to date."""
-        self._lay()
+        self.lay()
         watched = self._watched()
         if not np.array_equal(watched, self._looks):
             self._looks = watched.copy()
@@ -317,10 +319,18 @@ class StepEngine(Engine):
         made = QN[:, events.STEP] + (QN[:, events.PHASE] == MOVED)  # counted when the next one begins
         return int(made.reshape(self.plan.batch, self.plan.chunks).min(axis=1).max(initial=0))
 
+    def published(self) -> NDArray[np.int32]:
+        """Spikes on both lists of each member."""
+        return self._fixed["_PN"].get()
+
+    def forget_published(self) -> None:
+        for name in ("_PN", "_PULLED"):
+            self._fixed[name].fill_zero()
+
     def _all_failed(self) -> bool:
         return len(guard.first_groups(self)) == self.plan.batch
 
-    def _mended(self) -> bool:
+    def mended(self) -> bool:
         """Make buffers larger where the device has halted for that, and let it go on; whether it had."""
         control = self._fixed["_CTL"].get()
         if not control[HALT]:
@@ -339,7 +349,7 @@ class StepEngine(Engine):
 
     def solver(self) -> Callable[[Any], None]:
         """The solution of all trees alone, as a launch, for measurements: results are thrown away."""
-        self._lay()
+        self.lay()
         self.compile(self.kernels.groups.measured())
         self.enter(np.zeros(CONTROLS, np.int64))
         return self.over_groups("solve_only", self.solvers, (0, self.plan.chunks), near=self.tables.near)
@@ -350,11 +360,25 @@ class StepEngine(Engine):
         self._compiled |= self.backend.kernels(self._kernel_text, new)
         self._signatures |= new
 
+    # ------------------------------------------------------------------ initialization
+
+    def initialize(self, v: ArrayLike | None = None) -> None:
+        self.clear_time()
+        self._initial = self._initial or StepInitial(self)
+        self._initial.run(v)
+        self.check_status()
+
+    def fill_tables(self) -> None:
+        if self.plan.tables:
+            self._initial = self._initial or StepInitial(self)
+            self._initial.tabulate()
+        self.tables_stale = False
+
     # ------------------------------------------------------------------ backwards
 
     def tape(self, size: int) -> None:
         """On the device alone; what is there stays there."""
-        self._lay()
+        self.lay()
         if size > self._fixed["_TP"].shape[0]:
             self._steps, self._graphs = {}, {}
             del self._fixed["_TP"]  # the old one goes first

@@ -460,17 +460,17 @@ class BlockWriter:
                 if f"_d_{n}" in self.slots:
                     lines.append(f"{pad}    _A[_at + {ion}_ion__d{n}_dv_] += {self.S(f'_d_{n}')}")
             if self.block == "initial" and {f"{ion}i", f"{ion}o"} & set(written):
-                lines += self._reversal(ion, pad + "    ")
+                lines += self.reversal(ion, f"_U(_I[_ion_{ion} + _first + _j])", "_at", pad + "    ")
         return lines
 
-    def _reversal(self, ion: str, pad: str) -> list[str]:
+    def reversal(self, ion: str, at: str, place: str, pad: str) -> list[str]:
         """The reversal potential follows a written concentration at once where the ion's style asks for it.
 
-        NEURON: eion.cpp, nrn_wrote_conc.
+        `at`: text of the pool's instance relative to its base, `place`: in A. NEURON: eion.cpp,
+        nrn_wrote_conc.
         """
         pool = f"{ion}_ion"
         valence = self.context.by_name[pool].template.constants["valence"]
-        at = f"_U(_I[_ion_{ion} + _first + _j])"
         style = (
             f"_P[_U(_G[_g, _{pool}_SHARED]) + {at} // {pool}__OWN * {pool}__SHARED"
             f" + {at} % _U({W}) + {pool}__style]"
@@ -478,6 +478,6 @@ class BlockWriter:
         celsius = self.context.global_value(self.m, "celsius")
         return [
             f"{pad}if {pool}_bit_set({style}, 32.0) > 0.0:",
-            f"{pad}    _A[_at + {pool}__e{ion}] = {pool}_nernst("
-            f"_A[_at + {pool}__{ion}i], _A[_at + {pool}__{ion}o], {valence!r}, {celsius})",
+            f"{pad}    _A[{place} + {pool}__e{ion}] = {pool}_nernst("
+            f"_A[{place} + {pool}__{ion}i], _A[{place} + {pool}__{ion}o], {valence!r}, {celsius})",
         ]

@@ -69,8 +69,8 @@ def logged(m: VarStruct, f: Function) -> list[str]:
     return expanded(names, t.array_sizes)
 
 
-def deliver(context: Context, *, initial: bool = True) -> str:
-    """`deliver`: due events of a group in their order; with `initial` also `initialize_connections`."""
+def deliver(context: Context) -> str:
+    """`deliver`: due events of a group in their order; and `initialize_connections`."""
     receivers = [m for m in context.program.mechanisms if "receive" in m.template.functions]
     lines = [
         "@kernel",
@@ -122,8 +122,6 @@ def deliver(context: Context, *, initial: bool = True) -> str:
         "            return False",
         "    return True",
     ]
-    if not initial:
-        return "\n".join(lines)
     lines += [
         "",
         "",

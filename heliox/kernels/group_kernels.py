@@ -101,9 +101,7 @@ class GroupKernels:
             ]  # fmt: skip
         lines.append("    barrier()")
         if p.transfers:
-            lines += self._copied(
-                "LAY", "LAID", "_A[_shelf + _U(_I[_pair + _U(1)])] = _A[_base + _U(_I[_pair])]"
-            )
+            lines += self.laid()
         lines += [
             "    if _lane == 0:",
             f"        _QN[_g, PHASE] = {MOVED}",
@@ -229,6 +227,14 @@ class GroupKernels:
         ]
         return "\n".join(lines)
 
+    def laid(self) -> list[str]:
+        """Sources to the shelf."""
+        return self._copied("LAY", "LAID", "_A[_shelf + _U(_I[_pair + _U(1)])] = _A[_base + _U(_I[_pair])]")
+
+    def taken(self) -> list[str]:
+        """Targets from the shelf."""
+        return self._copied("TAKE", "TAKEN", "_A[_base + _U(_I[_pair])] = _A[_shelf + _U(_I[_pair + _U(1)])]")
+
     def _copied(self, column: str, number: str, statement: str) -> list[str]:
         return [
             "    _shelf = _U(_G[_g, _SHELF])",
@@ -250,7 +256,7 @@ class GroupKernels:
             f"    if _CTL[{HALT}] != 0 or _QN[_g, PHASE] != {MOVED}:",
             "        return",
             "    _base = _U(_G[_g, _BASE])",
-            *self._copied("TAKE", "TAKEN", "_A[_base + _U(_I[_pair])] = _A[_shelf + _U(_I[_pair + _U(1)])]"),
+            *self.taken(),
             "    barrier()",
             "    if _lane == 0:",
             *self.second_half(" " * 8),

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 
 from heliox.kernels.block_loop import BlockWriter
 from heliox.kernels.context import (
+    ARGS,
     EVENTLESS,
     NODE_ARRAYS,
     Context,
@@ -68,7 +69,7 @@ class InstanceWriter(BlockWriter):
         t, f, m = self.t, self.f, self.m
         lines = [
             "@kernel",
-            f"def {self.function}({EVENTLESS}, _g, _inst, _nd, _t, _dt):",
+            f"def {self.function}({self.given}, _g, _inst, _nd, _t, _dt):",
             *at_instance(self.name),
         ]
         pad = "    "
@@ -91,6 +92,8 @@ class InstanceWriter(BlockWriter):
         lines += [f"{pad}{n} = _A[{pointed(self.name, n)}]" for n in self.pointers]
         wanted = [*f.params, *(self.rule.params if self.rule else ())]
         lines += loads(m, [*wanted, SCALE] if self.accumulates and t.kind == "point" else wanted, pad)
+        if self.block == "initial":
+            lines += self._state_defaults(pad)
         for n in self.lists:
             at = f"_U(_G[_g, _{self.name}_LIST_{n}]) + _U(2) * _U(_inst)"
             lines.append(f"{pad}{n} = (_P, _U(_I[{at}]), _I[{at} + _U(1)])")
@@ -138,9 +141,37 @@ class InstanceWriter(BlockWriter):
         for n in self.ion_sets:
             ion = self.t.ion_names[n]
             lines.append(f"{pad}_A[_at_{ion} + {ion}_ion__{n}] = {n}")
+        if self.block == "initial":
+            for ion in sorted({self.t.ion_names[n] for n in self.ion_sets}):
+                if {f"{ion}i", f"{ion}o"} & set(self.ion_sets):
+                    at = f"_U(_I[_U(_G[_g, _{self.name}_ION_{ion}]) + _U(_inst)])"
+                    lines += self.reversal(ion, at, f"_at_{ion}", pad)
+        if self.effects:
+            source = f"_I[_U(_G[_g, _{self.name}_SOURCE]) + _U(_inst)]"
+            target = f"({self.context.code(self.m)} << 32) + _inst"
+            lines.append(f"{pad}act({self.context.queue}, {source}, {target}, -1, _t, 0, _o, 0)")
         if self.accumulates:
             lines.append(f"{pad}return {', '.join(self.S(n) for n in self.returned)}")
         return lines
+
+    @property
+    def given(self) -> str:
+        """Arrays that the function takes; effects need the queue."""
+        return f"{ARGS}, _S" if self.effects else EVENTLESS
+
+    @property
+    def reads(self) -> set[str]:
+        """Variables of pools that it reads."""
+        return set(self.ion_reads)
+
+    @property
+    def writes(self) -> set[str]:
+        """Variables of pools that it writes."""
+        out = set(self.ion_writes)
+        if self.block == "initial":  # reversal potentials follow, and a pool sets its own
+            out |= {f"e{self.t.ion_names[n]}" for n in self.ion_sets}
+            out |= set(self.f.returns) if self.t.kind == "ion" else set()
+        return out
 
     @property
     def ion_sets(self) -> list[str]:
@@ -151,7 +182,7 @@ class InstanceWriter(BlockWriter):
     @property
     def alone(self) -> bool:
         """Whether the order of instances matters: one thread takes them one by one."""
-        return self.serial or bool(self.t.kind == "point" and self.ion_sets)
+        return self.serial or self.effects or bool(self.t.kind == "point" and self.ion_sets)
 
     @property
     def fenced(self) -> bool:

@@ -9,6 +9,7 @@ from heliox.kernels.diffusion_loop import diffusion
 from heliox.kernels.event_loop import event
 from heliox.kernels.mechanism_text import table_arguments
 from heliox.kernels.program import Program
+from heliox.mechanisms.template import Table
 from heliox.mechanisms.varstruct import VarStruct
 
 CONTRACTION = "_I, _work, _schedule, _n, _rows, _tasks"
@@ -230,14 +231,14 @@ class Loops:
             # a member's own table is filled for the first of its groups
             groups = "0, _groups, _chunks" if self.context.program.tables_own(m) else "1"
             for table in m.template.tables:
-                name, where = m.template.name, table_place(self.context, m)
-                values = [
-                    "_dt" if a == "dt" else self.context.global_value(m, a, k=k)
-                    for a in table_arguments(m, table)
-                    for k in range(m.template.array_sizes.get(a, 1))
-                ]
-                lines += [
-                    f"for _g in range({groups}):",
-                    f"    {name}_{table.function}_fill({', '.join((*where, *values))})",
-                ]
+                lines += [f"for _g in range({groups}):", f"    {self.filled(m, table)}"]
         return "\n".join(f"{pad}{x}" for x in lines or ["pass"])
+
+    def filled(self, m: VarStruct, table: Table) -> str:
+        """A call that fills a table of group ``_g``."""
+        values = [
+            "_dt" if a == "dt" else self.context.global_value(m, a, k=k)
+            for a in table_arguments(m, table)
+            for k in range(m.template.array_sizes.get(a, 1))
+        ]
+        return f"{m.template.name}_{table.function}_fill({', '.join((*table_place(self.context, m), *values))})"

@@ -43,6 +43,11 @@ class Kernel:
 Stages = tuple[tuple[Kernel, ...], ...]
 
 
+def of_block(stages: Stages, block: str) -> Stages:
+    """Those stages that run one block."""
+    return tuple(stage for stage in stages if all(p.block == block for k in stage for p in k.parts))
+
+
 class Stager:
     """Finds the stages of a program; each mechanism has kernels of its own where not `together`.
 
@@ -77,7 +82,7 @@ class Stager:
         floor = 0
         for k in self._having(block):
             w = self.writer(k, block)
-            read, written = set(w.ion_reads), set(w.ion_writes)
+            read, written = w.reads, w.writes
             if w.fenced:
                 level = floor = len(levels)
                 floor += 1
@@ -90,9 +95,14 @@ class Stager:
         return tuple(self._over_instances(block, parts) for parts in levels)
 
     def _having(self, block: str) -> Iterable[int]:
-        for k, m in enumerate(self.mechanisms):
-            if block in m.template.functions and m.template.name != "capacitance":
-                yield k
+        found = [
+            k
+            for k, m in enumerate(self.mechanisms)
+            if block in m.template.functions and m.template.name != "capacitance"
+        ]
+        if block == "initial":  # artificial cells come after everything on nodes
+            found.sort(key=lambda k: self.mechanisms[k].template.kind == "artificial")
+        return found
 
     def _over_instances(self, name: str, parts: Iterable[Part]) -> tuple[Kernel, ...]:
         pieces = [tuple(parts)] if self.together else [(p,) for p in parts]

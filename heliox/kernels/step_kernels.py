@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from heliox.kernels import steady_loop
 from heliox.kernels.context import EVENTLESS, W
 from heliox.kernels.group_kernels import GroupKernels
+from heliox.kernels.initial_kernels import InitialKernels
 from heliox.kernels.instance_loop import InstanceWriter
 from heliox.kernels.loops import Loops
 from heliox.kernels.program import Program
@@ -56,6 +57,7 @@ class StepKernels:
         self.second_half = self.stager.second_half()
         self.kernels = [k for stage in (*self.first_half, *self.second_half) for k in stage]
         self.groups = GroupKernels(program, loops)
+        self.initial = InitialKernels(program, loops, self.stager, self.groups)
         self.reverse = (
             ReverseKernels(program, loops, self.stager, self.groups) if program.adjoint is not None else None
         )
@@ -75,7 +77,7 @@ class StepKernels:
             write = self._instances if k.over == "instances" else self._nodes
             out += [write(k, None), *([write(k, self.unread)] if k.name in self.lean else [])]
         out += [steady_loop.conductance(self.context, m) for m in self._steady()]
-        out += [self._begin(), *self.groups.texts()]
+        out += [self._begin(), *self.groups.texts(), *self.initial.texts()]
         if self.reverse is None:
             return out
         again = [self._instances(k, None) for stage in self.reverse.again for k in stage]

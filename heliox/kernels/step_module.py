@@ -27,7 +27,7 @@ TYPES = {
     "_leads": "int64", "_wide": "int64", "_members": "int64", "_last": "int64",
     "_dt": "float64", "_limit": "float64", "_B": "float64[::1]", "_RB": "float64[:, ::1]",
     "_SB": "float64[:, ::1]", "_SP": "int64[:, ::1]", "_RV": "int64[:, ::1]", "_RC": "int64[::1]",
-    "_width": "float64", "_kind": "int64",
+    "_width": "float64", "_kind": "int64", "_VI": "float64[:, ::1]",
 }  # fmt: skip
 _HEADERS = {
     "cuda": "from heliox.kernels import fixed\n"
@@ -63,11 +63,12 @@ def module_text(kernels: StepKernels, target: str) -> str:
             continue
         parts += mt.functions(m)
         parts += [diffusion(context, m, x) for x in m.template.diffusion]
-        parts += [event(context, m, b) for b in m.template.functions if b == "receive"]
+        parts += [event(context, m, b) for b in m.template.functions if b in ("receive", "receive_initial")]
     parts.append(conditions(context))
-    parts.append(deliver(context, initial=False))
+    parts.append(deliver(context))
     parts += kernels.texts()
-    entries = kernels.signatures() | kernels.groups.measured() | kernels.backwards()
+    entries = kernels.signatures() | kernels.groups.measured() | kernels.initial.signatures()
+    entries |= kernels.backwards()
     parts += [_entry(n, s, target) for n, s in entries.items()]
     return "\n\n".join(p.rstrip() for p in parts) + "\n"
 

@@ -22,10 +22,10 @@ EVENTS = (
 )
 BLOCK = "_bx, _by, _lane, _lanes"
 NEAR = "_S, _J"  # memory of a block
-# columns of H: NEAR says whether the group fits into the memory of a block
+# columns of H: NEAR says whether the group fits into the memory of a block; BEFORE: nodes of chunks before
 TREE = (
     "PARENTS", "CHILDREN", "LIST", "STEPS_AT", "STEPS", "WIDTH", "NEAR", "PLACE", "UNDER", "BESIDE", "OVER",
-    "BEGINS",
+    "BEGINS", "BEFORE",
 )  # fmt: skip
 
 

@@ -64,7 +64,6 @@ class OnProblem:
         **options: Any,
     ) -> None:  # fmt: skip
         self.net, self.batch, self.differentiate = net, batch, differentiate
-        options = {**options, "device": "cpu"} if options.get("device") == "auto" else options
         sim = Simulation(net.model, batch=batch, vary=net.vary, dt=net.dt, progress=False, **options)
         self.answer = Answer(net, loss)
         by = [p.trained.parameter for p in net.parameters]

@@ -1,0 +1,103 @@
+"""finitialize of an engine whose step is a series of kernels (docs/design.md, section 8.2)."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from heliox.engine.step_tables import WARP, tiles
+from heliox.kernels.context import W
+from heliox.kernels.stages import Stages, of_block
+from heliox.kernels.step_names import CONTROLS
+
+if TYPE_CHECKING:
+    from heliox.engine.stepwise import Launches, StepEngine
+
+
+class StepInitial:
+    """Initializes `engine`; kernels are compiled when it is made."""
+
+    def __init__(self, engine: StepEngine) -> None:
+        self.engine, self.kernels = engine, engine.kernels.initial
+        engine.lay()
+        engine.compile(self.kernels.signatures())
+        own = [k for found in self.kernels.stages.values() for stage in found for k in stage]
+        self._tiles = {k.name: engine.backend.upload(tiles(engine.plan, k)) for k in own}
+        plan = engine.plan
+        first = np.concatenate([[0], np.cumsum(np.bincount(plan.node_chunk, minlength=plan.chunks))])
+        self._position = first[plan.node_chunk] + plan.node_local  # of nodes, chunks one behind the other
+        self._given = engine.backend.zeros((1, max(1, len(self._position))), np.float64)
+
+    def run(self, v: ArrayLike | None) -> None:
+        """Behind `Engine.clear_time`."""
+        e, plan = self.engine, self.engine.plan
+        e.enter(np.zeros(CONTROLS, np.int64))
+        groups = partial(e.over_groups, block=WARP, chunks=(0, plan.chunks))
+        if plan.plays:
+            self._events("start_initial")
+        if v is not None and len(plan.model.nodes):
+            self._voltages(np.asarray(v, np.float64))
+            e.issue([[groups("set_voltages", block=W, _VI=self._given)]])
+        self._tabulate()
+        e.issue([[groups("lay_initial", block=W)]])
+        if plan.program.transfers:
+            e.issue([[groups("take_initial", block=W)]])
+        for block, found in self.kernels.stages.items():
+            if block == "after_initial":
+                e.issue([[groups("connect_initial")]])
+            e.issue(self._stages(found))
+        self._settle()
+        step = e.kernels
+        e.issue([*e.begin, [groups("open_initial")], *e.staged(step.first_half)])
+        e.issue([[groups("close_initial", block=W)], *e.staged(of_block(step.second_half, "before_step"))])
+        self._events("end_initial")
+
+    def tabulate(self) -> None:
+        """Fill every TABLE."""
+        self.engine.enter(np.zeros(CONTROLS, np.int64))
+        self._tabulate()
+        self.engine.settled()
+
+    def _tabulate(self) -> None:
+        e, tables = self.engine, self.kernels.tables
+        if tables:
+            e.issue([[e.over_groups("tabulate", WARP, (0, tables))]])
+            e.mirror.behind.add("P")  # where members share them
+
+    def _voltages(self, v: NDArray[np.float64]) -> None:
+        """Voltages (), (nodes,) or (B, nodes) to the device, in the order of storage."""
+        rows = v if v.ndim == 2 else np.broadcast_to(v, (1, len(self._position)))
+        given = np.empty((len(rows), len(self._position)))
+        given[:, self._position] = rows
+        if self._given.shape == given.shape:
+            self._given.put(given)
+        else:
+            self._given = self.engine.backend.upload(given)
+
+    def _stages(self, found: Stages) -> Launches:
+        e = self.engine
+        launched = [[e.launch(k.name, W, False, self._tiles[k.name]) for k in stage] for stage in found]
+        return [made for stage in launched if (made := [x for x in stage if x is not None])]
+
+    def _events(self, name: str) -> None:
+        """A kernel that delivers events, again while it stops for want of room."""
+        e, again = self.engine, 0
+        while True:
+            e.issue([[e.over_groups(name, WARP, (0, e.plan.chunks), last=again)]])
+            e.settled()
+            if not e.mended():
+                return
+            again = 1
+
+    def _settle(self) -> None:
+        """Events that are due at once, and the spikes they mean, until none is left."""
+        e, plan = self.engine, self.engine.plan
+        while True:
+            self._events("settle_initial")
+            if plan.chunks == 1 or not e.published().any():
+                return
+            self._events("exchange_all")
+            e.forget_published()
