@@ -52,8 +52,8 @@ def kernels_of(
     plan = make_plan(model, dt=models.DT, chunk_nodes=1, order=order, adjoint=adjoint)
     kernels = StepKernels(plan.program, watched(model), spread=not many)
     module = cache.load(module_text(kernels, "cuda"))
-    signatures = kernels.signatures()
-    for kernel, signature in (kernels.backwards() if backwards else signatures).items():
+    forwards = kernels.signatures() | kernels.initial.signatures()
+    for kernel, signature in (kernels.backwards() if backwards else forwards).items():
         if order == "contraction" and kernel not in NEAR_KERNELS:
             continue
         types = [TYPES[x] for x in names(signature)]

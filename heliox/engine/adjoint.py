@@ -242,7 +242,6 @@ class Differentiator:
         """Adjoints of everything, from those of the recorded values: RB (steps + 1, columns)."""
         if self.schedule is None:
             raise ModelError("backward comes after forward")
-        e = self.engine
         self.B = np.zeros(self.plan.A_size + 1)
         self.RB = np.zeros_like(self.R)
         self.RB[:, self._columns] = RB
@@ -374,7 +373,9 @@ class Differentiator:
         self.RB[0] = np.where(at >= 0, self.B[np.maximum(at, 0)], 0.0)
         self._spike_tables(self._start, self.schedule.steps)
         with threads.use(self.engine.threads if self.plan.program.parallel else 1):
-            cache.call(self.engine.module.tangent, *self._sweep(0, self.schedule.steps).arguments(self.engine))
+            cache.call(
+                self.engine.module.tangent, *self._sweep(0, self.schedule.steps).arguments(self.engine)
+            )
         return self.RB[:, self._columns]
 
     # ------------------------------------------------------------------ errors

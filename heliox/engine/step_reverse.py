@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,8 +95,12 @@ class StepReverse:
         """A step backwards, in its order."""
         e, kernels = self.engine, self.kernels
         given = {**self._given, "_limit": NO_LIMIT, "_width": b.width, "_kind": b.kind}
-        over = partial(e.over_groups, chunks=(0, e.plan.chunks), **given)
-        solve = partial(over, block=e.solvers, near=e.tables.near)
+
+        def over(name: str, block: int = W, near: int = 0) -> Launches:
+            return [[e.over_groups(name, block, (0, e.plan.chunks), near=near, **given)]]
+
+        def solve(name: str) -> Launches:
+            return over(name, e.solvers, e.tables.near)
 
         def load(part: str = "") -> Launches:
             return _stage([e.launch("load_row", W, False, self._rows[part], **given)])
@@ -111,10 +114,10 @@ class StepReverse:
         forward = e.staged(of_block(e.kernels.first_half, "current"))
         again = [x for found in kernels.again for x in stage(found)]
         self._step = [
-            [over("undo", block=W)], *load(), *forward, [solve("solve_again")],
-            *([[over("take_shelf", block=W)]] if e.plan.program.transfers else []),
+            *over("undo"), *load(), *forward, *solve("solve_again"),
+            *(over("take_shelf") if e.plan.program.transfers else []),
             *again, *(load("OWN") if again else []),
-            *back(kernels.state), [solve("solve_transposed")], *load(), *back(kernels.current),
+            *back(kernels.state), *solve("solve_transposed"), *load(), *back(kernels.current),
         ]  # fmt: skip
         self._graphs = {}
 

@@ -219,7 +219,9 @@ class StepEngine(Engine):
             return None
         name = f"{name}_lean" if lean and name in self.kernels.lean else name
         arguments = self._arguments_of(name, {"_TT": table, **given})
-        return self.backend.launcher(self._compiled[name], (table.shape[0], self.plan.batch), block, arguments)
+        return self.backend.launcher(
+            self._compiled[name], (table.shape[0], self.plan.batch), block, arguments
+        )
 
     def over_groups(
         self, name: str, block: int, chunks: tuple[int, int], leads: int = 0, last: int = 0, near: int = 0,
@@ -382,6 +384,12 @@ class StepEngine(Engine):
         if size > self._fixed["_TP"].shape[0]:
             self._steps, self._graphs = {}, {}
             del self._fixed["_TP"]  # the old one goes first
+            if 8 * size > (free := self.backend.free):
+                raise DeviceError(
+                    f"the tape takes {8 * size / 1e9:.1f} GB on the device, and {self.backend.name} has "
+                    f"{free / 1e9:.1f} GB left; give the gradient less `memory`, so that checkpoints take its "
+                    "place, or fewer members"
+                )
             self._fixed["_TP"] = self.backend.zeros((size,), np.float64)
             self.mirror.version += 1
         self._taping = bool(size)

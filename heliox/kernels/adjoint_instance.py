@@ -1,7 +1,7 @@
 """Adjoints taken back through one block of one mechanism for one instance: what a thread of a device does.
 
-The texts are those of `heliox.kernels.vjp`; what is a row of its scratch is a local name here, and a loop over
-the instances of a block has one turn.
+The texts are those of `heliox.kernels.vjp`; what is a row of its scratch is a local name here, and a loop
+over the instances of a block has one turn.
 """
 
 from __future__ import annotations

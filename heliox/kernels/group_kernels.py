@@ -131,8 +131,8 @@ class GroupKernels:
             "    _width = _H[_chunk, _WIDTH]",
             "    if _H[_chunk, _NEAR] > 0 and _n > 0:",
             *[f"        {x}" for x in near],
-            f"        load_near(_A, {X}, _P, _K, _S, _J, _n, _rhs, _d, {a}, {b}, _place, _under, _beside, _over,",
-            "                  _begins, _steps, _kept, _lane, _lanes)",
+            f"        load_near(_A, {X}, _P, _K, _S, _J, _n, _rhs, _d, {a}, {b}, _place, _under, _beside,",
+            "                  _over, _begins, _steps, _kept, _lane, _lanes)",
             "        if in_warps(_width, _lanes):",
             "            if _lane < 32:",
             "                sweep_warp(_S, _J, _n, _steps, _kept, _lane)",
@@ -144,8 +144,8 @@ class GroupKernels:
             ], " " * 8),
             "    else:",
             "        _nodes = _U(_H[_chunk, _STEPS_AT])",
-            f"        eliminate_lanes({tree}, {a}, {b}, _children, _list, _nodes, _steps, _width, _kept, _lane,"
-            " _lanes)",
+            f"        eliminate_lanes({tree}, {a}, {b}, _children, _list, _nodes, _steps, _width, _kept,",
+            "                        _lane, _lanes)",
             f"        substitute_lanes({tree}, {b}, _parents, _nodes, _steps, _width, _lane, _lanes)",
             *strided("_i", "_lane", "_n", ["_nd = _U(_i)", f"_x = {X}[_rhs + _nd]", *body], " " * 8),
         ]  # fmt: skip
@@ -203,7 +203,7 @@ class GroupKernels:
 
     @staticmethod
     def solution(X: str, body: Sequence[str]) -> list[str]:
-        """`body` with every node ``_nd``, its part ``_x`` of a contraction's solution in the group's memory."""
+        """`body` with every node ``_nd`` and its part ``_x`` of the solution in the group's memory."""
         found = f"_x = {X}[_work + _U(_n + 1) + _U(_I[_places + _nd])]"
         return strided("_i", "_lane", "_n", ["_nd = _U(_i)", found, *body], "    ")
 

@@ -1,7 +1,7 @@
 """Bodies of the kernels that make NEURON's finitialize (docs/design.md, section 8.2).
 
-They go in the order of `heliox.solver.step.INITIALIZE` and `SETTLE`. While they run a group's ``PHASE`` is that
-of a step about to begin, but where kernels of a step are used, which see it where they expect it.
+They go in the order of `heliox.solver.step.INITIALIZE` and `SETTLE`. Kernels of a step among them find a
+group in the ``PHASE`` where they expect it.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class InitialKernels:
         return "\n".join([*lines, "    pass"])
 
     def _transfers(self) -> list[str]:
-        """Detectors see nothing above their thresholds; sources are laid on the shelf, and taken from there."""
+        """Nothing is above a threshold yet; sources are laid on the shelf, and taken from there."""
         head = ["    _g = _by * _chunks + _bx", "    _base = _U(_G[_g, _BASE])"]
         lay = [
             "@kernel",

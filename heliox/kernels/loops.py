@@ -241,4 +241,6 @@ class Loops:
             for a in table_arguments(m, table)
             for k in range(m.template.array_sizes.get(a, 1))
         ]
-        return f"{m.template.name}_{table.function}_fill({', '.join((*table_place(self.context, m), *values))})"
+        return (
+            f"{m.template.name}_{table.function}_fill({', '.join((*table_place(self.context, m), *values))})"
+        )

@@ -91,9 +91,7 @@ class ReverseKernels:
         if (k, block) not in self._made:
             m = self.program.mechanisms[k]
             has = m.template.name != "capacitance" and self.loops.has(m, block, "vjp")
-            self._made[k, block] = (
-                AdjointInstance(self.loops.d, self.context, m, block) if has else None
-            )
+            self._made[k, block] = AdjointInstance(self.loops.d, self.context, m, block) if has else None
         return self._made[k, block]
 
     def _writer(self, p: Part) -> AdjointInstance:
@@ -167,7 +165,9 @@ class ReverseKernels:
 
     def _undo(self) -> str:
         """Deliveries that stand between two steps, backwards, and adjoints of what was recorded there."""
-        play = ["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if self.program.plays else []
+        play = (
+            ["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if self.program.plays else []
+        )
         first = [
             *play,
             f"while _e > 0 and {logged_at('_e - 1', '_k', 1)}:",
@@ -315,7 +315,10 @@ class ReverseKernels:
                 body += [
                     f"_x = _U(_H[_chunk, _{name}_X] + _by * _room + _inst)",
                     f"_rows = _U(_G[_g, _{name}_N])",
-                    *[f"_X[_x + _U({k}) * _rows] = {r}" for k, (r, _) in enumerate(self._writer(p).landings())],
+                    *[
+                        f"_X[_x + _U({k}) * _rows] = {r}"
+                        for k, (r, _) in enumerate(self._writer(p).landings())
+                    ],
                 ]
             stop = f"min(_TT[_bx, 2] + {W}, _G[_g, _{name}_N])"
             lines += strided("_inst", "_TT[_bx, 2] + _lane", stop, body, " " * 8)

@@ -36,7 +36,7 @@ def test_every_mechanism_of_the_library_compiles():
     """All in one program, as a network could have them, for sm_90."""
     kernels = StepKernels(programs()[0])
     module = cache.load(module_text(kernels, "cuda"))
-    for kernel, signature in kernels.signatures().items():
+    for kernel, signature in (kernels.signatures() | kernels.initial.signatures()).items():
         if kernel.endswith("_lean") or kernel == "events_packed":
             continue  # the same texts, with less to store or a thread for each group
         types = [TYPES[x] for x in names(signature)]
