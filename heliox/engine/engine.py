@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -20,7 +20,7 @@ from heliox.engine.plan import Plan
 from heliox.engine.queued import load_events
 from heliox.engine.start import Start
 from heliox.errors import DeviceError
-from heliox.kernels import cache, threads, window
+from heliox.kernels import cache, threads, user, window
 from heliox.kernels.codegen import module_text
 from heliox.kernels.event_loop import logged
 from heliox.kernels.memory import aligned
@@ -357,6 +357,16 @@ class Engine:
         if self._start:
             self._start.written.append((store, at, np.array(values)))
         getattr(self, store)[at] = values
+
+    def each(self, kernel: Callable[..., Any], count: int, arguments: Sequence[Any]) -> None:
+        """Call a learning kernel for each of `count` turns; variables are pairs (arena, addresses)."""
+        self.settle()
+        user.each(kernel, count, [self._pair(a) for a in arguments])
+
+    def _pair(self, given: Any) -> Any:
+        if not isinstance(given, user.Pair):
+            return given
+        return user.Pair(getattr(self, given.arena), given.addresses)
 
     def view(self, store: str, first: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:
         """Numbers of an arena in place; strides in bytes."""

@@ -6,8 +6,9 @@ A run is the device's, and the host meets it only at its portions' ends (docs/de
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from heliox.engine.step_initial import StepInitial
 from heliox.engine.step_reverse import StepReverse
 from heliox.engine.step_tables import FEW_GROUPS, WARP, row_tiles, step_tables, tiles
 from heliox.errors import DeviceError
+from heliox.kernels import user
 from heliox.kernels.context import W
 from heliox.kernels.stages import Stages
 from heliox.kernels.step_kernels import StepKernels
@@ -387,8 +389,8 @@ class StepEngine(Engine):
             if 8 * size > (free := self.backend.free):
                 raise DeviceError(
                     f"the tape takes {8 * size / 1e9:.1f} GB on the device, and {self.backend.name} has "
-                    f"{free / 1e9:.1f} GB left; give the gradient less `memory`, so that checkpoints take its "
-                    "place, or fewer members"
+                    f"{free / 1e9:.1f} GB left; give the gradient less `memory`, so that it takes "
+                    "checkpoints, or fewer members"
                 )
             self._fixed["_TP"] = self.backend.zeros((size,), np.float64)
             self.mirror.version += 1
@@ -400,6 +402,27 @@ class StepEngine(Engine):
         self._back.run(b)
 
     # ------------------------------------------------------------------ between runs
+
+    def each(self, kernel: Callable[..., Any], count: int, arguments: Sequence[Any]) -> None:
+        """A thread a turn, in the device's memory; arrays among the arguments go there and come back."""
+        self.settle()
+        self.mirror.upload()
+        given: list[Any] = []
+        for a in arguments:
+            if isinstance(a, user.Pair):
+                given.append(user.Pair(self.mirror.device[a.arena], self.backend.upload(a.addresses)))
+            else:
+                given.append(self.backend.upload(a) if isinstance(a, np.ndarray) else a)
+        types = []
+        for name, a in zip(list(signature(kernel).parameters)[1:], arguments, strict=True):
+            pair = isinstance(a, user.Pair)
+            types += [*(["float64[::1]"] if pair else []), user.type_of(a.addresses if pair else a, name)]
+        self.backend.each(kernel, count, given, types)
+        for a, there in zip(arguments, given, strict=True):
+            if isinstance(a, np.ndarray):
+                there.get(a)
+            elif isinstance(a, user.Pair):
+                self.mirror.behind.add(a.arena)
 
     def _look(self, name: str) -> NDArray:
         return self.mirror.look(name)

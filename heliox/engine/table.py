@@ -74,5 +74,36 @@ class Table:
             arguments.append(more[name] if name in more else self.pointed(name))
         return user.call(kernel, *arguments)
 
+    def each(self, kernel: Callable[..., Any], count: int, **more: Any) -> None:
+        """Call a learning kernel for each of `count` turns: on a GPU a thread each, in the GPU's memory.
+
+        Parameters
+        ----------
+        kernel : function
+            Of the turn's number, then of names as in `run`. A turn must not read what another one writes,
+            nor write where another one does; then every device gives the same bits, as long as the kernel
+            adds, multiplies and divides (functions such as ``exp`` are the device's own).
+        count : int
+        **more
+            Numbers, and contiguous arrays of float64, int64 or int32, which the kernel may change.
+
+        Raises
+        ------
+        MechanismError
+            If the kernel cannot be compiled.
+        """
+        names = list(inspect.signature(kernel).parameters)
+        if not names:
+            raise ModelError("a kernel for many turns takes the number of its turn first")
+        if count != int(count) or count < 0:
+            raise ModelError(f"count is {count}; it must be a whole number of turns")
+        given = [more[n] if n in more else self._placed(n) for n in names[1:]]
+        self._registry.engine.each(kernel, int(count), given)
+
+    def _placed(self, name: str) -> user.Pair:
+        """The name of the arena that holds a variable, and its addresses there."""
+        handle = self._of(name)
+        return user.Pair(handle.store, np.ascontiguousarray(np.atleast_2d(handle.addresses)))
+
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {handle!r}" for name, handle in self._handles.items())

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from numba.core.errors import NumbaError
 from numpy.typing import DTypeLike, NDArray
 
-from heliox.kernels import cache, device
+from heliox.kernels import cache, device, user
 from heliox.kernels.step_module import TYPES
+
+TURNS = 128  # threads of a block that work on a user's kernel
 
 
 class DeviceView:
@@ -78,8 +81,40 @@ class CudaBackend:
         """A launch, ready to go; `near`: float64 of memory that the threads of a block share."""
         return device.Launch(kernel, grid, block, arguments, 8 * near).on
 
+    def each(self, kernel: Callable[..., Any], count: int, given: list[Any], types: list[str]) -> None:
+        """A user's kernel for each of `count` turns (`heliox.kernels.user`), and wait for it."""
+        if count < 1:
+            return
+        image = each_image(
+            kernel, tuple(isinstance(a, user.Pair) for a in given), types, self.device.capability
+        )
+        launch = device.Launch(
+            self.device.kernel(image), -(-count // TURNS), TURNS, [count, *user.flat(given)]
+        )
+        stream = self.device.stream()
+        launch.on(stream)
+        stream.synchronize()
+
     def capture(self, stream: device.Stream) -> Any:
         return self.device.capture(stream)
+
+
+def each_image(
+    kernel: Callable[..., Any], pairs: tuple[bool, ...], types: list[str], capability: tuple[int, int]
+) -> device.Image:
+    """Machine code that calls a user's kernel in every thread; needs no GPU."""
+    names, given = user.written(pairs)
+    text = (
+        f"def loop(_count, {names}):\n"
+        "    _k = _cuda.blockIdx.x * _cuda.blockDim.x + _cuda.threadIdx.x\n"
+        f"    if _k < _count:\n        _kernel(_k, {given})\n"
+    )
+    loop = user.made(text, _kernel=device.function(kernel), _cuda=device.toolkit())
+    key = cache.content(text + user.identity(kernel))  # type: ignore[arg-type]
+    try:
+        return device.compiled(loop, ["int64", *types], capability, key)
+    except NumbaError as e:
+        raise user.refusal(kernel, e) from e
 
 
 def images(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from heliox.kernels import cache
+from heliox.kernels import cache, user
 
 
 class HostArray:
@@ -126,6 +126,11 @@ class HostBackend:
 
         return on
 
+    def each(self, kernel: Callable[..., Any], count: int, given: list[Any], types: list[str]) -> None:
+        """A user's kernel for each of `count` turns (`heliox.kernels.user`)."""
+        self.calls.append("each")
+        user.each(kernel, count, [_opened(a) for a in given])
+
     @contextmanager
     def capture(self, stream: HostStream) -> Iterator[_Maker]:
         maker = _Maker()
@@ -135,3 +140,10 @@ class HostBackend:
             maker.graph = HostGraph(self._captured)
         finally:
             self._captured = None
+
+
+def _opened(given: Any) -> Any:
+    """The array behind a stand-in's."""
+    if isinstance(given, user.Pair):
+        return user.Pair(given.arena.array, given.addresses.array)
+    return given.array if isinstance(given, HostArray) else given

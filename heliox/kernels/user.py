@@ -1,15 +1,32 @@
-"""Learning kernels of a user: plain functions on arrays, compiled as the engine's own are."""
+"""Learning kernels of a user: plain functions on arrays, compiled as the engine's own are.
+
+A kernel that is called for each of many turns takes the turn's number first. On a CPU that is a loop, on a
+device a thread each, of the same text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from hashlib import sha256
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
 
+import numpy as np
 from numba import njit
 from numba.core.errors import NumbaError
 
-from heliox.errors import MechanismError
+from heliox.errors import MechanismError, ModelError
+
+LEGAL = ("float64", "int64", "int32")  # numbers of arrays
+
+
+class Pair(NamedTuple):
+    """An arena and the addresses of a variable there, as a kernel takes them."""
+
+    arena: Any
+    addresses: Any
 
 
 @cache
@@ -22,7 +39,87 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return _compiled(function)(*arguments)
     except NumbaError as e:
-        name = getattr(function, "__name__", "the kernel")
-        raise MechanismError(
-            f"{name} cannot be compiled: {str(e).strip().splitlines()[-1]}", name=name
-        ) from e
+        raise refusal(function, e) from e
+
+
+def refusal(function: Callable[..., Any], e: Exception) -> MechanismError:
+    """What is said of a kernel that does not compile."""
+    name = getattr(function, "__name__", "the kernel")
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", x).strip() for x in str(e).splitlines()]
+    said = [x for x in lines if x and not x.startswith(("Failed in", "During:", "- Resolution", ">>>"))]
+    return MechanismError(f"{name} cannot be compiled: {(said or lines)[0]}", name=name)
+
+
+def each(function: Callable[..., Any], count: int, arguments: Sequence[Any]) -> None:
+    """Call it for every turn, one behind the other."""
+    loop = _loop(function, tuple(isinstance(a, Pair) for a in arguments))
+    try:
+        loop(count, *flat(arguments))
+    except NumbaError as e:
+        raise refusal(function, e) from e
+
+
+@cache
+def _loop(function: Callable[..., Any], pairs: tuple[bool, ...]) -> Callable[..., Any]:
+    names, given = written(pairs)
+    text = f"def loop(_count, {names}):\n    for _k in range(_count):\n        _kernel(_k, {given})\n"
+    return _compiled(made(text, _kernel=_compiled(function)))
+
+
+def written(pairs: Sequence[bool]) -> tuple[str, str]:
+    """Texts of parameters, a pair as two, and of what the kernel is called with."""
+    names = [f"a{k}, b{k}" if pair else f"a{k}" for k, pair in enumerate(pairs)]
+    given = [f"(a{k}, b{k})" if pair else f"a{k}" for k, pair in enumerate(pairs)]
+    return ", ".join(names), ", ".join(given)
+
+
+def made(text: str, **names: Any) -> Callable[..., Any]:
+    """The function ``loop`` of a text of this module's."""
+    space: dict[str, Any] = dict(names)
+    exec(text, space)
+    return space["loop"]
+
+
+def flat(arguments: Sequence[Any]) -> list[Any]:
+    """Pairs as their two parts."""
+    return [x for a in arguments for x in (a if isinstance(a, Pair) else (a,))]
+
+
+def type_of(value: Any, name: str) -> str:
+    """Type of an argument, as compilers for devices take it; ModelError for what they do not take."""
+    if isinstance(value, (bool, np.bool_, int, np.integer)):
+        return "int64"
+    if isinstance(value, (float, np.floating)):
+        return "float64"
+    if isinstance(value, np.ndarray) and value.dtype.name in LEGAL and value.flags.c_contiguous:
+        return f"{value.dtype.name}[{', '.join([':'] * (value.ndim - 1) + ['::1'])}]"
+    raise ModelError(
+        f"{name}: a kernel on a device takes numbers and contiguous arrays of {', '.join(LEGAL)}, "
+        f"not {value!r}"
+    )
+
+
+def identity(function: FunctionType) -> str:
+    """Hash of everything that a function is made of: its code, and the numbers and functions it names."""
+    found = sha256()
+
+    def take(f: FunctionType, seen: set[int]) -> None:
+        if id(f) in seen:
+            return
+        seen.add(id(f))
+        code: CodeType = f.__code__
+        found.update(repr((code.co_code, code.co_names, code.co_varnames, code.co_consts)).encode())
+        cells = zip(code.co_freevars, (c.cell_contents for c in f.__closure__ or ()), strict=True)
+        named = {n: f.__globals__[n] for n in code.co_names if n in f.__globals__} | dict(cells)
+        for name, value in sorted(named.items()):
+            found.update(name.encode())
+            inner = getattr(value, "py_func", value)
+            if isinstance(inner, FunctionType):
+                take(inner, seen)
+            elif isinstance(value, np.ndarray):
+                found.update(value.tobytes())
+            else:
+                found.update(repr(value).encode())
+
+    take(function, set())
+    return found.hexdigest()

@@ -9,7 +9,7 @@ import pytest
 import heliox
 from heliox.engine.layout import make_plan
 from heliox.engine.partition import FORWARD
-from heliox.errors import ModelError
+from heliox.errors import MechanismError, ModelError
 
 
 @functools.cache
@@ -104,6 +104,17 @@ def hebb(pre, w, lr):
         W[to[0, j]] += lr * V[at[0, j]]
 
 
+def hebb_of_one(k, pre, w, lr, seen):
+    V, at = pre
+    W, to = w
+    seen[k] = V[at[0, k]]
+    W[to[0, k]] += lr * seen[k]
+
+
+def scattered(k, w):
+    return w[0].no_such_thing[k]
+
+
 @pytest.mark.parametrize("device", ["cpu", "emulated"])
 def test_a_rule_works_on_the_registrys_table(device):
     sim = heliox.Simulation(chain(), device=device, progress=False)
@@ -115,6 +126,17 @@ def test_a_rule_works_on_the_registrys_table(device):
     table["w"] = before
     sim.run(1.0)
     np.testing.assert_array_equal(table["w"], before)
+    seen = np.zeros(4)
+    table.each(hebb_of_one, 4, lr=1e-6, seen=seen)
+    v = table["pre"]
+    np.testing.assert_array_equal(table["w"], before + 1e-6 * v)
+    np.testing.assert_array_equal(seen, v[0])
+    sim.run(1.0)  # with what the kernel wrote
+    with pytest.raises(MechanismError, match="scattered cannot be compiled"):
+        table.each(scattered, 3)
+    if device != "cpu":
+        with pytest.raises(ModelError, match=r"seen: a kernel on a device takes"):
+            table.each(hebb_of_one, 3, lr=1e-6, seen=np.zeros(3, "f4"))
 
 
 def test_foreign_and_stale_handles_are_errors():
