@@ -90,7 +90,14 @@ def step_tables(plan: Plan, results: Mapping[int, int], near: int, lanes: int | 
             room += int(size.sum())
     if plan.program.adjoint is not None:
         H[:, columns["TAPED"]] = [lists.add(taped(plan, c)) for c in range(plan.chunks)]
+        H[:, columns["TAKE_ORDER"]] = [lists.add(_by_source(plan, c)) for c in range(plan.chunks)]
     return StepTables(H, lists.joined(), room, near_words, *_heard(plan))
+
+
+def _by_source(plan: Plan, chunk: int) -> NDArray[np.intp]:
+    """The targets of a chunk in the order of their places on the shelf."""
+    first, n = (int(plan.G[chunk, plan.program.columns[c]]) for c in ("TAKE", "TAKEN"))
+    return np.argsort(plan.I[first + 1 : first + 2 * n : 2], kind="stable")
 
 
 def taped(plan: Plan, chunk: int) -> NDArray[np.int64]:

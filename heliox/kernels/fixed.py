@@ -86,7 +86,7 @@ KERNELS: dict[ModuleType, tuple[str, ...]] = {
         "transposed_substitute_row", "diagonal_adjoint", "axial_adjoint", "axial_adjoint_row",
         "coefficient_adjoint", "coefficient_tangent", "increment_tangent", "axial_tangent", "record_adjoint",
         "record_tangent", "surrogate", "lay_adjoint", "take_adjoint", "play_adjoint", "axial_adjoint_node",
-        "coefficient_adjoint_node",
+        "coefficient_adjoint_node", "take_adjoint_lanes",
     ),
 }  # fmt: skip
 INLINE: dict[ModuleType, tuple[str, ...]] = {

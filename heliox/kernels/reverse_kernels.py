@@ -233,15 +233,20 @@ class ReverseKernels:
         """What was played and transferred, backwards; then the transposed system, and the diagonal."""
         p = self.program
         factor = 2.0 if p.secondorder else 1.0
-        alone = []
-        if p.plays:
-            alone.append("play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])")
-        if p.transfers:
-            shelf = "_U(_G[_g, _SHELF])"
-            alone += [
-                f"take_adjoint(_B, _I, _base, {shelf}, _U(_G[_g, _TAKE]), _G[_g, _TAKEN])",
-                f"lay_adjoint(_B, _I, _base, {shelf}, _U(_G[_g, _LAY]), _G[_g, _LAID])",
-            ]
+        plays = ["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []
+        taken = "_U(_G[_g, _TAKE]), _G[_g, _TAKEN], _U(_H[_chunk, _TAKE_ORDER])"
+        transfers = [
+            "    _shelf = _U(_G[_g, _SHELF])",
+            f"    take_adjoint_lanes(_B, _I, _K, _base, _shelf, {taken}, _lane, _lanes)",
+            "    barrier()",
+            *strided("_i", "_lane", "_G[_g, _LAID]", [  # a source has one place
+                "_pair = _U(_G[_g, _LAY]) + _U(2) * _U(_i)",
+                "_at = _shelf + _U(_I[_pair + _U(1)])",
+                "_B[_base + _U(_I[_pair])] += _B[_at]",
+                "_B[_at] = 0.0",
+            ], "    "),
+            "    barrier()",
+        ]  # fmt: skip
         body = ["_B[_rhs + _nd] = _x", "_B[_d + _nd] = -_x * _A[_rhs + _nd]"]
         lines = [
             "@kernel",
@@ -255,9 +260,10 @@ class ReverseKernels:
             *tree("    "),
             f"    {TABLED}",
             "    if _lane == 0:",
-            *[f"        {x}" for x in alone],
+            *[f"        {x}" for x in plays],
             "        _T[_g] = _TP[_row]",
             "    barrier()",
+            *(transfers if p.transfers else []),
             *strided("_i", "_lane", "_n", [
                 "_nd = _U(_i)", f"_B[_rhs + _nd] = {factor} * _B[_v + _nd]",
             ], "    "),

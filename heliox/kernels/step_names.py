@@ -33,9 +33,10 @@ def own_columns(program: Program) -> dict[str, int]:
     """Columns of ``H``, the table of chunks that kernels have besides ``G``.
 
     ``<mechanism>_AT``: instance at each node, or -1; ``_FIRST``, ``_EACH``: those of each node, ascending;
-    ``_X``: where its results lie in the scratch. ``TAPED``: places of what a row of the tape holds.
+    ``_X``: where its results lie in the scratch. ``TAPED``: places of what a row of the tape holds; ``TAKE_ORDER``: transfers by their
+    place on the shelf.
     """
-    names = [*TREE, *(("TAPED",) if program.adjoint else ())]
+    names = [*TREE, *(("TAPED", "TAKE_ORDER") if program.adjoint else ())]
     for m in program.mechanisms:
         t = m.template
         if t.kind in ("density", "ion"):

@@ -216,6 +216,27 @@ def take_adjoint(B, I, base, shelf, first, n):
         B[at] = 0.0
 
 
+def take_adjoint_lanes(B, I, K, base, shelf, first, n, order, lane, lanes):
+    """`take_adjoint` by many threads: ``K`` lists pairs from `order` on, those of one place of the shelf side
+    by side, which a thread adds in their order. A target stands in one pair only."""
+    k = lane
+    while k < n:
+        at = I[first + U(2) * U(K[order + U(k)]) + U(1)]
+        if k == 0 or I[first + U(2) * U(K[order + U(k - 1)]) + U(1)] != at:
+            x = B[shelf + U(at)]
+            j = k
+            same = True
+            while same:
+                pair = first + U(2) * U(K[order + U(j)])
+                to = base + U(I[pair])
+                x += B[to]
+                B[to] = 0.0
+                j += 1
+                same = j < n and I[first + U(2) * U(K[order + U(min(j, n - 1))]) + U(1)] == at
+            B[shelf + U(at)] = x
+        k += lanes
+
+
 def play_adjoint(B, I, base, first, n):
     """What is played at a step depends on nothing before it."""
     for k in range(n):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heliox.engine.step_tables import _near, near_words
-from heliox.solver import dhs, lanes
+from heliox.solver import adjoint, dhs, lanes
 
 WARP = 32
 
@@ -100,3 +100,22 @@ def solved(function, width, wide, n, chain, seed, kept):
     found = S[n + lanes.PAD + tables["PLACE"][local]]
     assert math.isfinite(found.sum())
     assert (found == wanted).all()
+
+
+@pytest.mark.parametrize("wide", [1, 3, 64])
+def test_adjoints_of_transfers_in_the_order_of_one_thread(wide):
+    """Several targets of a source are one thread's, whichever thread comes first."""
+    rng = np.random.default_rng(wide)
+    n, slots = 40, 9
+    place, target = rng.integers(0, slots, n), rng.permutation(n)
+    pairs = np.stack([target, place], axis=1).ravel()
+    B = rng.standard_normal(n + slots)
+    alone, many = B.copy(), B.copy()
+    space = {"U": int, "__builtins__": __builtins__}
+    take = FunctionType(adjoint.take_adjoint.__code__, space)
+    take_lanes = FunctionType(adjoint.take_adjoint_lanes.__code__, space)
+    take(alone, pairs, 0, n, 0, n)
+    order = np.argsort(place, kind="stable")
+    for lane in rng.permutation(wide):
+        take_lanes(many, pairs, order, 0, n, 0, n, 0, int(lane), wide)
+    np.testing.assert_array_equal(many, alone)
