@@ -33,8 +33,8 @@ def own_columns(program: Program) -> dict[str, int]:
     """Columns of ``H``, the table of chunks that kernels have besides ``G``.
 
     ``<mechanism>_AT``: instance at each node, or -1; ``_FIRST``, ``_EACH``: those of each node, ascending;
-    ``_X``: where its results lie in the scratch. ``TAPED``: places of what a row of the tape holds; ``TAKE_ORDER``: transfers by their
-    place on the shelf.
+    ``_X``: where its results lie in the scratch. ``TAPED``: places of what a row of the tape holds;
+    ``TAKE_ORDER``: transfers by their place on the shelf.
     """
     names = [*TREE, *(("TAPED", "TAKE_ORDER") if program.adjoint else ())]
     for m in program.mechanisms:
