@@ -215,10 +215,10 @@ class Differentiator:
         """Advance n steps in one call, with or without the tape."""
         e = self.engine
         self._arrange(n)
-        e.QN[:, events.LOGGED] = 0
-        size = self.plan.G[:, self._column("ROW")] * n
-        self.plan.G[:, self._column("TAPE")] = np.cumsum(size) - size
-        e.tape(int(size.sum()) if taped else 0)
+        rows = self.plan.G[:, self._column("ROW")]
+        self.plan.G[:, self._column("TAPE")] = (np.cumsum(rows) - rows) * n
+        longest = max(n, self.schedule.piece if self.schedule else 0)  # the last piece may be shorter
+        e.tape(int(rows.sum()) * longest if taped else 0)
         self._began = e.T.copy()
         e.advance(n)
         if first_time or taped:

@@ -248,6 +248,8 @@ class Engine:
         self.t = 0.0
         self.T[:] = 0.0
         self.QN[:] = 0
+        if self.plan.program.adjoint is not None:
+            self.log(False)
         self.EX[:] = 0
         self._make_room(
             self._initial_events() + int(self.plan.G[:, self.plan.program.columns["FANMAX"]].max(initial=0))
@@ -450,12 +452,10 @@ class Engine:
         self.log(bool(size))
 
     def log(self, wanted: bool) -> None:
-        """Whether delivered events are noted."""
-        rows = self._look("LI").shape[1]
-        if wanted and not rows:
+        """Whether delivered events are noted, from now on."""
+        if wanted and not self._look("LI").shape[1]:
             self.make_log_room(LOG_ROOM)
-        elif rows and not wanted:
-            self.LI, self.LF = self.LI[:, :0], self.LF[:, :0]
+        self.QN[:, events.LOGGED] = 0 if wanted else tape.NOT_LOGGED
 
     def reverse(self, b: Backwards) -> None:
         """From the last step on the tape back to the first."""

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine.step_tables import WARP, tiles
 from heliox.kernels.context import W
+from heliox.kernels.initial_kernels import TABLES
 from heliox.kernels.stages import Stages, of_block
 from heliox.kernels.step_names import CONTROLS
 
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
 
 
 class StepInitial:
-    """Initializes `engine`; kernels are compiled when it is made."""
+    """Initializes `engine`."""
 
     def __init__(self, engine: StepEngine) -> None:
         self.engine, self.kernels = engine, engine.kernels.initial
         engine.lay()
-        engine.compile(self.kernels.signatures())
         own = [k for found in self.kernels.stages.values() for stage in found for k in stage]
         self._tiles = {k.name: engine.backend.upload(tiles(engine.plan, k)) for k in own}
         plan = engine.plan
@@ -31,10 +31,15 @@ class StepInitial:
         self._position = first[plan.node_chunk] + plan.node_local  # of nodes, chunks one behind the other
         self._given = engine.backend.zeros((1, max(1, len(self._position))), np.float64)
 
+    def compile(self) -> None:
+        """What `run` needs."""
+        self.engine.compile(self.kernels.signatures())
+
     def run(self, v: ArrayLike | None) -> None:
         """Behind `Engine.clear_time`."""
         e, plan = self.engine, self.engine.plan
         e.enter(np.zeros(CONTROLS, np.int64))
+        e.forget_published()
         groups = partial(e.over_groups, block=WARP, chunks=(0, plan.chunks))
         if plan.plays:
             self._events("start_initial")
@@ -64,8 +69,9 @@ class StepInitial:
     def _tabulate(self) -> None:
         e, tables = self.engine, self.kernels.tables
         if tables:
+            e.compile({"tabulate": TABLES})
+            e.mirror.behind |= {"A", "P"}  # of members, and what they share
             e.issue([[e.over_groups("tabulate", WARP, (0, tables))]])
-            e.mirror.behind.add("P")  # where members share them
 
     def _voltages(self, v: NDArray[np.float64]) -> None:
         """Voltages (), (nodes,) or (B, nodes) to the device, in the order of storage."""

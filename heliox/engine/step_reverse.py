@@ -57,12 +57,12 @@ class StepReverse:
         left[:, EVENTS_LEFT] = counters[:, events.LOGGED]
         left[:, SPIKES_LEFT] = b.SP[:, 0]
         control = np.zeros(3, np.int64)
-        control[[TAPED, ORIGIN, OFFSET]] = b.steps, b.origin, b.offset
+        control[[TAPED, ORIGIN, OFFSET]] = b.steps, b.origin, 0
         new = [
             self._put(name, array)
             for name, array in (
-                ("_B", b.B), ("_RB", b.RB), ("_SB", _roomy(b.SB)), ("_SP", _roomy(b.SP)), ("_RV", left),
-                ("_RC", control),
+                ("_B", b.B), ("_RB", self._records(b)), ("_SB", _roomy(b.SB)), ("_SP", _roomy(b.SP)),
+                ("_RV", left), ("_RC", control),
             )
         ]  # fmt: skip
         e.enter(np.zeros(CONTROLS, np.int64))
@@ -77,6 +77,10 @@ class StepReverse:
         b.B[:] = self._given["_B"].get()
         e.QN, e.T = counters, times
 
+    def forget(self) -> None:
+        """Let go of launches, and of the arrays they hold."""
+        self._made, self._step, self._graphs = (), [], {}
+
     def _put(self, name: str, host: NDArray) -> bool:
         """An array on the device as it is here; whether it lies at a new place."""
         there = self._given.get(name)
@@ -85,6 +89,13 @@ class StepReverse:
             return False
         self._given[name] = self.engine.backend.upload(host)
         return True
+
+    def _records(self, b: Backwards) -> NDArray[np.float64]:
+        """Adjoints of the samples of this piece, in as many rows as a longer piece had."""
+        rows = b.RB[b.offset : b.offset + b.steps + 1]
+        there = self._given.get("_RB")
+        more = max(0, there.shape[0] - len(rows)) if there is not None else 0
+        return np.pad(rows, ((0, more), (0, 0))) if more else np.ascontiguousarray(rows)
 
     def _graph(self, steps: int) -> Any:
         if steps not in self._graphs:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from inspect import signature
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,7 @@ class StepEngine(Engine):
 
     def _launches(self) -> None:
         """Prepack every launch, and capture the graphs of steps, anew where device arrays have changed."""
-        now = self.mirror.version, self.limit, self._taping
+        now = self.mirror.version, self.limit
         if self._version == now:
             return
         plan = self.plan
@@ -171,19 +172,19 @@ class StepEngine(Engine):
         if plan.program.transfers:
             solved.append([self.over_groups("take_shelf", W, (0, plan.chunks))])
         self._steps = {}
-        for lean in (False, True):
+        for lean, taping in product((False, True), (False, True) if plan.program.adjoint else (False,)):
             step = [
                 *ends("events_packed" if packed else "events", 0),
-                *([[x]] if self._taping and (x := self.launch("save_row", W, False)) else []),
+                *([[x]] if taping and (x := self.launch("save_row", W, False)) else []),
                 *self.staged(self.kernels.first_half, lean),
                 *solved, *self.staged(self.kernels.second_half, lean),
             ]  # fmt: skip
-            self._steps[lean] = step
+            self._steps[lean, taping] = step
         self.begin = [[x] if (x := self.launch("begin_step", W, False)) else []]
         self._finish = ends("events", 1)
         if plan.chunks > 1:
             self._finish.append([self.over_groups("exchange_all", WARP, (0, first), 0, 1)])
-        self._graphs: dict[tuple[bool, int], Any] = {}
+        self._graphs: dict[tuple[bool, bool, int], Any] = {}
         self._version = now
 
     def staged(self, given: Stages, lean: bool = False) -> Launches:
@@ -201,9 +202,10 @@ class StepEngine(Engine):
 
     def _graph(self, lean: bool, steps: int) -> Any:
         """So many steps, captured when first asked for."""
-        if (lean, steps) not in self._graphs:
-            self._graphs[lean, steps] = self.captured(self._steps[lean], steps)
-        return self._graphs[lean, steps]
+        key = lean, self._taping, steps
+        if key not in self._graphs:
+            self._graphs[key] = self.captured(self._steps[lean, self._taping], steps)
+        return self._graphs[key]
 
     def captured(self, stages: Launches, times: int) -> Any:
         """A graph of stages, so many times."""
@@ -299,6 +301,7 @@ class StepEngine(Engine):
         self.mirror.upload()
         self._fixed["_CTL"].put(control)
         self._launches()
+        self.mirror.behind |= set(CHANGED)  # from the first launch on, whatever ends the rest
 
     def replay(self, steps: int, graph: Callable[[int], Any]) -> None:
         """So many steps by graphs of a few sizes."""
@@ -359,17 +362,19 @@ class StepEngine(Engine):
         return self.over_groups("solve_only", self.solvers, (0, self.plan.chunks), near=self.tables.near)
 
     def compile(self, signatures: Mapping[str, str]) -> None:
-        """Kernels that no step has."""
-        new = {n: names(s) for n, s in signatures.items()}
+        """Kernels that no step has, those that are not there yet."""
+        new = {n: names(s) for n, s in signatures.items() if n not in self._compiled}
         self._compiled |= self.backend.kernels(self._kernel_text, new)
         self._signatures |= new
 
     # ------------------------------------------------------------------ initialization
 
     def initialize(self, v: ArrayLike | None = None) -> None:
-        self.clear_time()
         self._initial = self._initial or StepInitial(self)
+        self._initial.compile()
+        self.clear_time()
         self._initial.run(v)
+        self.tables_stale = False
         self.check_status()
 
     def fill_tables(self) -> None:
@@ -384,8 +389,8 @@ class StepEngine(Engine):
         """On the device alone; what is there stays there."""
         self.lay()
         if size > self._fixed["_TP"].shape[0]:
-            self._steps, self._graphs = {}, {}
-            del self._fixed["_TP"]  # the old one goes first
+            self._forget_launches()  # they hold the old one
+            self._fixed["_TP"] = self.backend.zeros((1,), np.float64)
             if 8 * size > (free := self.backend.free):
                 raise DeviceError(
                     f"the tape takes {8 * size / 1e9:.1f} GB on the device, and {self.backend.name} has "
@@ -393,9 +398,14 @@ class StepEngine(Engine):
                     "checkpoints, or fewer members"
                 )
             self._fixed["_TP"] = self.backend.zeros((size,), np.float64)
-            self.mirror.version += 1
         self._taping = bool(size)
         self.log(self._taping)
+
+    def _forget_launches(self) -> None:
+        self.mirror.version += 1
+        self._steps, self._finish, self._graphs = {}, [], {}
+        if self._back:
+            self._back.forget()
 
     def reverse(self, b: Backwards) -> None:
         self._back = self._back or StepReverse(self)
@@ -417,12 +427,11 @@ class StepEngine(Engine):
         for name, a in zip(list(signature(kernel).parameters)[1:], arguments, strict=True):
             pair = isinstance(a, user.Pair)
             types += [*(["float64[::1]"] if pair else []), user.type_of(a.addresses if pair else a, name)]
+        self.mirror.behind |= {a.arena for a in arguments if isinstance(a, user.Pair)}
         self.backend.each(kernel, count, given, types)
         for a, there in zip(arguments, given, strict=True):
-            if isinstance(a, np.ndarray):
+            if isinstance(a, np.ndarray) and a.flags.writeable:
                 there.get(a)
-            elif isinstance(a, user.Pair):
-                self.mirror.behind.add(a.arena)
 
     def _look(self, name: str) -> NDArray:
         return self.mirror.look(name)

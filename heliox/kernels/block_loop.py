@@ -25,7 +25,7 @@ from heliox.kernels.context import (
 )
 from heliox.kernels.lower import plain_text, table_calls
 from heliox.kernels.mechanism_text import looks_inside, tabled
-from heliox.mechanisms.arrays import expanded
+from heliox.mechanisms.arrays import element, expanded
 from heliox.mechanisms.library.ions import ADVANCE_REVERSAL
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
@@ -49,12 +49,21 @@ class BlockWriter:
         self.scalar_names = [
             n for n in read if n in ("t", "dt", "celsius") or (n in self.t.globals_ and n not in m.own)
         ]
+        self.starts = [  # GLOBALs from which states start
+            f"{s}0" for s in self.t.states if f"{s}0" in self.t.globals_ and f"{s}0" not in m.own
+        ] if block == "initial" else []  # fmt: skip
+        self.scalar_names += [n for n in self.starts if n not in read]
         params = set(read) | ({"v"} if self.accumulates and self.rule is None else set())
         self.nodes = [n for n in NODE_ARRAYS if n in params]
         self.ion_reads = [n for n in read if n in self.t.ion_names and n not in m.own]
         self.lists = [n for n in read if n in self.t.lists]
         self.inside = looks_inside(m, block)
-        self.ion_writes = [n for n in self.f.returns if n in self.t.ion_names]
+        # currents come to a pool's total in `current` only
+        self.ion_writes = [
+            n
+            for n in self.f.returns
+            if n in self.t.ion_names and (n not in self.t.currents or block == "current")
+        ]
         self.ion_currents = [n for n in self.ion_writes if n in self.t.currents]
         self.pointers = [n for n in read if n in self.t.pointers]
         self.pointers_written = [n for n in self.f.returns if n in self.t.pointers]
@@ -187,14 +196,19 @@ class BlockWriter:
             return lines
         for s in self.t.states:
             start = f"{s}0"
-            if start in self.m.own or start in self.m.shared:
-                lines += [
-                    line.replace(f"{pad}{start} =", f"{pad}{s} =") for line in loads(self.m, [start], pad)
-                ]
-            else:
-                lines += [f"{pad}{x} = 0.0" for x, _ in elements(self.m, s)]
+            value = "0.0"
+            if start in self.m.own or start in self.m.shared or start in self.starts:
+                lines += loads(self.m, [start], pad)
+                value = element(start, 0) if start in self.t.array_sizes else start
+            lines += [f"{pad}{x} = {value}" for x, _ in elements(self.m, s)]
             lines += stores(self.m, [s], pad)
         return lines
+
+    def _starting(self) -> list[str]:
+        """Loads of GLOBALs from which states start, those that the block does not read itself."""
+        return [
+            f"    {n} = {self.context.global_value(self.m, n)}" for n in self.starts if n not in self.f.params
+        ]
 
     def _currents(self, function: str, values: list[str], pad: str) -> list[str]:
         """I(v + 0.001), then I(v); g is their difference quotient (NEURON's nrn_cur).
@@ -300,6 +314,7 @@ class BlockWriter:
         if "dt" in self.scalar_names:
             lines.append("    dt = _dt")
         lines += self.context.scalars(self.m, self.f, "    ")
+        lines += self._starting()
         if self.rule:
             lines += self.context.scalars(self.m, self.rule, "    ")
         if self.nodes or self.accumulates:

@@ -110,7 +110,7 @@ def each_image(
         f"    if _k < _count:\n        _kernel(_k, {given})\n"
     )
     loop = user.made(text, _kernel=device.function(kernel), _cuda=device.toolkit())
-    key = cache.content(text + user.identity(kernel))  # type: ignore[arg-type]
+    key = cache.content(text + user.identity(kernel))
     try:
         return device.compiled(loop, ["int64", *types], capability, key)
     except NumbaError as e:

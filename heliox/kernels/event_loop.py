@@ -8,6 +8,8 @@ from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.subset import Function
 from heliox.mechanisms.varstruct import VarStruct, hidden_names
 
+NOTED = "_LI.shape[1] > 0 and _QN[_g, LOGGED] >= 0"  # whether a log is kept
+
 
 def event(context: Context, m: VarStruct, block: str) -> str:
     """Receipt of one event by one instance."""
@@ -36,7 +38,7 @@ def event(context: Context, m: VarStruct, block: str) -> str:
         lines.append(f"    _each = ({M}, {weights} + _U(_I[{first}]), _I[{first} + _U(1)], {mine})")
     lines += reads(context, m, f)
     if context.program.adjoint and block == "receive":
-        lines.append("    if _LI.shape[1] > 0:")
+        lines.append(f"    if {NOTED}:")
         lines += [
             f"        _LF[_g, _QN[_g, LOGGED] - 1, LOG_VALUES + {k}] = {x}"
             for k, x in enumerate(logged(m, f))
@@ -88,7 +90,7 @@ def deliver(context: Context) -> str:
         "            return False",
         *(
             [
-                "        if _LI.shape[1] > 0 and not log_event(_QF, _QI, _QN, _LF, _LI, _g):",
+                f"        if {NOTED} and not log_event(_QF, _QI, _QN, _LF, _LI, _g):",
                 "            return False",
             ]
             if context.program.adjoint

@@ -42,7 +42,8 @@ class InitialKernels:
         """Arguments of every kernel."""
         out = {k.name: INSTANCES for found in self.stages.values() for stage in found for k in stage}
         out |= {"set_voltages": VOLTAGES, "tabulate": TABLES, "lay_initial": GROUPS, "open_initial": GROUPS}
-        out |= {n: EVENTS for n in ("start_initial", "connect_initial", "settle_initial", "end_initial")}
+        out |= {n: EVENTS for n in ("connect_initial", "settle_initial", "end_initial")}
+        out |= {"start_initial": EVENTS} if self.program.plays else {}
         return out | ({"take_initial": GROUPS} if self.program.transfers else {}) | {"close_initial": GROUPS}
 
     @property
@@ -62,7 +63,8 @@ class InitialKernels:
         for found in self.stages.values():
             out += [self._instances(k.name, k.parts) for stage in found for k in stage]
         out += [self._voltages(), self._tabulate(), *self._transfers(), self._open(), self._close()]
-        return out + [self._start(), self._connect(), self._settle(), self._end()]
+        out += [self._start()] if self.program.plays else []
+        return out + [self._connect(), self._settle(), self._end()]
 
     def _m(self, p: Part) -> VarStruct:
         return self.program.mechanisms[p.mechanism]
@@ -187,12 +189,11 @@ class InitialKernels:
         """Plays wait for their first points; those due at once act."""
         rows = "_U(_G[_g, _PLAY]), _G[_g, _PLAYS], _G[_g, _MEMBER]"
         code = len(self.program.mechanisms)
-        begin = [
+        return self._alone("start_initial", [
             "if _last == 0:  # 1: entered again",
             f"    begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, {rows}, {code})",
             *self._delivered(),
-        ]
-        return self._alone("start_initial", begin if self.program.plays else ["pass"])
+        ])  # fmt: skip
 
     def _connect(self) -> str:
         return self._alone("connect_initial", [f"initialize_connections({ARGS}, _S, _g, _t, _dt)"])

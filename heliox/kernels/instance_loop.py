@@ -78,6 +78,7 @@ class InstanceWriter(BlockWriter):
         if "dt" in self.scalar_names:
             lines.append(f"{pad}dt = _dt")
         lines += self.context.scalars(m, f, pad)
+        lines += self._starting()
         if self.rule:
             lines += self.context.scalars(m, self.rule, pad)
         for n in self.nodes:

@@ -116,7 +116,8 @@ class ReverseLoops:
         out = []
         for m in self.program.mechanisms:
             f = m.template.functions.get("state")
-            written = [n for n in (f.returns if f else ()) if n in m.template.ion_names]
+            t = m.template
+            written = [n for n in (f.returns if f else ()) if n in t.ion_names and n not in t.currents]
             if written:
                 out.append((m, written))
         return out

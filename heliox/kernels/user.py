@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha256
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,27 +99,54 @@ def type_of(value: Any, name: str) -> str:
     )
 
 
-def identity(function: FunctionType) -> str:
-    """Hash of everything that a function is made of: its code, and the numbers and functions it names."""
+def identity(function: Callable[..., Any]) -> str:
+    """Hash of everything that a function is made of: its code and defaults, and what it names, attributes of
+    modules among it."""
     found = sha256()
+    seen: set[int] = set()
 
-    def take(f: FunctionType, seen: set[int]) -> None:
-        if id(f) in seen:
-            return
-        seen.add(id(f))
-        code: CodeType = f.__code__
-        found.update(repr((code.co_code, code.co_names, code.co_varnames, code.co_consts)).encode())
-        cells = zip(code.co_freevars, (c.cell_contents for c in f.__closure__ or ()), strict=True)
-        named = {n: f.__globals__[n] for n in code.co_names if n in f.__globals__} | dict(cells)
-        for name, value in sorted(named.items()):
-            found.update(name.encode())
-            inner = getattr(value, "py_func", value)
-            if isinstance(inner, FunctionType):
-                take(inner, seen)
-            elif isinstance(value, np.ndarray):
-                found.update(value.tobytes())
-            else:
-                found.update(repr(value).encode())
+    def say(*words: object) -> None:
+        found.update(repr(words).encode())
 
-    take(function, set())
+    def take(value: Any, attributes: frozenset[str] = frozenset()) -> None:
+        value = getattr(value, "py_func", value)
+        if isinstance(value, (FunctionType, CodeType, ModuleType)):
+            if id(value) in seen:
+                return
+            seen.add(id(value))
+        if isinstance(value, FunctionType):
+            take(value.__code__)
+            take(value.__defaults__)
+            take(tuple(sorted((value.__kwdefaults__ or {}).items())))
+            names = _names(value.__code__)
+            cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+            named = {n: value.__globals__[n] for n in names if n in value.__globals__}
+            for name, what in sorted((named | {n: c.cell_contents for n, c in cells}).items()):
+                say(name)
+                take(what, names)
+        elif isinstance(value, CodeType):
+            say(value.co_code, value.co_names, value.co_varnames)
+            take(value.co_consts)
+        elif isinstance(value, ModuleType):
+            say(value.__name__, getattr(value, "__version__", ""))
+            seen.discard(id(value))  # other functions may name other attributes of it
+            for name in sorted(attributes & set(vars(value))):
+                say(name)
+                take(vars(value)[name])
+        elif isinstance(value, np.ndarray):
+            say(value.dtype.str, value.shape, value.tobytes())
+        elif isinstance(value, tuple):
+            say(len(value))
+            for x in value:
+                take(x, attributes)
+        else:
+            say(value)
+
+    take(function)
     return found.hexdigest()
+
+
+def _names(code: CodeType) -> frozenset[str]:
+    """Globals and attributes that a function names, functions inside it too."""
+    inner = [_names(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return frozenset(code.co_names).union(*inner)

@@ -46,7 +46,7 @@ def twin(
     )
     new = Simulation(
         model,
-        sim.asked,
+        "cpu" if tangent else sim.asked,  # tangents are the CPU's
         dt=sim.dt,
         batch=sim.batch,
         vary=list(dict.fromkeys([*sim.draft.vary, *own])),

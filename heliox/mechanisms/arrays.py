@@ -10,6 +10,8 @@ import ast
 import copy
 from collections.abc import Iterable, Mapping
 
+from heliox.mechanisms.subset import MATH
+
 LARGEST = 64  # elements; a larger array would make unreadable code
 
 
@@ -32,8 +34,10 @@ def scalarise(tree: ast.FunctionDef, sizes: Mapping[str, int]) -> ast.FunctionDe
     Parameters
     ----------
     sizes : mapping
-        Array variables of the mechanism -> number of elements.
+        Array variables of the mechanism -> number of elements. An argument may have the name of one: where
+        it is calculated with, it is a number.
     """
+    sizes = {n: s for n, s in sizes.items() if n not in _numbers(tree)}
     known = {a.arg: sizes[a.arg] for a in tree.args.args if a.arg in sizes}
     known |= _local_arrays(tree)
     known |= {
@@ -45,6 +49,17 @@ def scalarise(tree: ast.FunctionDef, sizes: Mapping[str, int]) -> ast.FunctionDe
     tree.args.args = [ast.arg(n) for n in expanded((a.arg for a in tree.args.args), known)]
     tree.body = _Scalars(known).statements(tree.body)
     return ast.fix_missing_locations(tree)
+
+
+def _numbers(tree: ast.FunctionDef) -> set[str]:
+    """Parameters that stand where only numbers do: in operations, comparisons, mathematical functions."""
+    operations = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp)
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        calls = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MATH
+        if isinstance(node, operations) or calls:
+            found |= {x.id for x in ast.iter_child_nodes(node) if isinstance(x, ast.Name)}
+    return found & {a.arg for a in tree.args.args}
 
 
 def _local_arrays(tree: ast.FunctionDef) -> dict[str, int]:

@@ -88,6 +88,20 @@ def _vars(declared: Declarations) -> dict[str, Var]:
     return out
 
 
+def read_before_set(functions: Mapping[str, Function]) -> set[str]:
+    """Names that a step reads before it sets them, or that events read."""
+    out: set[str] = set()
+    done: set[str] = set()
+    events = [b for b in functions if b.startswith("watch_") or b in ("receive", "receive_each")]
+    diffusion = [b for b in functions if b.startswith("diffuse_")]
+    steps = ("before_breakpoint", "conductance", "current", "state", *diffusion, "after_solve", "before_step")
+    for block in (*events, *steps):
+        if block in functions:
+            out |= set(functions[block].params) - done
+            done |= set(functions[block].returns) if block in steps else set()
+    return out
+
+
 def _calls_of(f: Function, weight: Mapping[str, int]) -> int:
     """Calls in `f`, each counted by `weight`; in a loop as the most, in sum at most `MOST_EFFECTS`."""
     if not f.calls & {n for n, w in weight.items() if w}:
@@ -217,7 +231,16 @@ class MechTemp:
         }
         for field, value in fields.items():
             object.__setattr__(self, field, value)  # the class is frozen
+        object.__setattr__(self, "assigned", {**self.assigned, **self._last_currents()})
         check(self)
+
+    def _last_currents(self) -> dict[str, Var]:
+        """Ion currents that a mechanism writes, and reads without asking for the pool's total: its own."""
+        unit = "nA" if self.kind == "point" else "mA/cm2"
+        read = {n for f in self.functions.values() for n in f.params}
+        totals = {n for ion in self.ions.values() for n in ion.read}
+        own = [n for n in self.currents if n in self.ion_names and n in read - totals]
+        return {n: Var(unit=unit) for n in own if n not in self.assigned}
 
     @property
     def instance_names(self) -> dict[str, Var]:
@@ -227,24 +250,7 @@ class MechTemp:
     @property
     def memory(self) -> set[str]:
         """Variables whose value at the start of a step matters: read before anything sets them."""
-        out: set[str] = set()
-        done: set[str] = set()
-        events = [b for b in self.functions if b.startswith("watch_") or b in ("receive", "receive_each")]
-        diffusion = [x.function for x in self.diffusion]
-        steps = (
-            "before_breakpoint",
-            "conductance",
-            "current",
-            "state",
-            *diffusion,
-            "after_solve",
-            "before_step",
-        )
-        for block in (*events, *steps):
-            if block in self.functions:
-                out |= set(self.functions[block].params) - done
-                done |= set(self.functions[block].returns) if block in steps else set()
-        return out & {*self.instance_names, *self.globals_}
+        return read_before_set(self.functions) & {*self.instance_names, *self.globals_}
 
     @property
     def array_sizes(self) -> dict[str, int]:

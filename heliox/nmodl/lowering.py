@@ -108,6 +108,11 @@ class Lowering(Values):
         first += [Set(targets=(Name(n),), value=Num("0.0")) for n in loose if n not in known]
         return first + steps
 
+    def _zero(self, name: str) -> Step:
+        """0 to a variable, or to each element of an array."""
+        size = self.memory[name].size
+        return zeros({name: size})[0] if size else Set(targets=(Name(name),), value=Num("0.0"))
+
     def _tabulate(self, sig: Signature, t: ast.Tabulate, frame: Frame) -> None:
         if len(sig.args) != 1:
             raise self.fail(t.at, f"TABLE needs a function of one argument; {sig.name} has {len(sig.args)}")
@@ -127,7 +132,7 @@ class Lowering(Values):
                 f"TABLE of {sig.name}: it reads {', '.join(early)} before it sets it; taken as 0 there, "
                 "where NEURON has the value of the row before"
             )
-            sig.body = [*(Set(targets=(Name(n),), value=Num("0.0")) for n in early), *sig.body]
+            sig.body = [*(self._zero(n) for n in early), *sig.body]
         for r in own:
             if self.memory[r].kind not in ("global", "global_assigned", "shared", "builtin") or r in (
                 "v",

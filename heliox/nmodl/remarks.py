@@ -4,8 +4,10 @@ a suggestion.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from heliox.mechanisms.subset import Function
+from heliox.mechanisms.template import read_before_set
 from heliox.nmodl import syntax as ast
 from heliox.nmodl.memory import Memory
 from heliox.nmodl.source import Source
@@ -16,10 +18,13 @@ Found = Iterator[tuple[int, str]]
 OWN_UNITS = {"v": "mV", "t": "ms", "dt": "ms", "celsius": "degC", "area": "um2", "diam": "um"}
 
 
-def remarks(program: Program, memory: Memory, source: Source) -> tuple[str, ...]:
-    """All remarks, in the order of the file: ``line 12: ...``."""
-    found = sorted({x for one in CHECKS for x in one(program, memory)})
-    return tuple(f"line {source.place(at)[1]}: {what}" for at, what in found)
+def remarks(
+    program: Program, memory: Memory, source: Source, functions: Mapping[str, Function]
+) -> tuple[str, ...]:
+    """All remarks, in the order of the file: ``line 12: ...``; `functions`: the blocks as they become."""
+    found = {x for one in CHECKS for x in one(program, memory)}
+    found |= set(_globals_of_the_step_before(program, functions))
+    return tuple(f"line {source.place(at)[1]}: {what}" for at, what in sorted(found))
 
 
 def _statements(program: Program) -> Iterator[tuple[ast.Block, ast.Statement]]:
@@ -152,6 +157,19 @@ def r9_globals_that_add_up(p: Program, m: Memory) -> Found:
                 s.at,
                 f"{name} is shared by all instances in NEURON, which set it one after another; here every "
                 "instance goes on from its own: make it RANGE, or count it outside",
+            )
+
+
+def _globals_of_the_step_before(p: Program, functions: Mapping[str, Function]) -> Found:
+    """A GLOBAL that a block reads before another one sets it: NEURON's instances read the last one's."""
+    counted = {s.target.id for _, s in _assigned(p) if s.target.id in read_names([s.value])}
+    written = {n for b, f in functions.items() if "initial" not in b for n in f.returns}
+    for name in read_before_set(functions) & written - counted:
+        if name in p.global_:
+            yield (
+                p.global_[name],
+                f"{name} is shared by all instances in NEURON, which read what the last of them set in the "
+                "step before; here every instance reads its own: make it RANGE",
             )
 
 

@@ -76,10 +76,11 @@ def analyse(
         absorb(program, draws)
         memory = Memory(program, source)
         check(program, memory, source)
-        said = remarks(program, memory, source)
         low = BlockLowering(program, memory, source)
         made = build(low)
         emitted = Emitted(low, made)
+        blocks = {n: Function(n, x, f"{file} ({n})") for n, x in emitted.functions.items()}
+        said = remarks(program, memory, source, blocks)
     except RecursionError:
         raise MechanismError(
             f"{file}: nested too deeply; give parts of its expressions names", file=file, line=1

@@ -12,6 +12,7 @@ from __future__ import annotations
 # columns of LI, and of LF before the values that the receiving block reads
 LOG_STEP, LOG_PHASE, LOG_TARGET, LOG_CONNECTION, LOG_SPIKE = range(5)
 LOG_COLUMNS = 5
+NOT_LOGGED = -1  # in QN's column LOGGED: events are not noted
 LOG_TIME, LOG_FLAG, LOG_EMITTED, LOG_VALUES = range(4)
 
 

@@ -42,7 +42,7 @@ class Compiled:
     def diffusing(self, dendrites: list[Any]) -> list[Any]:
         h = self.h
         for s in (self.soma, *dendrites):
-            for name in ("pas", "leakca", "flow", "lookup", "opened"):
+            for name in ("pas", "leakca", "flow", "lookup", "opened", "pumped"):
                 s.insert(name)
             if s.name() != "d":
                 s.insert("spread")
@@ -50,6 +50,8 @@ class Compiled:
                 place = f"{s.name()}({x.x:.17g})"
                 self.watch[f"{place}.nbi"] = x._ref_nbi
                 self.watch[f"{place}.lookup.m"] = x._ref_m_lookup
+                for n in ("q", "share", "sum", "y"):
+                    self.watch[f"{place}.pumped.{n}"] = getattr(x, f"_ref_{n}_pumped")
                 if s.name() != "d":
                     self.watch[f"{place}.cai"] = x._ref_cai
         clamp = h.IClamp(self.soma(0.5))
@@ -169,6 +171,8 @@ def main(library: str) -> None:
     sim.initialize()
     recorded = sim.record("NetCon.weight")
     sim.run_until(T)
+    starts = {n: sim.var(f"soma(0.5).pumped.{n}").values for n in ("y", "x[0]")}
+    out["starts"] = float(np.abs(starts["y"] - 0.4).max() + np.abs(starts["x[0]"] - 0.3).max())
     n = len(weights)
     out["weights"] = float(np.abs(np.array([list(w) for w in weights]) - recorded.values[1, :n]).max())
     print(json.dumps({"differences": out, "flat": flat, "largest": float(np.abs(expected.v).max())}))

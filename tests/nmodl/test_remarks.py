@@ -37,6 +37,11 @@ def said(text: str) -> str:
             "line 1: n is shared by all instances in NEURON, which set it one after another",
         ),
         (
+            "NEURON { SUFFIX x NONSPECIFIC_CURRENT i\n GLOBAL minf } ASSIGNED { v i minf } STATE { m }\n"
+            "BREAKPOINT { SOLVE s METHOD cnexp i = minf*m*v }\nDERIVATIVE s { minf = v/10 m' = minf - m }",
+            "line 2: minf is shared by all instances in NEURON, which read what the last of them set",
+        ),
+        (
             "NEURON { SUFFIX x } PARAMETER { a = 1 b = 2 } STATE { A B }\nBREAKPOINT { SOLVE k METHOD sparse }\n"
             "KINETIC k {\n ~ A <-> B (a + b, (a - b)) }",
             "line 4: a rate of this reaction is a sum",
