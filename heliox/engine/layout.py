@@ -11,7 +11,7 @@ from heliox.engine.diffusion import neighbours
 from heliox.engine.indices import Indices
 from heliox.engine.partition import Partition, cell_of_node, connected, nodes_of_chunk, partition
 from heliox.engine.plan import Placement, Plan, Row, inside
-from heliox.engine.references import Couplings, named_variables
+from heliox.engine.references import Couplings, named_variables, pointed
 from heliox.engine.storage import orders, sweeps
 from heliox.engine.tape import lay_tape, varied_trained
 from heliox.engine.vary import Vary
@@ -91,7 +91,7 @@ def make_plan(
         plays=len(model.plays) > 0, transfers=len(model.transfers) > 0, membrane=membrane,
         parallel=threads > 1 and part.chunks * batch > 1, begun=begun,
         steady=steady(structs, named) if begun else frozenset(),
-        adjoint=adjoint, order=order,
+        adjoint=adjoint, order=order, pointed=pointed(model),
     )  # fmt: skip
     return _Builder(model, dt, batch, program, part, vary).build()
 

@@ -27,6 +27,13 @@ def named_variables(model: Model) -> dict[str, set[str]]:
     return out
 
 
+def pointed(model: Model) -> frozenset[tuple[str, str]]:
+    """(mechanism, variable) that pointers lead to."""
+    to = model.pointers.to
+    pairs = zip(to.mechanism.tolist(), to.name, strict=True)
+    return frozenset((model.mechanisms[k].name, name.partition("[")[0]) for k, name in pairs if k >= 0)
+
+
 def watched(model: Model) -> set[tuple[str, str]]:
     """(mechanism, variable) that plays, transfers, pointers or detectors read or write."""
     out = {(m, name) for m, names in named_variables(model).items() for name in names}

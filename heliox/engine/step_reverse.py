@@ -41,7 +41,8 @@ class StepReverse:
         engine.compile(engine.kernels.backwards())
         up, plan = engine.backend.upload, engine.plan
         again = [k for stage in kernels.again for k in stage]
-        self._tiles = {k.name: up(tiles(plan, k)) for k in (*kernels.kernels, *again)}
+        tiled = [k for k in (*kernels.kernels, *again) if k.over != "groups"]
+        self._tiles = {k.name: up(tiles(plan, k)) for k in tiled}
         self._rows = {part: up(row_tiles(plan, part)) for part in ("", "OWN", *kernels.parts)}
         self._given: dict[str, Any] = {}  # arrays of a sweep on the device
         self._made: tuple[Any, ...] = ()  # for what the launches were made
@@ -119,8 +120,13 @@ class StepReverse:
         def stage(found: Sequence[Kernel]) -> Launches:
             return _stage([e.launch(k.name, W, False, self._tiles[k.name], **given) for k in found])
 
+        def one(k: Kernel | Load) -> Launches:
+            if isinstance(k, Load):
+                return load(k.part)
+            return over(k.name) if k.over == "groups" else stage([k])
+
         def back(found: Sequence[Kernel | Load]) -> Launches:
-            return [x for k in found for x in (load(k.part) if isinstance(k, Load) else stage([k]))]
+            return [x for k in found for x in one(k)]
 
         forward = e.staged(of_block(e.kernels.first_half, "current"))
         again = [x for found in kernels.again for x in stage(found)]

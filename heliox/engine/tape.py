@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heliox.engine.plan import Placement
+from heliox.errors import UnsupportedError
 from heliox.kernels.context import W
 from heliox.kernels.differentiated import Differentiated
 from heliox.kernels.program import Adjoint
@@ -22,8 +23,23 @@ Run = tuple[int, int]  # offset from the chunk's base, length
 
 
 def lay_tape(builder: _Builder, placements: list[Placement], couplings: Couplings) -> None:
-    """Write the ranges of every chunk: time, voltages, own states, pools, what plays and transfers give."""
+    """Write the ranges of every chunk: time, voltages, own states, pools, what plays and transfers give.
+
+    Raises
+    ------
+    UnsupportedError
+        Where point processes of one node set a concentration: only the last one's counts.
+    """
     d = Differentiated(builder.program)
+    for m, p in zip(builder.model.mechanisms, placements, strict=True):
+        t = p.struct.template
+        sets = t.writes() & d.written_ions
+        if t.kind == "point" and sets and len(np.unique(m.node)) < len(m.node):
+            raise UnsupportedError(
+                f"{t.name}: derivatives of {', '.join(sorted(sets))}, which several instances of one node "
+                "set, are not available; keep one of them at a segment",
+                mechanism=t.name,
+            )
     columns = builder.program.columns
     for c in range(builder.part.chunks):
         row = builder.G[c]

@@ -25,6 +25,7 @@ from heliox.kernels.context import (
 )
 from heliox.kernels.lower import plain_text, table_calls
 from heliox.kernels.mechanism_text import looks_inside, tabled
+from heliox.kernels.reversal import reversal
 from heliox.mechanisms.arrays import element, expanded
 from heliox.mechanisms.library.ions import ADVANCE_REVERSAL
 from heliox.mechanisms.varstruct import SCALE, VarStruct
@@ -349,11 +350,17 @@ class BlockWriter:
         """Whether instances run one by one, each reading what the one before it has stored.
 
         So it is where several may lie on one node, or point at one variable, and the block reads what it
-        writes there.
+        writes there; and where pointers lead to what the block sets in another instance.
         """
         concentrations = set(self.ion_writes) - set(self.ion_currents)
         shared = self.t.kind == "point" and concentrations & set(self.ion_reads)
-        return bool(self.pointers_written or shared)
+        return bool(self.pointers_written or shared or self.pointers_inside)
+
+    @property
+    def pointers_inside(self) -> bool:
+        """Whether pointers that the block reads lead to what it sets in other instances."""
+        pointed = {n for m, n in self.context.program.pointed if m == self.name}
+        return bool(self.pointers and pointed & set(self.f.returns))
 
     @property
     def ordered(self) -> bool:
@@ -475,24 +482,6 @@ class BlockWriter:
                 if f"_d_{n}" in self.slots:
                     lines.append(f"{pad}    _A[_at + {ion}_ion__d{n}_dv_] += {self.S(f'_d_{n}')}")
             if self.block == "initial" and {f"{ion}i", f"{ion}o"} & set(written):
-                lines += self.reversal(ion, f"_U(_I[_ion_{ion} + _first + _j])", "_at", pad + "    ")
+                at = f"_U(_I[_ion_{ion} + _first + _j])"
+                lines += reversal(self.context, self.m, ion, at, "_at", pad + "    ")
         return lines
-
-    def reversal(self, ion: str, at: str, place: str, pad: str) -> list[str]:
-        """The reversal potential follows a written concentration at once where the ion's style asks for it.
-
-        `at`: text of the pool's instance relative to its base, `place`: in A. NEURON: eion.cpp,
-        nrn_wrote_conc.
-        """
-        pool = f"{ion}_ion"
-        valence = self.context.by_name[pool].template.constants["valence"]
-        style = (
-            f"_P[_U(_G[_g, _{pool}_SHARED]) + {at} // {pool}__OWN * {pool}__SHARED"
-            f" + {at} % _U({W}) + {pool}__style]"
-        )
-        celsius = self.context.global_value(self.m, "celsius")
-        return [
-            f"{pad}if {pool}_bit_set({style}, 32.0) > 0.0:",
-            f"{pad}    _A[{place} + {pool}__e{ion}] = {pool}_nernst("
-            f"_A[{place} + {pool}__{ion}i], _A[{place} + {pool}__{ion}o], {valence!r}, {celsius})",
-        ]

@@ -23,6 +23,7 @@ from heliox.kernels.context import (
 )
 from heliox.kernels.instance import at_instance, pointed
 from heliox.kernels.lower import plain_text, table_calls
+from heliox.kernels.reversal import reversal
 from heliox.mechanisms.arrays import expanded
 from heliox.mechanisms.varstruct import SCALE, VarStruct
 
@@ -146,7 +147,7 @@ class InstanceWriter(BlockWriter):
             for ion in sorted({self.t.ion_names[n] for n in self.ion_sets}):
                 if {f"{ion}i", f"{ion}o"} & set(self.ion_sets):
                     at = f"_U(_I[_U(_G[_g, _{self.name}_ION_{ion}]) + _U(_inst)])"
-                    lines += self.reversal(ion, at, f"_at_{ion}", pad)
+                    lines += reversal(self.context, self.m, ion, at, f"_at_{ion}", pad)
         if self.effects:
             source = f"_I[_U(_G[_g, _{self.name}_SOURCE]) + _U(_inst)]"
             target = f"({self.context.code(self.m)} << 32) + _inst"

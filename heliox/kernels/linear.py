@@ -97,7 +97,7 @@ class LinearWriter(BlockWriter):
         self.own_out = [
             n for n in m.own if n in self.active and set(expanded([n], self.t.array_sizes)) & set(wrt)
         ]
-        if self.pointers_written or (self.serial and self.ions_in):
+        if self.pointers_written or self.pointers_inside or (self.serial and self.ions_in):
             raise UnsupportedError(
                 f"{self.name}: derivatives of {block}, which writes what instances may share, "
                 "are not available",

@@ -47,7 +47,7 @@ class Program:
     ``membrane``: i_membrane_ is computed. ``parallel``: windows have an entry of their own, which runs groups
     side by side. ``adjoint``: the module has the reverse pass too. ``begun``: right-hand sides begin with
     axial currents, diagonals with what is summed once a window: capacitance, couplings, conductances of the
-    channels ``steady``. ``order``: of elimination.
+    channels ``steady``. ``order``: of elimination. ``pointed``: (mechanism, variable) that pointers lead to.
     """
 
     mechanisms: tuple[VarStruct, ...]
@@ -65,6 +65,7 @@ class Program:
     steady: frozenset[str] = frozenset()
     order: str = "neuron"
     adjoint: Adjoint | None = None
+    pointed: frozenset[tuple[str, str]] = frozenset()
 
     @cached_property
     def columns(self) -> dict[str, int]:

@@ -26,6 +26,7 @@ STEPS_LEFT, EVENTS_LEFT, SPIKES_LEFT = range(3)  # of RV, and how many there are
 PROGRESS = 3
 TAPED, ORIGIN, OFFSET = range(3)  # of RC: steps on the tape, number of the first, its place in the run
 REVERSE = f"{EVENTLESS}, _B, _X, _K, _H, _T, _TT, _chunks, _room, _dt"
+APART = f"{EVENTLESS}, _B, _X, _H, _T, _chunks, _room, _dt"
 ROW = f"{EVENTLESS}, _K, _H, _TP, _RV, _TT, _chunks"
 TRANSPOSED = f"{EVENTLESS}, _B, _K, _H, _T, _TP, _RV, _chunks, _dt"
 UNDO = f"{ARGS}, _T, _B, _RB, _SB, _SP, _RV, _RC, _chunks, _dt, _width, _kind"
@@ -73,14 +74,14 @@ class ReverseKernels:
     def signatures(self) -> dict[str, str]:
         """Arguments of every kernel."""
         out = {"undo": UNDO, "load_row": ROW, "solve_again": SOLVE, "solve_transposed": TRANSPOSED}
-        return out | {k.name: REVERSE for k in self.kernels}
+        return out | {k.name: APART if k.over == "groups" else REVERSE for k in self.kernels}
 
     def results(self) -> dict[int, int]:
         """Mechanisms whose adjoints go through the scratch: results of an instance."""
         out: dict[int, int] = {}
         for k in self.kernels:
             for p in k.parts:
-                if p.how == "point":
+                if p.how in ("point", "apart"):
                     out[p.mechanism] = max(out.get(p.mechanism, 0), len(self._writer(p).landings()))
         return out
 
@@ -139,7 +140,7 @@ class ReverseKernels:
             if w.apart:
                 close(opened)
                 opened = False
-                out.append(Kernel(f"{block}_back_{len(out)}", "instances", (Part(k, block, "serial"),)))
+                out.append(Kernel(f"{block}_back_{len(out)}", "groups", (Part(k, block, "apart"),)))
             elif t.kind == "point" and not w.ions_in:
                 how = "point" if w.landings() else "each"
                 beside.append(Part(k, block, how))
@@ -161,7 +162,8 @@ class ReverseKernels:
             out += self.loops.functions(m, "vjp", writers)
             out += [w.at() for w in writers]
         out += [replay(self.loops.d, "vjp"), self._undo(), self._load(), self._transposed()]
-        return out + [self._nodes(k) if k.over == "nodes" else self._instances(k) for k in self.kernels]
+        write = {"nodes": self._nodes, "instances": self._instances, "groups": self._apart}
+        return out + [write[k.over](k) for k in self.kernels]
 
     def _undo(self) -> str:
         """Deliveries that stand between two steps, backwards, and adjoints of what was recorded there."""
@@ -299,10 +301,10 @@ class ReverseKernels:
         call = f"{w.function}({EVENTLESS}, _B, _g, _inst, _t, _dt)"
         return [f"{left} = {call}" if left else call]
 
-    def _added(self, p: Part, walking: bool = True) -> list[str]:
-        """What it returns, added; a thread that walks through a node's mechanisms keeps that of v."""
+    def _added(self, p: Part) -> list[str]:
+        """What it returns, added by the thread that walks through a node's mechanisms; it keeps that of v."""
         found = self._writer(p).landings()
-        return [f"_y += {r}" if walking and place == VOLTAGE else f"_B[{place}] += {r}" for r, place in found]
+        return [f"_y += {r}" if place == VOLTAGE else f"_B[{place}] += {r}" for r, place in found]
 
     def _instances(self, kernel: Kernel) -> str:
         lines = ["@kernel", f"def {kernel.name}_block({REVERSE}, {BLOCK}):", *self._group()]
@@ -310,24 +312,54 @@ class ReverseKernels:
         for p in kernel.parts:
             name = self._writer(p).name
             lines.append(f"    if _code == {p.mechanism}:")
-            if p.how == "serial":
-                node = [f"_nd = _U(_I[_U(_G[_g, _{name}_NODE]) + _U(_inst)])"]
-                body = [*node, *self._call(p), *self._added(p, walking=False)]
-                lines += ["        if _lane == 0:", f"            for _inst in range(_G[_g, _{name}_N]):"]
-                lines += [" " * 16 + x for x in body]
-                continue
             body = self._call(p)
             if p.how == "point":
-                body += [
-                    f"_x = _U(_H[_chunk, _{name}_X] + _by * _room + _inst)",
-                    f"_rows = _U(_G[_g, _{name}_N])",
-                    *[
-                        f"_X[_x + _U({k}) * _rows] = {r}"
-                        for k, (r, _) in enumerate(self._writer(p).landings())
-                    ],
-                ]
+                body += self._kept(p)
             stop = f"min(_TT[_bx, 2] + {W}, _G[_g, _{name}_N])"
             lines += strided("_inst", "_TT[_bx, 2] + _lane", stop, body, " " * 8)
+        return "\n".join(lines)
+
+    def _kept(self, p: Part) -> list[str]:
+        """Results of an instance into the scratch."""
+        name = self._writer(p).name
+        rows = [r for r, _ in self._writer(p).landings()]
+        return [
+            f"_x = _U(_H[_chunk, _{name}_X] + _by * _room + _inst)",
+            f"_rows = _U(_G[_g, _{name}_N])",
+            *[f"_X[_x + _U({k}) * _rows] = {r}" for k, r in enumerate(rows)],
+        ]
+
+    def _apart(self, kernel: Kernel) -> str:
+        """What others than a node share: computed side by side, then added by one thread in the CPU's order,
+        which is block by block and row by row."""
+        (p,) = kernel.parts
+        w = self._writer(p)
+        count = f"_G[_g, _{w.name}_N]"
+        added = []
+        for k, (_, place) in enumerate(w.landings()):
+            added += [
+                "for _inst in range(_first, _stop):",
+                f"    _nd = _U(_I[_U(_G[_g, _{w.name}_NODE]) + _U(_inst)])",
+                f"    _x = _U(_H[_chunk, _{w.name}_X] + _by * _room + _inst)",
+                f"    _B[{place}] += _X[_x + _U({k}) * _U({count})]",
+            ]
+        lines = [
+            "@kernel",
+            f"def {kernel.name}_block({APART}, {BLOCK}):",
+            "    _chunk = _bx",
+            "    _g = _by * _chunks + _chunk",
+            "    _base = _U(_G[_g, _BASE])",
+            "    _t = _T[_g]",
+            "    _first = 0",
+            f"    while _first < {count}:",
+            f"        _stop = min(_first + {W}, {count})",
+            *strided("_inst", "_first + _lane", "_stop", [*self._call(p), *self._kept(p)], " " * 8),
+            "        barrier()",
+            "        if _lane == 0:",
+            *[f"            {x}" for x in added],
+            "        barrier()",
+            f"        _first += {W}",
+        ]
         return "\n".join(lines)
 
     def _nodes(self, kernel: Kernel) -> str:

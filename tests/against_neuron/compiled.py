@@ -169,10 +169,10 @@ def main(library: str) -> None:
     flat = [p for p, v in expected.watched.items() if np.ptp(v) == 0]
     sim = heliox.Simulation(model, math="libm", batch=2, progress=False)
     sim.initialize()
-    recorded = sim.record("NetCon.weight")
-    sim.run_until(T)
     starts = {n: sim.var(f"soma(0.5).pumped.{n}").values for n in ("y", "x[0]")}
     out["starts"] = float(np.abs(starts["y"] - 0.4).max() + np.abs(starts["x[0]"] - 0.3).max())
+    recorded = sim.record("NetCon.weight")
+    sim.run_until(T)
     n = len(weights)
     out["weights"] = float(np.abs(np.array([list(w) for w in weights]) - recorded.values[1, :n]).max())
     print(json.dumps({"differences": out, "flat": flat, "largest": float(np.abs(expected.v).max())}))

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from heliox.engine import layout
+from heliox.engine import choice, layout
 from heliox.errors import ModelError
+from heliox.kernels.one_by_one import HostBackend
 from heliox.mechanisms.library.gap import template as gap
 from heliox.mechanisms.library.iclamp import template as iclamp
 from heliox.mechanisms.template import MechTemp
@@ -224,6 +225,38 @@ def _writer():
         return dst
 
     return MechTemp("Writer", "point", (state,), pointers=("dst",))
+
+
+@pytest.mark.parametrize("device", ["cpu", "emulated"])
+def test_pointers_to_what_the_same_block_sets_elsewhere(monkeypatch, device):
+    """Instances go one after another, as in NEURON: each reads what those before it have set."""
+
+    def initial(v, px):
+        x = 0.5 * px + v
+        return x
+
+    def state(px, x):
+        x = 0.75 * x + 0.125 * px
+        return x
+
+    pair = MechTemp("Pair", "point", (initial, state), states={"x": ""}, pointers=("px",))
+    model = network([4], extra=[(pair, [0, 1, 2], {"x": [0.0, 0.0, 0.0]})])
+    k = model.mechanism_index("Pair")
+    of, to = np.arange(3, dtype=np.int32), np.array([2, 0, 1], np.int32)
+    mechanism = np.full(3, k, np.int32)
+    pointers = Pointers(Variables(mechanism, of, ("px",) * 3), Variables(mechanism, to, ("x",) * 3))
+    monkeypatch.setattr(choice, "HostBackend", lambda: HostBackend(lanes=3, turned=True))
+    sim = Simulation(model.replace(pointers=pointers), device=device, progress=False)
+    sim.initialize(-60.0)
+    x = np.zeros(3)
+    for j in range(3):
+        x[j] = 0.5 * x[to[j]] - 60.0
+    np.testing.assert_array_equal(sim.var("Pair.x").values, x)
+    sim.run(2 * sim.dt)
+    for _ in range(2):
+        for j in range(3):
+            x[j] = 0.75 * x[j] + 0.125 * x[to[j]]
+    np.testing.assert_array_equal(sim.var("Pair.x").values, x)
 
 
 def test_a_current_that_is_pointed_at_is_there_at_every_step():
