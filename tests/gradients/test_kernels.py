@@ -13,6 +13,7 @@ from heliox.learn.parameter import trained
 from heliox.learn.twin import twin
 from tests.gradients import models
 from tests.gradients.device_cases import CASES, swept
+from tests.gradients.threads_backend import ThreadsBackend
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -27,6 +28,21 @@ def test_the_bits_of_the_cpu(name, monkeypatch):
     for n, values in wanted.items():
         assert np.abs(values).max() > 0.0, n
         np.testing.assert_array_equal(found[n], values, err_msg=n)
+
+
+@pytest.mark.parametrize(
+    ("name", "tstop"), [("synapses", 0.9), ("coupled", 0.15), ("pools", 0.1), ("contraction", 0.15)]
+)
+def test_threads_of_a_block_meet_where_they_must(name, tstop, monkeypatch):
+    """In plain Python, a thread for each lane: no result depends on how many there are."""
+    found = []
+    for lanes in (1, 5):
+        monkeypatch.setattr(choice, "HostBackend", lambda lanes=lanes: ThreadsBackend(lanes))
+        s, B = swept(name, device="emulated", tangent=False, tstop=tstop)
+        found.append({"recorded": s.R, **B})
+    assert sum(values.any() for values in found[0].values()) > 3
+    for n, values in found[0].items():
+        np.testing.assert_array_equal(found[1][n], values, err_msg=n)
 
 
 def test_a_second_sweep_is_the_first_one():
