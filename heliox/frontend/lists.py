@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from heliox.frontend import savestate
+from heliox.frontend.function_tables import read_table, table_names
 from heliox.frontend.held import held_vectors
 from heliox.frontend.membrane import (
     ALL,
@@ -39,12 +40,32 @@ def read_lists(h: Any, membrane: Membrane, state: SaveState, report: Report) -> 
         if template.name == VECSTIM:
             lists = {TIMES: _spike_times(h, m, membrane, state, report)}
         elif template.lists:
-            lists = {name: _held(h, m, name, membrane, report) for name in template.lists}
+            lists = _tables(h, m, membrane, report)
+            held = [name for name in template.lists if name not in lists]
+            lists |= {name: _held(h, m, name, membrane, report) for name in held}
         else:
             continue
         known = {name: numbers for name, numbers in lists.items() if numbers is not None}
         if len(known) == len(lists):
             membrane.mechanisms[m] = dataclasses.replace(membrane.mechanisms[m], lists=known)
+
+
+def _tables(h: Any, m: int, membrane: Membrane, report: Report) -> dict[str, Lists | None]:
+    """The lists of FUNCTION_TABLEs."""
+    template, things = membrane.templates[m], membrane.things[m]
+    out: dict[str, Lists | None] = {}
+    for name in table_names(template, membrane.registered[template.name].pointers):
+        try:
+            found = read_table(h, template, name, things[0])
+            pair = [_joined([vector] * len(things)) for vector in found]
+        except TrialError as e:
+            text = f"the FUNCTION_TABLE {name} cannot be read from NEURON: {e}"
+            mend = f"give it by two Vectors, table_{name}(values, arguments), that live on"
+            report.add("function table", text, mend, "", template.name)
+            out |= {f"{name}_x": None, f"{name}_y": None}
+            continue
+        out |= {f"{name}_x": pair[0], f"{name}_y": pair[1]}
+    return out
 
 
 def _held(h: Any, m: int, name: str, membrane: Membrane, report: Report) -> Lists | None:

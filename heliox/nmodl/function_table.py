@@ -51,7 +51,8 @@ def _body(block: Block) -> list[Statement]:
     before = Binary("-", k, one)
     step = Assign(at, target=k, value=Binary("+", k, one))
     share = Binary("/", Binary("-", x, argument(before)), Binary("-", argument(k), argument(before)))
-    between = Binary("+", value(before), Binary("*", share, Binary("-", value(k), value(before))))
+    # as NEURON rounds it
+    between = Binary("+", Binary("*", Binary("-", one, share), value(before)), Binary("*", share, value(k)))
     inside = [
         Assign(at, target=k, value=one),
         While(at, test=Binary("<", argument(k), x), body=[step]),

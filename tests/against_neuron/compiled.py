@@ -41,8 +41,10 @@ class Compiled:
 
     def diffusing(self, dendrites: list[Any]) -> list[Any]:
         h = self.h
+        table = [h.Vector([2, 9, 4, 1.5]), h.Vector([-90, -62.5, -40, 20])]
+        h.table_tau_tabular(*table)
         for s in (self.soma, *dendrites):
-            for name in ("pas", "leakca", "flow", "lookup", "opened", "pumped"):
+            for name in ("pas", "leakca", "flow", "lookup", "opened", "pumped", "tabular"):
                 s.insert(name)
             if s.name() != "d":
                 s.insert("spread")
@@ -50,13 +52,14 @@ class Compiled:
                 place = f"{s.name()}({x.x:.17g})"
                 self.watch[f"{place}.nbi"] = x._ref_nbi
                 self.watch[f"{place}.lookup.m"] = x._ref_m_lookup
+                self.watch[f"{place}.tabular.m"] = x._ref_m_tabular
                 for n in ("q", "share", "sum", "y"):
                     self.watch[f"{place}.pumped.{n}"] = getattr(x, f"_ref_{n}_pumped")
                 if s.name() != "d":
                     self.watch[f"{place}.cai"] = x._ref_cai
         clamp = h.IClamp(self.soma(0.5))
         clamp.delay, clamp.dur, clamp.amp = 2, 30, 0.5
-        return [clamp, *dendrites]
+        return [clamp, *dendrites, *table]
 
     def conditions(self, dendrite: Any) -> list[Any]:
         h = self.h
