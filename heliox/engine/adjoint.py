@@ -147,8 +147,6 @@ class Differentiator:
         self.RB = np.zeros((1, 0))
         self.schedule: Schedule | None = None
         self._columns = np.empty(0, np.intp)
-        self._spikes: list[tuple[NDArray, NDArray, NDArray, NDArray]] = []  # group, step, time, source
-        self._spike_bars: Callable[[NDArray, NDArray], NDArray] | None = None
         self.row_bytes = 8 * int(engine.plan.G[:, self._column("ROW")].sum())
 
     def _column(self, name: str) -> int:
@@ -188,7 +186,6 @@ class Differentiator:
         self.schedule = schedule(steps, self.row_bytes, e.state_bytes, self.memory)
         self._start = e.step
         self._steps = steps
-        self._spikes = []
         self.R = np.zeros((steps + 1, len(self._table)))
         self._arrange(1)
         e.sample(0)
@@ -208,7 +205,6 @@ class Differentiator:
                 progress(n)
         if e.QN[:, events.STATUS].any():
             raise_failed(e)
-        self._taped = (steps - min(s.piece, steps) if s.pieces == 1 else (s.pieces - 1) * s.piece, steps)
         return self.R[:, self._columns]
 
     def _piece(self, n: int, taped: bool, first_time: bool = True) -> None:

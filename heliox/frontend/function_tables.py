@@ -70,6 +70,6 @@ def _function(h: Any, template: MechTemp, name: str, thing: Any) -> Callable[[fl
     theirs = template.renamed.get(name, name)
     owner, called = (h, f"{theirs}_{template.name}") if template.kind == "density" else (thing, theirs)
     try:
-        return getattr(owner, called)  # type: ignore[no-any-return]
+        return getattr(owner, called)
     except (AttributeError, LookupError) as e:
         raise TrialError(f"NEURON has no function {called}") from e

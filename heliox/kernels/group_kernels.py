@@ -165,16 +165,13 @@ class GroupKernels:
             ]  # fmt: skip
 
         return [
-            "    _places = _U(_G[_g, _RANK])",
-            "    _schedule = _U(_G[_g, _SCHEDULE])",
-            "    _steps = _G[_g, _SCHEDULE_STEPS]",
-            "    _tasks = _G[_g, _SCHEDULE_TASKS]",
+            *self.contracted(),
             "    _narrow = _G[_g, _NARROW]",
             *solved("if _H[_chunk, _NEAR] == 2:", "_S", "_J", "_U(0)", "_near",
                     "_near = near_table(_n)",
                     "lay_table(_I, _J, _schedule, _near, _n, _steps, _tasks, _lane, _lanes)"),
             *solved("elif _H[_chunk, _NEAR] == 1:", "_S", "_I", "_U(0)", "_schedule"),
-            *solved("else:", "_A", "_I", "_work", "_schedule", "_work = _base + _U(_G[_g, _WORK])"),
+            *solved("else:", "_A", "_I", "_work", "_schedule"),
         ]  # fmt: skip
 
     @staticmethod

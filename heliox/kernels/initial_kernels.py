@@ -34,7 +34,7 @@ class InitialKernels:
     """
 
     def __init__(self, program: Program, loops: Loops, stager: Stager, groups: GroupKernels) -> None:
-        self.program, self.loops, self.stager, self.groups = program, loops, stager, groups
+        self.program, self.loops, self.groups = program, loops, groups
         self.context = loops.context
         self.stages: dict[str, Stages] = {b: stager.blocks(b) for b in BLOCKS}
 

@@ -52,7 +52,7 @@ class ReverseKernels:
     """
 
     def __init__(self, program: Program, loops: Loops, stager: Stager, groups: GroupKernels) -> None:
-        self.program, self.context, self.stager, self.groups = program, loops.context, stager, groups
+        self.program, self.context, self.groups = program, loops.context, groups
         self.loops = ReverseLoops(program, loops)
         self.writers = {m.template.name: names for m, names in self.loops.writers()}
         self._made: dict[tuple[int, str], AdjointInstance | None] = {}
