@@ -39,21 +39,24 @@ RESULTS = Path(__file__).parents[1] / "results" / "gpu_kernels.md"
 
 
 def kernels_of(
-    name: str, order: str = "neuron", backwards: bool = False
+    name: str, order: str = "neuron", part: str = "step"
 ) -> Iterator[tuple[str, list[device.Image]]]:
     """Name of each kernel of a model, and its machine codes; of a contraction those that differ.
 
-    `backwards`: those of its gradient by conductances, weights and geometry.
+    `part`: of the ``"step"``, of the ``"initial"``ization, or ``"back"``: of the gradient by conductances,
+    weights and geometry.
     """
     build, many = MODELS[name]
     model = build()
     assert many or len(model.nodes) < SPREAD_NODES
-    adjoint = conductances(model) if backwards else None
+    adjoint = conductances(model) if part == "back" else None
     plan = make_plan(model, dt=models.DT, chunk_nodes=1, order=order, adjoint=adjoint)
     kernels = StepKernels(plan.program, watched(model), spread=not many)
     module = cache.load(module_text(kernels, "cuda"))
-    forwards = kernels.signatures() | kernels.initial.signatures()
-    for kernel, signature in (kernels.backwards() if backwards else forwards).items():
+    signatures = {
+        "step": kernels.signatures, "initial": kernels.initial.signatures, "back": kernels.backwards,
+    }[part]()  # fmt: skip
+    for kernel, signature in signatures.items():
         if order == "contraction" and kernel not in NEAR_KERNELS:
             continue
         types = [TYPES[x] for x in names(signature)]
@@ -78,9 +81,9 @@ def main() -> None:
         "|---|---|" + "---|" * len(CAPABILITIES),
     ]
     spilled = []
-    ways = product(sys.argv[1:] or MODELS, ("neuron", "contraction"), (False, True))
-    for name, order, backwards in ways:
-        for kernel, images in kernels_of(name, order, backwards):
+    ways = product(sys.argv[1:] or MODELS, ("neuron", "contraction"), ("step", "initial", "back"))
+    for name, order, part in ways:
+        for kernel, images in kernels_of(name, order, part):
             cells = " | ".join(f"{i.registers} / {i.stack} / {i.spills}" for i in images)
             lines.append(f"| {name} | {kernel}{', contraction' * (order != 'neuron')} | {cells} |")
             spilled += [f"{name} {kernel} sm_{i.capability}" for i in images if i.spills]

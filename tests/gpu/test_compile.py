@@ -14,20 +14,21 @@ from tests.mechanisms.library import programs
 
 
 @pytest.mark.parametrize(
-    ("model", "order", "backwards"),
+    ("model", "order", "part"),
     [
-        ("l5pc_network", "neuron", False),
-        ("hpc_active", "neuron", False),
-        ("gap_ring", "neuron", False),
-        ("l5pc_network", "contraction", False),
-        ("hpc_active", "contraction", False),
-        ("l5pc_network", "neuron", True),
-        ("gap_ring", "contraction", True),
+        ("l5pc_network", "neuron", "step"),
+        ("hpc_active", "neuron", "step"),
+        ("gap_ring", "neuron", "step"),
+        ("l5pc_network", "contraction", "step"),
+        ("hpc_active", "contraction", "step"),
+        ("gap_ring", "neuron", "initial"),
+        ("l5pc_network", "neuron", "back"),
+        ("gap_ring", "contraction", "back"),
     ],
 )
-def test_every_kernel_compiles_and_none_spills(model, order, backwards):
-    """Benchmarked models and their gradients, four generations of GPUs."""
-    for kernel, images in kernels_of(model, order, backwards):
+def test_every_kernel_compiles_and_none_spills(model, order, part):
+    """Benchmarked models, their initialization and gradients, four generations of GPUs."""
+    for kernel, images in kernels_of(model, order, part):
         assert [i.capability for i in images] == list(CAPABILITIES)
         for image in images:
             assert image.cubin[:4] == b"\x7fELF"
