@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heliox.engine.step_tables import WARP, tiles
 from heliox.kernels.context import W
-from heliox.kernels.initial_kernels import TABLES
+from heliox.kernels.initial_kernels import CONNECT, DELIVER, END, SETTLE, START, TABLES
 from heliox.kernels.stages import Stages, of_block
 from heliox.kernels.step_names import CONTROLS
 
@@ -42,7 +42,7 @@ class StepInitial:
         e.forget_published()
         groups = partial(e.over_groups, block=WARP, chunks=(0, plan.chunks))
         if plan.plays:
-            self._events("start_initial")
+            self._events(START, DELIVER)
         if v is not None and len(plan.model.nodes):
             self._voltages(np.asarray(v, np.float64))
             e.issue([[groups("set_voltages", block=W, _VI=self._given)]])
@@ -52,13 +52,13 @@ class StepInitial:
             e.issue([[groups("take_initial", block=W)]])
         for block, found in self.kernels.stages.items():
             if block == "after_initial":
-                e.issue([[groups("connect_initial")]])
+                e.issue([[groups("initial_events", last=CONNECT)]])
             e.issue(self._stages(found))
         self._settle()
         step = e.kernels
         e.issue([*e.begin, [groups("open_initial")], *e.staged(step.first_half)])
         e.issue([[groups("close_initial", block=W)], *e.staged(of_block(step.second_half, "before_step"))])
-        self._events("end_initial")
+        self._events(END)
 
     def tabulate(self) -> None:
         """Fill every TABLE."""
@@ -88,22 +88,22 @@ class StepInitial:
         launched = [[e.launch(k.name, W, False, self._tiles[k.name]) for k in stage] for stage in found]
         return [made for stage in launched if (made := [x for x in stage if x is not None])]
 
-    def _events(self, name: str) -> None:
-        """A kernel that delivers events, again while it stops for want of room."""
-        e, again = self.engine, 0
+    def _events(self, task: int, again: int | None = None, name: str = "initial_events") -> None:
+        """A kernel that works on queues; once more, for the task `again`, where room was wanting."""
+        e = self.engine
         while True:
-            e.issue([[e.over_groups(name, WARP, (0, e.plan.chunks), last=again)]])
+            e.issue([[e.over_groups(name, WARP, (0, e.plan.chunks), last=task)]])
             e.settled()
             if not e.mended():
                 return
-            again = 1
+            task = task if again is None else again
 
     def _settle(self) -> None:
         """Events that are due at once, and the spikes they mean, until none is left."""
         e, plan = self.engine, self.engine.plan
         while True:
-            self._events("settle_initial")
+            self._events(SETTLE)
             if plan.chunks == 1 or not e.published().any():
                 return
-            self._events("exchange_all")
+            self._events(0, name="exchange_all")
             e.forget_published()

@@ -17,6 +17,7 @@ from heliox.kernels.stages import Part, Stager, Stages
 from heliox.kernels.step_names import BEFORE_DETECT, BLOCK, EVENTS, HALT, MOVED, MOVING, strided
 from heliox.mechanisms.varstruct import VarStruct
 
+START, DELIVER, CONNECT, SETTLE, END = range(5)  # of `initial_events`
 BLOCKS = ("before_initial", "initial", "after_initial")
 INSTANCES = f"{ARGS}, _T, _SC, _TT, _chunks, _dt"
 VOLTAGES = f"{EVENTLESS}, _H, _VI, _chunks"
@@ -42,8 +43,7 @@ class InitialKernels:
         """Arguments of every kernel."""
         out = {k.name: INSTANCES for found in self.stages.values() for stage in found for k in stage}
         out |= {"set_voltages": VOLTAGES, "tabulate": TABLES, "lay_initial": GROUPS, "open_initial": GROUPS}
-        out |= {n: EVENTS for n in ("connect_initial", "settle_initial", "end_initial")}
-        out |= {"start_initial": EVENTS} if self.program.plays else {}
+        out |= {"initial_events": EVENTS}
         return out | ({"take_initial": GROUPS} if self.program.transfers else {}) | {"close_initial": GROUPS}
 
     @property
@@ -63,8 +63,7 @@ class InitialKernels:
         for found in self.stages.values():
             out += [self._instances(k.name, k.parts) for stage in found for k in stage]
         out += [self._voltages(), self._tabulate(), *self._transfers(), self._open(), self._close()]
-        out += [self._start()] if self.program.plays else []
-        return out + [self._connect(), self._settle(), self._end()]
+        return [*out, self._events()]
 
     def _m(self, p: Part) -> VarStruct:
         return self.program.mechanisms[p.mechanism]
@@ -171,46 +170,29 @@ class InitialKernels:
 
     # ------------------------------------------------------------------ events, by one thread of a group
 
-    @staticmethod
-    def _alone(name: str, lines: Sequence[str]) -> str:
-        return "\n".join([
-            "@kernel",
-            f"def {name}_block({EVENTS}, {BLOCK}):",
-            "    if _lane == 0:",
-            "        _chunk = _from + _bx",
-            "        _g = _by * _chunks + _chunk",
-            "        _S = _SC[_g]",
-            "        _base = _U(_G[_g, _BASE])",
-            "        _t = _T[_g]",
-            *[f"        {x}" for x in lines],
-        ])  # fmt: skip
+    def _events(self) -> str:
+        """What `_last` asks for; all of it ends with the delivery of what is due.
 
-    def _start(self) -> str:
-        """Plays wait for their first points; those due at once act."""
+        START: plays wait for their first points. CONNECT: connections, in the order of their creation, and
+        no delivery. SETTLE: what deliveries emit goes to others. END: the first step finds the group ready.
+        """
         rows = "_U(_G[_g, _PLAY]), _G[_g, _PLAYS], _G[_g, _MEMBER]"
-        code = len(self.program.mechanisms)
-        return self._alone("start_initial", [
-            "if _last == 0:  # 1: entered again",
-            f"    begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, {rows}, {code})",
-            *self._delivered(),
-        ])  # fmt: skip
-
-    def _connect(self) -> str:
-        return self._alone("connect_initial", [f"initialize_connections({ARGS}, _S, _g, _t, _dt)"])
-
-    def _settle(self) -> str:
-        """Events that are due at once, and what they emit."""
-        published = "publish(_QN, _SF, _SI, _EX, _PF, _PI, _PN, _g, _by, 0)"
-        return self._alone("settle_initial", [
-            *self._delivered(),
-            f"if _chunks > 1 and _QN[_g, STATUS] == OK and not {published}:",
+        begin = f"begin(_A, _P, _I, _QF, _QI, _QN, _g, _base, {rows}, {len(self.program.mechanisms)})"
+        lines = [
+            "_g = _by * _chunks + _from + _bx",
+            "_S = _SC[_g]",
+            "_base = _U(_G[_g, _BASE])",
+            "_t = _T[_g]",
+            *([f"if _last == {START}:", f"    {begin}"] if self.program.plays else []),
+            f"if _last == {END}:",
+            f"    _QN[_g, PHASE] = {BEFORE_DETECT}",
+            f"if _last == {CONNECT}:",
+            f"    initialize_connections({ARGS}, _S, _g, _t, _dt)",
+            f"elif not deliver({ARGS}, _S, _g, _t, _dt):",
             f"    _CTL[{HALT}] = 1",
-        ])  # fmt: skip
-
-    def _end(self) -> str:
-        """What the first step finds."""
-        return self._alone("end_initial", [f"_QN[_g, PHASE] = {BEFORE_DETECT}", *self._delivered()])
-
-    @staticmethod
-    def _delivered() -> list[str]:
-        return [f"if not deliver({ARGS}, _S, _g, _t, _dt):", f"    _CTL[{HALT}] = 1"]
+            f"elif _last == {SETTLE} and _chunks > 1:",
+            "    if _QN[_g, STATUS] == OK and not publish(_QN, _SF, _SI, _EX, _PF, _PI, _PN, _g, _by, 0):",
+            f"        _CTL[{HALT}] = 1",
+        ]
+        head = ["@kernel", f"def initial_events_block({EVENTS}, {BLOCK}):", "    if _lane == 0:"]
+        return "\n".join([*head, *[f"        {x}" for x in lines]])
