@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from heliox.engine.step_tables import WARP, tiles
 from heliox.kernels.context import W
 from heliox.kernels.initial_kernels import CONNECT, DELIVER, END, SETTLE, START, TABLES
-from heliox.kernels.stages import Stages, of_block
-from heliox.kernels.step_names import CONTROLS
+from heliox.kernels.stages import of_block
+from heliox.kernels.step_names import CONTROLS, own_columns
 
 if TYPE_CHECKING:
-    from heliox.engine.stepwise import Launches, StepEngine
+    from heliox.engine.stepwise import StepEngine
 
 
 class StepInitial:
@@ -26,9 +26,8 @@ class StepInitial:
         engine.lay()
         own = [k for found in self.kernels.stages.values() for stage in found for k in stage]
         self._tiles = {k.name: engine.backend.upload(tiles(engine.plan, k)) for k in own}
-        plan = engine.plan
-        first = np.concatenate([[0], np.cumsum(np.bincount(plan.node_chunk, minlength=plan.chunks))])
-        self._position = first[plan.node_chunk] + plan.node_local  # of nodes, chunks one behind the other
+        plan, before = engine.plan, engine.tables.H[:, own_columns(engine.plan.program)["BEFORE"]]
+        self._position = before[plan.node_chunk] + plan.node_local  # of nodes, chunks one behind the other
         self._given = engine.backend.zeros((1, max(1, len(self._position))), np.float64)
 
     def compile(self) -> None:
@@ -53,7 +52,7 @@ class StepInitial:
         for block, found in self.kernels.stages.items():
             if block == "after_initial":
                 e.issue([[groups("initial_events", last=CONNECT)]])
-            e.issue(self._stages(found))
+            e.issue(e.staged(found, tables=self._tiles))
         self._settle()
         step = e.kernels
         e.issue([*e.begin, [groups("open_initial")], *e.staged(step.first_half)])
@@ -82,11 +81,6 @@ class StepInitial:
             self._given.put(given)
         else:
             self._given = self.engine.backend.upload(given)
-
-    def _stages(self, found: Stages) -> Launches:
-        e = self.engine
-        launched = [[e.launch(k.name, W, False, self._tiles[k.name]) for k in stage] for stage in found]
-        return [made for stage in launched if (made := [x for x in stage if x is not None])]
 
     def _events(self, task: int, again: int | None = None, name: str = "initial_events") -> None:
         """A kernel that works on queues; once more, for the task `again`, where room was wanting."""

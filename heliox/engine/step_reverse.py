@@ -115,21 +115,22 @@ class StepReverse:
             return over(name, e.solvers, e.tables.near)
 
         def load(part: str = "") -> Launches:
-            return _stage([e.launch("load_row", W, False, self._rows[part], **given)])
+            launch = e.launch("load_row", W, False, self._rows[part], **given)
+            return [[launch]] if launch else []
 
-        def stage(found: Sequence[Kernel]) -> Launches:
-            return _stage([e.launch(k.name, W, False, self._tiles[k.name], **given) for k in found])
+        def staged(found: Sequence[Sequence[Kernel]]) -> Launches:
+            return e.staged(found, tables=self._tiles, **given)
 
         def one(k: Kernel | Load) -> Launches:
             if isinstance(k, Load):
                 return load(k.part)
-            return over(k.name) if k.over == "groups" else stage([k])
+            return over(k.name) if k.over == "groups" else staged([[k]])
 
         def back(found: Sequence[Kernel | Load]) -> Launches:
             return [x for k in found for x in one(k)]
 
         forward = e.staged(of_block(e.kernels.first_half, "current"))
-        again = [x for found in kernels.again for x in stage(found)]
+        again = staged(kernels.again)
         self._step = [
             *over("undo"), *load(), *forward, *solve("solve_again"),
             *(over("take_shelf") if e.plan.program.transfers else []),
@@ -137,12 +138,6 @@ class StepReverse:
             *back(kernels.state), *solve("solve_transposed"), *load(), *back(kernels.current),
         ]  # fmt: skip
         self._graphs = {}
-
-
-def _stage(launches: Sequence[Any]) -> Launches:
-    """What there is of kernels that run side by side."""
-    found = [x for x in launches if x is not None]
-    return [found] if found else []
 
 
 def _roomy(array: NDArray) -> NDArray:

@@ -27,7 +27,7 @@ from heliox.engine.step_tables import FEW_GROUPS, WARP, row_tiles, step_tables, 
 from heliox.errors import DeviceError
 from heliox.kernels import user
 from heliox.kernels.context import W
-from heliox.kernels.stages import Stages
+from heliox.kernels.stages import Kernel
 from heliox.kernels.step_kernels import StepKernels
 from heliox.kernels.step_module import module_text, names
 from heliox.kernels.step_names import CONTROLS, FIRST, HALT, MOVED, PACK
@@ -187,9 +187,16 @@ class StepEngine(Engine):
         self._graphs: dict[tuple[bool, bool, int], Any] = {}
         self._version = now
 
-    def staged(self, given: Stages, lean: bool = False) -> Launches:
-        """Launches of stages of the step's kernels."""
-        launched = [[x for k in stage if (x := self.launch(k.name, W, lean))] for stage in given]
+    def staged(
+        self, given: Sequence[Sequence[Kernel]], lean: bool = False, tables: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Launches:  # fmt: skip
+        """Launches of stages of kernels over tiles, by default the step's own; what has none is left out."""
+        tables = self._tiles if tables is None else tables
+        launched = [
+            [x for k in stage if (x := self.launch(k.name, W, lean, tables[k.name], **more))]
+            for stage in given
+        ]
         return [stage for stage in launched if stage]
 
     def _arguments_of(self, name: str, given: dict[str, Any]) -> list[Any]:

@@ -145,7 +145,7 @@ def _read(
         places = [f.places[k] for k in order.tolist()]
         found = _hidden(h, r, template, values, hidden, things, places, state)
         # what INITIAL sets is recovered by the engine, unless the session has gone on from there
-        later = template.writes(*(b for b in template.functions if "initial" not in b)) if h.t else set()
+        later = template.changed if h.t else set()
         lost = [n for n in hidden if n not in template.writes("initial") or n in later]
         if not found and (lost or r.receives):
             text = f"{', '.join(lost or hidden)} cannot be read from NEURON"
@@ -291,8 +291,7 @@ def _globals(h: Any, template: MechTemp, report: Report) -> dict[str, float | ND
             value = getattr(h, f"{neuron_name(template, name)}_{template.name}")
         except (AttributeError, LookupError):
             # LOCAL of the file: the engine recovers what the first set-up makes of it; what nothing sets is 0
-            later = template.writes(*(b for b in template.functions if "initial" not in b))
-            if name not in template.memory & later or h.t == 0.0:
+            if name not in template.memory & template.changed or h.t == 0.0:
                 continue
             report.add(
                 "hidden variable",

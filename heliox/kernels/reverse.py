@@ -177,7 +177,7 @@ def {name}({CALL}, _g):
             *solved,
             *followed,
             *self._state_reverse(),
-            *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
+            *self.played(),
         ]
         if p.transfers:
             lines += [
@@ -197,7 +197,7 @@ def {name}({CALL}, _g):
             lines.append(f"capacitance_vjp({EVENTLESS}, _B, _g, _d, _cj)")
         lines += [
             *reversed(self._derivatives("current", "vjp")),
-            *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
+            *self.played(),
             f"while _e > 0 and {logged_at('_e - 1', '_k', 1)}:",
             "    _e -= 1",
             *self.replayed(),
@@ -243,6 +243,12 @@ def {name}({CALL}, _g):
             "    _B[_at] += _SB[_g, _s] * surrogate(_A[_at] - _threshold, _width, _kind)",
         ]
 
+    def played(self) -> list[str]:
+        """What is played depends on nothing before: its adjoints, and tangents, end."""
+        return (
+            ["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if self.program.plays else []
+        )
+
     def trains_cm(self) -> bool:
         """Whether adjoints of the diagonal go to capacitances."""
         return ("capacitance", "cm") in (self.program.adjoint.trained if self.program.adjoint else ())
@@ -275,7 +281,7 @@ def {name}({CALL}, _g):
             f"while _e < _events and {logged_at('_e', '_k', 1)}:",
             f"    replay_jvp({ARGS}, _B, _SB, _g, _e)",
             "    _e += 1",
-            *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
+            *self.played(),
             "zero(_B, _rhs, _n)",
             "zero(_B, _d, _n)",
             *solved,
@@ -300,7 +306,7 @@ def {name}({CALL}, _g):
                 else []
             ),
             *followed,
-            *(["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []),
+            *self.played(),
             *self._state_tangent(),
             "record_tangent(_B, _RA, _RB, _G[_g, _REC0], _G[_g, _REC1], _offset + _k + 1)",
             f"while _e < _events and {logged_at('_e', '_k + 1', 2)}:",

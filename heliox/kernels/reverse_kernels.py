@@ -167,11 +167,8 @@ class ReverseKernels:
 
     def _undo(self) -> str:
         """Deliveries that stand between two steps, backwards, and adjoints of what was recorded there."""
-        play = (
-            ["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if self.program.plays else []
-        )
         first = [
-            *play,
+            *self.loops.played(),
             f"while _e > 0 and {logged_at('_e - 1', '_k', 1)}:",
             "    _e -= 1",
             *self.loops.replayed(),
@@ -235,7 +232,6 @@ class ReverseKernels:
         """What was played and transferred, backwards; then the transposed system, and the diagonal."""
         p = self.program
         factor = 2.0 if p.secondorder else 1.0
-        plays = ["play_adjoint(_B, _I, _base, _U(_G[_g, _PLAY]), _G[_g, _PLAYS])"] if p.plays else []
         taken = "_U(_G[_g, _TAKE]), _G[_g, _TAKEN], _U(_H[_chunk, _TAKE_ORDER])"
         transfers = [
             "    _shelf = _U(_G[_g, _SHELF])",
@@ -262,7 +258,7 @@ class ReverseKernels:
             *tree("    "),
             f"    {TABLED}",
             "    if _lane == 0:",
-            *[f"        {x}" for x in plays],
+            *[f"        {x}" for x in self.loops.played()],
             "        _T[_g] = _TP[_row]",
             "    barrier()",
             *(transfers if p.transfers else []),

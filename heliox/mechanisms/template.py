@@ -269,6 +269,11 @@ class MechTemp:
         }
 
     @property
+    def changed(self) -> set[str]:
+        """Names that steps and events write, whatever initialization does."""
+        return {n for b, f in self.functions.items() if "initial" not in b for n in f.returns}
+
+    @property
     def conditions(self) -> int:
         """Number of conditions of WATCH: blocks ``watch_0``, ``watch_1``, ..."""
         return sum(b.startswith("watch_") for b in self.functions)

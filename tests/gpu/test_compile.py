@@ -10,6 +10,7 @@ from heliox.kernels import cache, device
 from heliox.kernels.cuda_backend import each_image
 from heliox.kernels.step_kernels import StepKernels
 from heliox.kernels.step_module import TYPES, module_text, names
+from tests.gpu.test_learning import drawn
 from tests.mechanisms.library import programs
 
 
@@ -35,19 +36,10 @@ def test_every_kernel_compiles_and_none_spills(model, order, part):
             assert not image.spills, (kernel, image.capability, image.registers)
 
 
-def pulled(k, pre, w, rate, kept):
-    X, at = pre
-    W, to = w
-    n = to.shape[1]
-    b, i = k // n, k % n
-    kept[k] = W[to[b, i]]
-    W[to[b, i]] += rate * (X[at[b, i]] - kept[k])
-
-
 def test_a_learning_kernel_compiles():
     types = ["float64[::1]", "int64[:, ::1]", "float64[::1]", "int64[:, ::1]", "float64", "float64[::1]"]
     for capability in CAPABILITIES:
-        image = each_image(pulled, (True, True, False, False), types, capability)
+        image = each_image(drawn, (True, True, False, False), types, capability)
         assert image.cubin[:4] == b"\x7fELF" and not image.spills
     with pytest.raises(MechanismError, match="cannot be compiled"):
         each_image(lambda k, w: w.nothing, (True,), types[:2], (9, 0))
